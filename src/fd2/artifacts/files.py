@@ -1,0 +1,102 @@
+"""Whole files or none: temporary name, fsync, rename; digests; JSON and npy without pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fd2.errors import FD2Error
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success flush it to disk and rename it.
+
+    On any error the temporary file is removed and ``path`` is left as it was.
+
+    Raises:
+        FD2Error: if the folder cannot be written or the disk is full.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise FD2Error(
+            f"cannot write: {error.strerror or error}",
+            str(target),
+            "make the folder writable and check free space (df -h, df -i), then run again",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def file_digest(path: str | Path) -> str:
+    """sha256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces, so that equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write indented JSON, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        FD2Error: if the file is missing or is not whole JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise FD2Error("file not found", str(path), "make it: snakemake " + str(path)) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write an ``.npy`` file, whole or not at all."""
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """Map an ``.npy`` file read-only; several jobs share its pages.
+
+    Raises:
+        FD2Error: if the file is missing, truncated or holds Python objects.
+    """
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise FD2Error("file not found", str(path), "make it: snakemake " + str(path)) from error
+    except (ValueError, EOFError, OSError) as error:
+        raise damaged(path, str(error)) from error
+    return array
+
+
+def damaged(path: str | Path, reason: str) -> FD2Error:
+    """The error for a file that is there but cannot be read."""
+    return FD2Error(
+        f"damaged file: {reason}", str(path), "delete it and run again; its stage makes it anew"
+    )

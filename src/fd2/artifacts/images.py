@@ -1,0 +1,95 @@
+"""Image sets: initial patches, distilled groups, and the distilled set that later stages read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import damaged
+from fd2.artifacts.tensors import read_tensors, write_tensors
+
+
+@dataclass(frozen=True)
+class SlotImages:
+    """Images by slot and class: patches, or one group.
+
+    Attributes:
+        images: uint8 ``[S, C, 3, H, W]``.
+        slots: the slot numbers of the first axis.
+        metadata: what shaped them; holds ``manifest``.
+    """
+
+    images: Tensor
+    slots: tuple[int, ...]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DistilledSet:
+    """What a student trains on, whatever the method.
+
+    Attributes:
+        images: uint8 ``[C * n, 3, H, W]``, class-major: image ``c * n + k`` is slot k of class c.
+            This row number is the image's id.
+        labels: int64 ``[C * n]``.
+        images_per_class: n.
+        metadata: what shaped it; holds ``manifest``, ``mean`` and ``std``.
+    """
+
+    images: Tensor
+    labels: Tensor
+    images_per_class: int
+    metadata: dict[str, Any]
+
+
+def write_slots(path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]) -> None:
+    """Write uint8 images ``[S, C, 3, H, W]`` of the given slots."""
+    _check(images, 5)
+    write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
+
+
+def read_slots(path: str | Path) -> SlotImages:
+    """Read a file of `write_slots`.
+
+    Raises:
+        FD2Error: if it is missing or damaged.
+    """
+    tensors, metadata = read_tensors(path)
+    images, slots = tensors["images"], tuple(metadata["slots"])
+    if images.ndim != 5 or images.shape[0] != len(slots):
+        raise damaged(path, f"shape {tuple(images.shape)} for {len(slots)} slots")
+    return SlotImages(images, slots, metadata)
+
+
+def write_distilled(path: str | Path, slots_images: Tensor, metadata: Mapping[str, Any]) -> None:
+    """Write a distilled set from uint8 ``[n, C, 3, H, W]`` in slot order."""
+    _check(slots_images, 5)
+    count, classes = slots_images.shape[:2]
+    images = slots_images.transpose(0, 1).reshape(classes * count, *slots_images.shape[2:])
+    labels = torch.arange(classes).repeat_interleave(count)
+    write_tensors(
+        path, {"images": images, "labels": labels}, {**metadata, "images_per_class": count}
+    )
+
+
+def read_distilled(path: str | Path) -> DistilledSet:
+    """Read a distilled set.
+
+    Raises:
+        FD2Error: if it is missing or damaged.
+    """
+    tensors, metadata = read_tensors(path)
+    images, labels = tensors["images"], tensors["labels"]
+    if images.ndim != 4 or len(images) != len(labels) or images.dtype != torch.uint8:
+        raise damaged(path, f"images {tuple(images.shape)} {images.dtype}, {len(labels)} labels")
+    return DistilledSet(images, labels, metadata["images_per_class"], metadata)
+
+
+def _check(images: Tensor, dimensions: int) -> None:
+    if images.dtype != torch.uint8 or images.ndim != dimensions:
+        raise ValueError(f"uint8 images with {dimensions} axes wanted, got {images.dtype} {images.shape}")

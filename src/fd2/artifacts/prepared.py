@@ -1,0 +1,151 @@
+"""Prepared data: arrays at the working resolution, and the manifest that identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import canonical_json, read_array, read_json, write_array, write_json
+from fd2.errors import FD2Error
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the arrays hold, in one digest.
+
+    Attributes:
+        dataset: the config's name for it.
+        resolution: height and width in pixels.
+        classes: names; a class's id is its position.
+        files: per split, one ``{"path", "class", "sha256"}`` an image, in array order.
+        mean, std: per channel over the training images, in [0, 1].
+        source: free facts: package version, split rule, resize filter, licence.
+    """
+
+    dataset: str
+    resolution: int
+    classes: tuple[str, ...]
+    files: dict[str, list[dict[str, Any]]]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    source: dict[str, Any]
+
+    def digest(self) -> str:
+        """sha256 of the whole manifest in canonical JSON."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images uint8 ``[N, H, W, 3]`` (mapped from disk) and labels int64 ``[N]``."""
+
+    images: np.ndarray
+    labels: Tensor
+
+    def batch(self, indices: Tensor, device: torch.device) -> Tensor:
+        """Images of ``indices`` (on the CPU) as uint8 ``[B, 3, H, W]`` on ``device``."""
+        chosen = torch.from_numpy(np.ascontiguousarray(self.images[indices.numpy()]))
+        return chosen.permute(0, 3, 1, 2).to(device, non_blocking=True)
+
+    def all_images(self, device: torch.device) -> Tensor:
+        """All images as uint8 ``[N, 3, H, W]`` on ``device``."""
+        return self.batch(torch.arange(len(self.labels)), device)
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A manifest and its two splits."""
+
+    manifest: Manifest
+    train: Split
+    test: Split
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.manifest.classes)
+
+    def class_indices(self, split: Split) -> list[Tensor]:
+        """For each class the positions of its images, in array order."""
+        return [(split.labels == c).nonzero().flatten() for c in range(self.num_classes)]
+
+
+def write_prepared(
+    folder: str | Path, manifest: Manifest, images: dict[str, np.ndarray]
+) -> None:
+    """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
+
+    Args:
+        folder: where to.
+        manifest: describes the arrays.
+        images: per split uint8 ``[N, H, W, 3]`` in the manifest's file order.
+    """
+    root = Path(folder)
+    for split in SPLITS:
+        labels = np.asarray([entry["class"] for entry in manifest.files[split]], dtype=np.int64)
+        if images[split].shape[0] != len(labels):
+            raise ValueError(f"{split}: {images[split].shape[0]} images, {len(labels)} labels")
+        write_array(root / f"{split}.npy", images[split])
+        write_array(root / f"{split}_labels.npy", labels)
+    write_json(root / "manifest.json", {**asdict(manifest), "digest": manifest.digest()})
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Read and verify a manifest.
+
+    Raises:
+        FD2Error: if it is missing or its digest does not fit its content.
+    """
+    content = read_json(path)
+    try:
+        digest = content.pop("digest")
+        manifest = Manifest(
+            **{
+                **content,
+                "classes": tuple(content["classes"]),
+                "mean": tuple(content["mean"]),
+                "std": tuple(content["std"]),
+            }
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FD2Error(f"not a manifest: {error}", str(path), "prepare the dataset again") from error
+    if manifest.digest() != digest:
+        raise FD2Error(
+            "the manifest was changed by hand: its digest does not fit",
+            str(path),
+            "delete the folder and prepare the dataset again",
+        )
+    return manifest
+
+
+def open_prepared(folder: str | Path) -> PreparedDataset:
+    """Map the arrays of a prepared dataset.
+
+    Raises:
+        FD2Error: if a file is missing or damaged, or does not fit the manifest.
+    """
+    root = Path(folder)
+    manifest = read_manifest(root / "manifest.json")
+    return PreparedDataset(manifest, *(_open_split(root, manifest, split) for split in SPLITS))
+
+
+def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
+    images = read_array(root / f"{split}.npy")
+    labels = np.array(read_array(root / f"{split}_labels.npy"))
+    wanted: Sequence[int] = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
+    if images.shape != tuple(wanted) or labels.shape != (wanted[0],):
+        raise FD2Error(
+            f"{split}.npy has shape {images.shape}, the manifest says {tuple(wanted)}",
+            str(root),
+            "delete the folder and prepare the dataset again",
+        )
+    return Split(images, torch.from_numpy(labels))

@@ -1,0 +1,93 @@
+"""Soft labels and the augmentation they belong to, keyed by epoch and image id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import damaged, read_array, write_array
+from fd2.artifacts.tensors import read_tensors, write_tensors
+
+LOGITS = "logits.npy"
+AUGMENTATION = "augmentation.safetensors"
+
+
+@dataclass(frozen=True)
+class StoredAugmentation:
+    """What was done to every image in every epoch; N images with ids 0..N-1, E epochs.
+
+    Attributes:
+        order: int64 ``[E, N]``, image ids in the order they were labelled; consecutive runs of
+            ``half_sizes`` ids form the half batches that share batch-norm statistics.
+        half_sizes: int64 ``[2 * batches]``, sizes of the half batches of every epoch; halves 2b
+            and 2b+1 make batch b.
+        boxes: float32 ``[E, N, 4]``, crop (top, left, height, width) as fractions of the image.
+        flips: bool ``[E, N]``.
+        partners: int64 ``[E, N]``, id of the image whose pixels are mixed in.
+        mix_boxes: int64 ``[E, N, 4]``, (y0, y1, x0, x1) in pixels; equal within a batch.
+    """
+
+    order: Tensor
+    half_sizes: Tensor
+    boxes: Tensor
+    flips: Tensor
+    partners: Tensor
+    mix_boxes: Tensor
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """Augmentation and logits float16 ``[E, N, C]`` (mapped), with what shaped them."""
+
+    augmentation: StoredAugmentation
+    logits: np.ndarray
+    metadata: dict[str, Any]
+
+
+def write_soft_labels(
+    folder: str | Path,
+    augmentation: StoredAugmentation,
+    logits: np.ndarray,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write two large files into ``folder``.
+
+    Args:
+        folder: where to.
+        augmentation: what was done to the images.
+        logits: float16 ``[E, N, C]`` by epoch and image id.
+        metadata: what shaped them; holds ``manifest`` and the distilled set's digest.
+    """
+    root = Path(folder)
+    if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
+        raise ValueError(f"float16 [E, N, C] wanted, got {logits.dtype} {logits.shape}")
+    write_array(root / LOGITS, logits)
+    write_tensors(root / AUGMENTATION, vars(augmentation), metadata)
+
+
+def read_soft_labels(folder: str | Path) -> SoftLabels:
+    """Open the soft labels in ``folder``.
+
+    Raises:
+        FD2Error: if a file is missing or damaged.
+    """
+    root = Path(folder)
+    tensors, metadata = read_tensors(root / AUGMENTATION)
+    logits = read_array(root / LOGITS)
+    augmentation = StoredAugmentation(**tensors)
+    if logits.shape[:2] != tuple(augmentation.order.shape):
+        raise damaged(root / LOGITS, f"shape {logits.shape} for {tuple(augmentation.order.shape)}")
+    if int(augmentation.half_sizes.sum()) != logits.shape[1]:
+        raise damaged(root / AUGMENTATION, "half batches do not cover the images")
+    return SoftLabels(augmentation, logits, metadata)
+
+
+def epoch_logits(labels: SoftLabels, epoch: int, device: torch.device) -> Tensor:
+    """Logits of one epoch as float32 ``[N, C]`` on ``device``, by image id."""
+    return torch.from_numpy(np.array(labels.logits[epoch])).to(device).float()

@@ -1,0 +1,68 @@
+"""Tensors with metadata, as safetensors files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fd2.artifacts.files import canonical_json, damaged, whole_file
+from fd2.errors import FD2Error
+
+_KEY = "fd2"
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    """Write tensors and what shaped them. Equal arguments give equal bytes.
+
+    Args:
+        path: the file.
+        tensors: moved to the CPU and made contiguous.
+        metadata: JSON-able facts that do not differ between two runs of the same job: settings,
+            digests of inputs, names. Times and versions belong into the record beside the file.
+    """
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as temporary:
+        save_file(whole, temporary, metadata={_KEY: canonical_json(metadata)})
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata of a tensor file, without reading its tensors.
+
+    Raises:
+        FD2Error: if the file is missing, damaged, or was not written by fd2.
+    """
+    return read_tensors(path, names=())[1]
+
+
+def read_tensors(
+    path: str | Path, names: tuple[str, ...] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors onto the CPU, with the metadata.
+
+    Args:
+        path: a file of `write_tensors`.
+        names: which tensors; all by default.
+
+    Raises:
+        FD2Error: if the file is missing, damaged, or was not written by fd2.
+    """
+    if not Path(path).is_file():
+        raise FD2Error("file not found", str(path), f"make it: snakemake {path}")
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = (stream.metadata() or {}).get(_KEY)
+            wanted = stream.keys() if names is None else names
+            tensors = {name: stream.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, str(error)) from error
+    if metadata is None:
+        raise FD2Error("no fd2 metadata", str(path), "use a file that fd2 wrote")
+    return tensors, json.loads(metadata)

@@ -1,0 +1,119 @@
+"""A cell is one number of one table, and its path is its name."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from fd2.errors import FD2Error
+
+COLUMNS = ("dataset", "method", "fd2", "variant", "ipc", "student", "published")
+FULL_DATA = "full"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One student trained once on one distilled set.
+
+    Attributes:
+        dataset, method, variant, student: names from the config and the plug-in folders.
+        fd2: ``plain`` or ``fd2``.
+        ipc: images per class.
+        seed: the student's seed.
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    ipc: int
+    student: str
+    seed: int
+
+    def path(self) -> str:
+        """The cell's path below the results folder."""
+        return (
+            f"students/{self.dataset}/{self.method}/{self.fd2}/{self.variant}/"
+            f"ipc{self.ipc}/{self.student}/seed{self.seed}.json"
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table's sheet: the cells of all seeds, and the published number if any.
+
+    ``method`` may be ``full``: the teacher ``student`` trained on all data (``fd2`` tells with or
+    without counterfactual attention); then ``ipc`` is None.
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    ipc: int | None
+    student: str
+    published: float | None
+
+    def cells(self, seeds: list[int]) -> list[Cell]:
+        """The row's cells, one a seed; none for a full-data row."""
+        if self.ipc is None:
+            return []
+        return [
+            Cell(self.dataset, self.method, self.fd2, self.variant, self.ipc, self.student, seed)
+            for seed in seeds
+        ]
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """Paths below the results folder of the files that hold this row's numbers."""
+        if self.ipc is None:
+            recipe = "cal" if self.fd2 == "fd2" else "plain"
+            return [f"teachers/{self.dataset}/{self.student}/{recipe}.json"]
+        return [cell.path() for cell in self.cells(seeds)]
+
+
+def read_sheet(path: Path) -> list[Row]:
+    """Read a table's sheet.
+
+    Args:
+        path: a csv file with the columns `COLUMNS`; ``published`` may be empty.
+
+    Raises:
+        FD2Error: a missing file or column, or a value that cannot be read, with the line.
+    """
+    if not path.is_file():
+        have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none"
+        raise FD2Error(
+            f"no sheet for table '{path.stem}'", str(path), f"sheets that are there: {have}"
+        )
+    with path.open(newline="") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise FD2Error(
+                f"columns {reader.fieldnames}", str(path), f"the header must be {','.join(COLUMNS)}"
+            )
+        return [_row(values, f"{path}, line {reader.line_num}") for values in reader]
+
+
+def _row(values: dict[str, str], place: str) -> Row:
+    full = values["method"] == FULL_DATA
+    try:
+        ipc = None if full else int(values["ipc"])
+        published = float(values["published"]) if values["published"] else None
+    except (TypeError, ValueError) as error:
+        raise FD2Error(
+            f"not a number: {error}", place, "ipc is a whole number, published a number or empty"
+        ) from error
+    if ipc is not None and ipc < 1:
+        raise FD2Error(f"ipc {ipc}", place, "give at least 1 image per class")
+    if values["fd2"] not in ("plain", "fd2"):
+        raise FD2Error(f"fd2 is '{values['fd2']}'", place, "allowed: plain, fd2")
+    return Row(
+        values["dataset"],
+        values["method"],
+        values["fd2"],
+        values["variant"],
+        ipc,
+        values["student"],
+        published,
+    )

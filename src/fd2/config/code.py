@@ -1,0 +1,69 @@
+"""Which source files a stage's result depends on: its imports, followed inside the package."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from pathlib import Path
+
+import fd2
+
+PACKAGE = Path(fd2.__path__[0])
+#: Imported by every stage and stamped into provenance instead: an edit of the log or the file
+#: format must not retrain every teacher.
+UNTRACKED = ("artifacts", "runtime", "config", "errors")
+
+
+def stage_sources(stage: str, plugin_modules: tuple[str, ...] = ()) -> list[Path]:
+    """Source files whose edit must rerun ``stage``, sorted.
+
+    Args:
+        stage: a module of ``fd2.stages``.
+        plugin_modules: the plug-ins this job uses, e.g. ``methods.sre2lpp``.
+
+    Returns:
+        Absolute paths: the stage's module, all it imports from the package (also inside
+        functions) except `UNTRACKED`, and the named plug-ins with their own imports.
+    """
+    todo = [f"stages.{stage}", *plugin_modules]
+    found: set[str] = set()
+    while todo:
+        module = todo.pop()
+        if module in found or module.split(".")[0] in UNTRACKED:
+            continue
+        if _file(module) is not None:
+            found.add(module)
+            todo.extend(imports(module))
+    return sorted(path for module in found if (path := _file(module)) is not None)
+
+
+@lru_cache(maxsize=None)
+def imports(module: str) -> tuple[str, ...]:
+    """Modules of the package that ``module`` (named below ``fd2.``) imports for more than types."""
+    path = _file(module)
+    if path is None:
+        return ()
+    names: set[str] = set()
+    for node in _runtime_nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    inside = {name.removeprefix("fd2.") for name in names if name.startswith("fd2.")}
+    return tuple(sorted(name for name in inside if _file(name) is not None))
+
+
+def _runtime_nodes(tree: ast.AST) -> list[ast.AST]:
+    nodes: list[ast.AST] = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        nodes.append(node)
+        nodes.extend(_runtime_nodes(node))
+    return nodes
+
+
+def _file(module: str) -> Path | None:
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    return path if path.is_file() else None

@@ -1,0 +1,270 @@
+"""From the config and an artefact's name to the settings that shape it, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fd2.config import plugins
+from fd2.config.cells import FULL_DATA, Row, read_sheet
+from fd2.config.layers import (
+    check_overrides,
+    first_stage,
+    stage_config,
+    variant_at,
+    with_protocol,
+)
+from fd2.config.schema import config_schema, validate
+from fd2.errors import FD2Error, suggest
+
+FD2 = ("plain", "fd2")
+
+
+class Configuration:
+    """A validated config that answers what each artefact depends on.
+
+    Args:
+        config: merged config files, as a mapping.
+        source: their names, for errors.
+        folder: the config folder with ``protocols/`` and ``tables/``.
+
+    Raises:
+        FD2Error: for the first setting that is not accepted.
+    """
+
+    def __init__(self, config: Mapping[str, Any], source: str, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+        self.values = with_protocol(config, folder / "protocols")
+        validate(self.values, config_schema(), source)
+        check_overrides(self.values)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        for name in self.variants():
+            if name == "base" or "-" == name[0]:
+                raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
+        for table in self.values["tables"]:
+            for row in self.rows(table):
+                self._check_row(row, str(self.sheet(table)))
+        for name, figure in self.values["figures"].items():
+            self._known("dataset", figure["dataset"], self.values["datasets"], f"figures.{name}")
+
+    def _check_row(self, row: Row, place: str) -> None:
+        self._known("dataset", row.dataset, self.values["datasets"], place)
+        self._known("student", row.student, plugins.names("backbones"), place)
+        if row.method == FULL_DATA:
+            return
+        self._known("method", row.method, plugins.names("methods"), place)
+        self._known("variant", row.variant, ["base", *self.variants()], place)
+        slots = self.slots(row.dataset, row.method, row.fd2, row.variant)
+        slots = min(slots, self._patch_slots(row.dataset))
+        if row.ipc is not None and row.ipc > slots:
+            raise FD2Error(
+                f"ipc {row.ipc} of method '{row.method}' on '{row.dataset}'",
+                place,
+                f"only {slots} slots are distilled: raise 'distill.slots'",
+            )
+
+    def _known(self, what: str, name: str, allowed: Any, place: str) -> None:
+        if name not in allowed:
+            raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))
+
+    # Names, for wildcard constraints and inputs.
+
+    def variants(self) -> list[str]:
+        """Names of the variants, without ``base``."""
+        return list(self.values["variants"])
+
+    def variants_at(self, stage: str) -> list[str]:
+        """``base`` and the variants that have an own artefact of ``stage``."""
+        return ["base", *(v for v in self.variants() if self.variant_at(v, stage) == v)]
+
+    def variant_at(self, variant: str, stage: str) -> str:
+        """See `fd2.config.layers.variant_at`."""
+        return variant_at(self.values, variant, stage)
+
+    def teacher_variants(self) -> list[str]:
+        """Variants that change the teacher."""
+        return [v for v in self.variants() if first_stage(self.values, v) == "pretrain"]
+
+    def methods(self, kind: str) -> list[str]:
+        """Methods of a kind: ``optimisation`` or ``selection``."""
+        return [
+            name for name in plugins.names("methods") if plugins.load("methods", name).KIND == kind
+        ]
+
+    def recipes(self) -> list[str]:
+        """Recipes of teachers: ``plain``, ``cal``, and each with the variants that change it."""
+        own = ["", *(f"-{variant}" for variant in self.teacher_variants())]
+        return [name + suffix for name in ("plain", "cal") for suffix in own]
+
+    def recipe_name(self, fd2: str, variant: str) -> str:
+        """The teacher's recipe for a cell: ``plain``, ``cal``, or with ``-{variant}``."""
+        name = "cal" if fd2 == "fd2" else "plain"
+        own = self.variant_at(variant, "pretrain")
+        return name if own == "base" else f"{name}-{own}"
+
+    # Sheets.
+
+    def sheet(self, table: str) -> Path:
+        """The sheet's path."""
+        return self.folder / "tables" / f"{table}.csv"
+
+    def rows(self, table: str) -> list[Row]:
+        """The sheet's rows."""
+        return read_sheet(self.sheet(table))
+
+    # Settings of one artefact.
+
+    def prepare(self, dataset: str) -> dict[str, Any]:
+        """Settings of the prepared data."""
+        entry = self.values["datasets"][dataset]
+        common = ("kind", "resolution")
+        options = {key: value for key, value in entry.items() if key not in common}
+        return {"dataset": dataset, **{k: entry[k] for k in common}, "options": options}
+
+    def pretrain(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
+        """Settings of one teacher; ``recipe`` as in `recipe_name`."""
+        kind, _, variant = recipe.partition("-")
+        context = {"dataset": dataset, "backbone": backbone}
+        section = stage_config(self.values, "pretrain", variant or "base", context)
+        return {
+            **section,
+            **context,
+            "recipe": recipe,
+            "counterfactual_attention": kind == "cal",
+            "protocol": self.values["protocol"],
+        }
+
+    def patches(self, dataset: str, kind: str, variant: str = "base") -> dict[str, Any]:
+        """Settings of the initial images; ``kind`` is ``1x1`` or ``2x2``."""
+        section = stage_config(self.values, "patches", variant, {"dataset": dataset})
+        tiles = int(kind.split("x")[0])
+        slots = self._patch_slots(dataset)
+        return {**section, "dataset": dataset, "kind": kind, "tiles": tiles, "slots": slots}
+
+    def _patch_slots(self, dataset: str) -> int:
+        """Patches are shared by all methods, so they number what the dataset's own layer says."""
+        return int(stage_config(self.values, "distill", "base", {"dataset": dataset})["slots"])
+
+    def _distill(self, dataset: str, method: str, fd2: str, variant: str) -> dict[str, Any]:
+        context = {"dataset": dataset, "method": method, "fd2": fd2}
+        section = stage_config(self.values, "distill", variant, context)
+        if method not in section["methods"]:
+            raise FD2Error(
+                f"no settings for method '{method}'",
+                f"setting 'distill.methods' in {self.source}",
+                f"add a block '{method}:'",
+            )
+        return section
+
+    def method_settings(self, dataset: str, method: str, fd2: str, variant: str) -> dict[str, Any]:
+        """The method's own settings."""
+        settings: dict[str, Any] = self._distill(dataset, method, fd2, variant)["methods"][method]
+        return settings
+
+    def patch_kind(self, dataset: str, method: str, fd2: str, variant: str) -> str | None:
+        """The patches that the method starts from or selects; None if it takes none."""
+        settings = self.method_settings(dataset, method, fd2, variant)
+        kind: str | None = plugins.load("methods", method).patch_kind(settings)
+        return kind
+
+    def distill_teachers(self, dataset: str, method: str, fd2: str, variant: str) -> list[str]:
+        """Backbones that an optimising method looks through."""
+        return list(self.method_settings(dataset, method, fd2, variant)["teachers"])
+
+    def slots(self, dataset: str, method: str, fd2: str, variant: str) -> int:
+        """Distilled images per class at most."""
+        return int(self._distill(dataset, method, fd2, variant)["slots"])
+
+    def groups(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> list[int]:
+        """Groups that hold the first ``ipc`` slots."""
+        size = int(self._distill(dataset, method, fd2, variant)["group_size"])
+        return list(range(-(-ipc // size)))
+
+    def distill(
+        self, dataset: str, method: str, fd2: str, variant: str, group: int
+    ) -> dict[str, Any]:
+        """Settings of one distilled group. A slot's result does not depend on how many follow."""
+        section = self._distill(dataset, method, fd2, variant)
+        first = group * section["group_size"]
+        last = min(first + section["group_size"], section["slots"])
+        with_fd2 = fd2 == "fd2"
+        return {
+            "dataset": dataset,
+            "method": method,
+            "fd2": fd2,
+            "variant": variant,
+            "protocol": self.values["protocol"],
+            "seed": section["seed"],
+            "slots": list(range(first, last)),
+            "class_chunk": section["class_chunk"],
+            "image_codec": section["image_codec"],
+            "initial_patch": section["initial_patch"],
+            "recipe": section["methods"][method],
+            "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
+            "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},
+        }
+
+    def select_images(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+        """Settings of a selecting method's set."""
+        section = self._distill(dataset, method, fd2, variant)
+        return {
+            "dataset": dataset,
+            "method": method,
+            "fd2": fd2,
+            "variant": variant,
+            "protocol": self.values["protocol"],
+            "seed": section["seed"],
+            "images_per_class": ipc,
+            "recipe": section["methods"][method],
+        }
+
+    def _relabel(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+        context = {"dataset": dataset, "method": method, "fd2": fd2, "ipc": ipc}
+        return stage_config(self.values, "relabel", variant, context)
+
+    def relabel_teachers(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
+    ) -> list[str]:
+        """Backbones whose mean logits are the soft labels."""
+        return list(self._relabel(dataset, method, fd2, variant, ipc)["teachers"])
+
+    def relabel(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+        """Settings of the soft labels, without the teachers (they are inputs)."""
+        section = self._relabel(dataset, method, fd2, variant, ipc)
+        shaping = {key: value for key, value in section.items() if key != "teachers"}
+        return {**shaping, "dataset": dataset, "protocol": self.values["protocol"]}
+
+    def evaluate(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, student: str, seed: int
+    ) -> dict[str, Any]:
+        """Settings of one cell."""
+        context = {
+            "dataset": dataset,
+            "method": method,
+            "fd2": fd2,
+            "ipc": ipc,
+            "student": student,
+        }
+        section = stage_config(self.values, "evaluate", variant, context)
+        relabel = self._relabel(dataset, method, fd2, variant, ipc)
+        if section["labels"] == "soft" and section["epochs"] > relabel["epochs"]:
+            raise FD2Error(
+                f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only "
+                f"{relabel['epochs']}",
+                f"{self.source}, cell {context}",
+                "store labels for at least as many epochs as the student trains",
+            )
+        return {
+            **section,
+            **context,
+            "variant": variant,
+            "seed": seed,
+            "protocol": self.values["protocol"],
+            "batch_size": relabel["batch_size"],
+            "crop_scale": relabel["crop_scale"],
+            "cutmix_alpha": relabel["cutmix_alpha"],
+        }

@@ -1,0 +1,138 @@
+"""Closed JSON schemas, composed with the plug-ins' own, and errors a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from jsonschema.exceptions import ValidationError
+
+from fd2.config import plugins
+from fd2.errors import FD2Error, suggest
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
+
+
+@lru_cache(maxsize=1)
+def config_schema() -> dict[str, Any]:
+    """The whole config's schema: ``config.schema.yaml`` with every plug-in's block put in.
+
+    A method contributes ``distill.methods.<name>``, a regulariser
+    ``distill.fd2.regularisers.<name>``, a dataset kind its own keys in ``datasets.<any>``. Each is
+    the plug-in's ``SETTINGS_SCHEMA``, so a new plug-in edits no schema file.
+    """
+    schema: dict[str, Any] = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
+    distill = schema["properties"]["distill"]["properties"]
+    for block, folder in ((distill["methods"], "methods"), (_regularisers(distill), "regularisers")):
+        block["properties"] = {
+            name: plugins.load(folder, name).SETTINGS_SCHEMA for name in plugins.names(folder)
+        }
+    datasets = schema["properties"]["datasets"]
+    datasets["additionalProperties"] = _by_kind(datasets["additionalProperties"], "datasets")
+    figure = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+    schema["properties"]["figures"]["additionalProperties"] = _by_kind(figure, "figures")
+    backbones = {"type": "string", "enum": plugins.names("backbones")}
+    schema["$defs"] = {**schema.get("$defs", {}), "backbone": backbones}
+    stages = ("pretrain", "patches", "distill", "relabel", "evaluate")
+    partial = {name: _without_required(schema["properties"][name]) for name in stages}
+    schema["$defs"]["stages"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": partial,
+        "minProperties": 1,
+    }
+    return schema
+
+
+def _by_kind(common: dict[str, Any], folder: str) -> dict[str, Any]:
+    """An entry whose ``kind`` names a plug-in: the common keys and those of that plug-in."""
+    kinds = plugins.names(folder)
+    cases = []
+    for name in kinds:
+        own = plugins.load(folder, name).SETTINGS_SCHEMA
+        closed = {
+            "additionalProperties": False,
+            "properties": {**common["properties"], **own["properties"]},
+            "required": [*common["required"], *own.get("required", [])],
+        }
+        cases.append({"if": {"properties": {"kind": {"const": name}}}, "then": closed})
+    kind = {**common["properties"]["kind"], "enum": kinds}
+    return {
+        "type": "object",
+        "required": common["required"],
+        "properties": {**common["properties"], "kind": kind},
+        "allOf": cases,
+    }
+
+
+def _regularisers(distill: dict[str, Any]) -> dict[str, Any]:
+    block: dict[str, Any] = distill["fd2"]["properties"]["regularisers"]
+    return block
+
+
+def _without_required(schema: Any) -> Any:
+    """The same schema for a partial block, as overrides and variants write them."""
+    if isinstance(schema, list):
+        return [_without_required(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {k: _without_required(v) for k, v in schema.items() if k != "required"}
+
+
+def validate(value: object, schema: Mapping[str, Any], source: str) -> None:
+    """Refuse ``value`` unless it fits ``schema``; the first fault by position is reported.
+
+    Args:
+        value: parsed YAML or JSON.
+        schema: a JSON schema.
+        source: what was read, e.g. the config files' names, for the error.
+
+    Raises:
+        FD2Error: names the key's path, the allowed values or range, and the nearest match.
+    """
+    validator = jsonschema.Draft202012Validator(dict(schema))
+    errors = sorted(validator.iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
+    if errors:
+        raise _readable(errors[0], source)
+
+
+def _readable(error: ValidationError, source: str) -> FD2Error:
+    path = ".".join(str(part) for part in error.absolute_path)
+    here = f"setting '{path}' in {source}" if path else source
+    rule = error.schema if isinstance(error.schema, Mapping) else {}
+    about = f" ({rule['description']})" if "description" in rule else ""
+    kind, bound = error.validator, error.validator_value
+    if kind == "additionalProperties":
+        known = list(rule.get("properties", {}))
+        given = error.instance if isinstance(error.instance, Mapping) else {}
+        unknown = next(str(key) for key in given if key not in known)
+        full = f"{path}.{unknown}" if path else unknown
+        return FD2Error(f"unknown key '{full}'", here, suggest(unknown, known))
+    if kind == "enum":
+        return FD2Error(
+            f"'{path}' is {error.instance!r}", here, suggest(str(error.instance), bound) + about
+        )
+    if kind == "type":
+        wanted = " or ".join(bound) if isinstance(bound, list) else str(bound)
+        return FD2Error(f"'{path}' is {error.instance!r}", here, f"give {wanted}{about}")
+    if kind in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        return FD2Error(f"'{path}' is {error.instance!r}", here, f"{_range(rule)}{about}")
+    if kind == "required":
+        missing = next(key for key in bound if key not in error.instance)
+        full = f"{path}.{missing}" if path else str(missing)
+        return FD2Error(f"missing key '{full}'", here, "add it; config/config.yaml shows each key")
+    return FD2Error(f"'{path}': {error.message}", here, f"see workflow/schemas/{about}")
+
+
+def _range(rule: Mapping[str, Any]) -> str:
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+        "exclusiveMaximum": "less than",
+    }
+    return "give " + " and ".join(f"{text} {rule[key]}" for key, text in words.items() if key in rule)

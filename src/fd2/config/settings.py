@@ -1,0 +1,198 @@
+"""Typed settings of each stage. Values come from the config alone: nothing has a default here."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrainingAugmentation:
+    """Augmentation of the teacher's training images, drawn anew per image and epoch.
+
+    Attributes:
+        flip: ``none``, ``horizontal``, or ``both`` (horizontal and vertical, each with chance 1/2).
+        rotation: largest rotation either way, in degrees.
+        brightness, contrast, saturation, hue: largest relative change (hue: turn fraction).
+    """
+
+    flip: str
+    rotation: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """A teacher: backbone, with counterfactual attention learning when ``recipe`` is not plain.
+
+    Names as in config/config.yaml, section ``pretrain``; ``dataset``, ``backbone`` and ``recipe``
+    come from the artefact's path.
+    """
+
+    dataset: str
+    backbone: str
+    recipe: str
+    counterfactual_attention: bool
+    protocol: str
+    seed: int
+    initialisation: str
+    optimiser: str
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    schedule: str
+    schedule_decay: float
+    schedule_duration: float
+    augmentation: TrainingAugmentation
+    attention_maps: int
+    cal_ratio: float
+    attention_crop: tuple[float, float]
+    attention_drop: tuple[float, float]
+    prototypes: str
+    prototype_momentum: float
+    batch_norm_statistics: str
+    selection: str
+    accuracy: str
+    test_every: int
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """Scored crops, names as in section ``patches``; ``tiles`` is 1 or 2 per side."""
+
+    dataset: str
+    kind: str
+    tiles: int
+    slots: int
+    seed: int
+    scorer: str
+    crops_per_image: int
+    crop_scale: tuple[float, float]
+    images_scored: int | None
+    slot_patches: str
+    image_codec: str
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """One group of slots of one method, names as in section ``distill``.
+
+    Attributes:
+        slots: the slot numbers of this group.
+        recipe: the method's own settings.
+        cal_ratio: weight of the attention head in the class loss; None takes the teacher's own;
+            0 leaves out the head and its batch-norm layer.
+        regularisers: settings by regulariser name; empty for ``plain``.
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    protocol: str
+    seed: int
+    slots: tuple[int, ...]
+    class_chunk: int
+    image_codec: str
+    initial_patch: str
+    recipe: Mapping[str, Any]
+    cal_ratio: float | None
+    regularisers: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class SelectImagesSettings:
+    """A selecting method's images."""
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    protocol: str
+    seed: int
+    images_per_class: int
+    recipe: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RelabelSettings:
+    """Soft labels, names as in section ``relabel``."""
+
+    dataset: str
+    protocol: str
+    seed: int
+    epochs: int
+    batch_size: int
+    crop_scale: tuple[float, float]
+    cutmix_alpha: float
+    teacher_mode: str
+    teacher_dropout: bool
+    head: str
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """A student, names as in section ``evaluate``.
+
+    ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
+    stored augmentation to replay; they come from section ``relabel`` so that both protocols match.
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    ipc: int
+    student: str
+    seed: int
+    protocol: str
+    labels: str
+    initialisation: str
+    temperature: float
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    eta: float
+    batch_size: int
+    crop_scale: tuple[float, float]
+    cutmix_alpha: float
+    test_every: int
+
+
+def build(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build a settings dataclass from plain values, nested ones and tuples included.
+
+    Args:
+        kind: one of this module's dataclasses.
+        values: exactly its fields.
+
+    Raises:
+        TypeError: if a field is missing or unknown.
+    """
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if known != set(values):
+        raise TypeError(f"{kind.__name__}: fields {sorted(known ^ set(values))} do not match")
+    return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        return build(hint, value)
+    if get_origin(hint) is tuple:
+        return tuple(value)
+    if get_origin(hint) in (typing.Union, types.UnionType) and value is not None:
+        return _convert(next(a for a in get_args(hint) if a is not type(None)), value)
+    if hint is float and isinstance(value, int):
+        return float(value)
+    return value

@@ -1,0 +1,41 @@
+"""The one exception that users are meant to read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FD2Error(Exception):
+    """A fault that a user can mend.
+
+    Args:
+        thing: what is wrong, with the bad value.
+        place: where: a file, a setting's path, a class or an image.
+        remedy: what to do about it, with the allowed values where they are known.
+    """
+
+    def __init__(self, thing: str, place: str, remedy: str) -> None:
+        self.thing = thing
+        self.place = place
+        self.remedy = remedy
+        super().__init__(f"{thing}\n  where:  {place}\n  remedy: {remedy}")
+
+    def __reduce__(self) -> tuple[type[FD2Error], tuple[str, str, str]]:
+        return type(self), (self.thing, self.place, self.remedy)
+
+
+def suggest(wrong: str, allowed: Iterable[str]) -> str:
+    """A sentence that names the nearest allowed word and all of them.
+
+    Args:
+        wrong: the word that was given.
+        allowed: the words that would have been accepted.
+
+    Returns:
+        ``did you mean 'x'? allowed: a, b, x`` or only the list where nothing is near.
+    """
+    words = sorted(str(word) for word in allowed)
+    near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
+    listing = "allowed: " + (", ".join(words) if words else "(none)")
+    return f"did you mean '{near[0]}'? {listing}" if near else listing

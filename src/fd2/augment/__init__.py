@@ -1,0 +1,1 @@
+"""Batched, replayable, deterministic image augmentation."""

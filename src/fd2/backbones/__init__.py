@@ -1,0 +1,1 @@
+"""Backbone plug-ins, found by file name."""

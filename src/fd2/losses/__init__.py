@@ -1,0 +1,1 @@
+"""Loss functions, vectorised over samples, classes and prototypes."""

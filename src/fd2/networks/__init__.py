@@ -1,0 +1,1 @@
+"""Networks: backbones, counterfactual attention, teachers, prototypes."""

@@ -1,0 +1,55 @@
+"""A classification network cut at its final feature map."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """Features, global average pooling and a classifier: z = FC(GAP(F)), FD² eq. 7.
+
+    Args:
+        extractor: images [B, 3, H, W] to the final feature map F [B, D, h, w], after the last
+            activation.
+        head: pooled features [B, D] to logits [B, C], with the architecture's own dropout.
+        feature_channels: D.
+    """
+
+    def __init__(self, extractor: nn.Module, head: nn.Module, feature_channels: int) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.head = head
+        self.feature_channels = feature_channels
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W] to the feature map [B, D, h, w] that average pooling sees."""
+        features: Tensor = self.extractor(images)
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Feature map [B, D, h, w] to logits z [B, C] (FD² eq. 7)."""
+        logits: Tensor = self.head(features.mean(dim=(2, 3)))
+        return logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W] to logits [B, C]."""
+        return self.classify(self.features(images))
+
+    def batch_norms(self) -> list[nn.BatchNorm2d]:
+        """All batch-norm layers in forward order, the one nearest to the image first."""
+        return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def cut(model: nn.Module, children: Sequence[str], *extra: tuple[str, nn.Module]) -> nn.Sequential:
+    """Chain some children of a model under their own names, so that weight names stay.
+
+    Args:
+        model: the network that owns the children.
+        children: names in forward order.
+        extra: modules to append, with their names.
+    """
+    named = [(name, model.get_submodule(name)) for name in children]
+    return nn.Sequential(OrderedDict([*named, *extra]))

@@ -1,0 +1,100 @@
+"""Counterfactual attention learning: the attention head of a teacher."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fd2.networks.initialisation import fresh_weights
+from fd2.networks.pooling import bilinear_attention_pool
+
+# The unit-norm feature is too small for a linear classifier without it.
+FEATURE_SCALE = 100.0
+
+
+class CALOutput(NamedTuple):
+    """Logits p [B, C], unit feature f [B, M*D], attention maps A [B, M, h, w] >= 0."""
+
+    logits: Tensor
+    feature: Tensor
+    attention: Tensor
+
+
+class AttentionMaps(nn.Module):
+    """A = ReLU(BN(Conv1x1(F))), convolution without bias, batch norm with eps 1e-3.
+
+    Args:
+        feature_channels: D.
+        attention_maps: M.
+    """
+
+    def __init__(self, feature_channels: int, attention_maps: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(feature_channels, attention_maps, kernel_size=1, bias=False)
+        self.bn = nn.BatchNorm2d(attention_maps, eps=1e-3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Feature map [B, D, h, w] to attention maps [B, M, h, w]."""
+        return torch.relu(self.bn(self.conv(features)))
+
+
+class CounterfactualAttention(nn.Module):
+    """Attention maps, bilinear attention pooling and a linear classifier (FD² eq. 3 and 4).
+
+    The classifier starts from a normal distribution of standard deviation 1/sqrt(M*D) (Kaiming,
+    fan-in, linear gain), the convolution from Kaiming, fan-in, ReLU gain.
+
+    Args:
+        feature_channels: D of the backbone.
+        attention_maps: M.
+        num_classes: C.
+        seed: of the initial weights.
+    """
+
+    def __init__(
+        self, feature_channels: int, attention_maps: int, num_classes: int, *, seed: int
+    ) -> None:
+        super().__init__()
+        with fresh_weights(seed):
+            self.attentions = AttentionMaps(feature_channels, attention_maps)
+            self.fc = nn.Linear(attention_maps * feature_channels, num_classes, bias=False)
+            nn.init.kaiming_normal_(self.attentions.conv.weight, nonlinearity="relu")
+            nn.init.kaiming_normal_(self.fc.weight, nonlinearity="linear")
+
+    def attend(self, features: Tensor) -> Tensor:
+        """Feature map F [B, D, h, w] to attention maps A [B, M, h, w]."""
+        attention: Tensor = self.attentions(features)
+        return attention
+
+    def forward(self, features: Tensor) -> CALOutput:
+        """Feature map F [B, D, h, w] to p = W(100 f), f and A."""
+        attention = self.attend(features)
+        feature = bilinear_attention_pool(features, attention)
+        return CALOutput(self._classify(feature), feature, attention)
+
+    def effect(self, features: Tensor, output: CALOutput, generator: torch.Generator) -> Tensor:
+        """The effect of attention on the logits, e = p - C(f') (FD² eq. 4).
+
+        f' comes from counterfactual attention: uniform on [0, 2) in training, 1 in evaluation.
+
+        Args:
+            features: F [B, D, h, w].
+            output: what `forward` returned for ``features``.
+            generator: source of the counterfactual maps, of any device; unused in evaluation.
+
+        Returns:
+            e [B, C].
+        """
+        shape = output.attention.shape
+        if self.training:
+            uniform = torch.rand(shape, generator=generator, device=generator.device)
+            counterfactual = 2 * uniform.to(features.device, output.feature.dtype)
+        else:
+            counterfactual = output.feature.new_ones(shape)
+        return output.logits - self._classify(bilinear_attention_pool(features, counterfactual))
+
+    def _classify(self, feature: Tensor) -> Tensor:
+        logits: Tensor = self.fc(FEATURE_SCALE * feature)
+        return logits

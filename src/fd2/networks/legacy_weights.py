@@ -1,0 +1,72 @@
+"""The only place that reads a PyTorch checkpoint, and only one whose hash is known."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fd2.errors import FD2Error
+
+# PyTorch's file names carry the first 8 digits of the hash; fewer would prove nothing.
+MINIMUM_HASH_DIGITS = 8
+
+
+def load(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Read a state dict from a checkpoint without unpickling arbitrary objects.
+
+    Args:
+        path: the file.
+        sha256: the file's expected SHA-256 in hexadecimal, or at least its first 8 digits.
+
+    Returns:
+        Parameter and buffer tensors by name, on the CPU, in the file's order.
+
+    Raises:
+        FD2Error: if the file is missing or its hash differs.
+        ValueError: if ``sha256`` has fewer than 8 digits.
+    """
+    if len(sha256) < MINIMUM_HASH_DIGITS:
+        raise ValueError(f"sha256 '{sha256}' has fewer than {MINIMUM_HASH_DIGITS} digits")
+    if not path.is_file():
+        raise FD2Error("missing weights file", str(path), "give the path of an existing file")
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not found.startswith(sha256):
+        raise FD2Error(
+            f"weights file with SHA-256 {found} instead of {sha256}",
+            str(path),
+            "fetch the file again from its official source",
+        )
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def load_in_order(module: nn.Module, state: dict[str, Tensor], place: str) -> None:
+    """Copy a state dict with other names into ``module``, entry by entry in order.
+
+    Args:
+        module: filled in place.
+        state: as many entries as the module's state dict, in the same order, with equal shapes
+            and equal last name parts (``weight``, ``running_mean`` and so on).
+        place: where the state came from, for the error.
+
+    Raises:
+        FD2Error: if a count, a shape or a last name part differs.
+    """
+    own = module.state_dict()
+    remedy = "use the weights of the same architecture"
+    if len(own) != len(state):
+        raise FD2Error(f"{len(state)} tensors instead of {len(own)}", place, remedy)
+    for (name, value), (source_name, source) in zip(own.items(), state.items(), strict=True):
+        same_kind = name.rpartition(".")[2] == source_name.rpartition(".")[2]
+        if not same_kind or value.shape != source.shape:
+            raise FD2Error(
+                f"tensor '{source_name}' {list(source.shape)} does not fit "
+                f"'{name}' {list(value.shape)}",
+                place,
+                remedy,
+            )
+    module.load_state_dict(dict(zip(own, state.values(), strict=True)))

@@ -1,0 +1,83 @@
+"""Teachers built from settings, written to a file, and read back without unpickling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fd2.artifacts.files import damaged
+from fd2.artifacts.tensors import read_tensors, write_tensors
+from fd2.augment.normalise import Normaliser
+from fd2.config import plugins
+from fd2.networks.cal import CounterfactualAttention
+from fd2.networks.teacher import Teacher
+from fd2.runtime.seeds import seed_from
+
+
+@dataclass(frozen=True)
+class LoadedTeacher:
+    """A frozen teacher in evaluation mode, the normalisation of its images, and its metadata."""
+
+    network: Teacher
+    normaliser: Normaliser
+    metadata: dict[str, Any]
+
+
+def build_teacher(
+    backbone: str, num_classes: int, attention_maps: int | None, *, initialisation: str, seed: int
+) -> Teacher:
+    """A teacher with fresh heads.
+
+    Args:
+        backbone: file name in ``fd2.backbones``.
+        num_classes: C.
+        attention_maps: M, or None for a teacher without attention head.
+        initialisation: of the backbone, ``imagenet`` or ``scratch``.
+        seed: of all fresh weights.
+    """
+    plugin = plugins.load("backbones", backbone)
+    body = plugin.build(num_classes, initialisation, seed=seed_from(seed, "backbone"))
+    if attention_maps is None:
+        return Teacher(body)
+    head = CounterfactualAttention(
+        body.feature_channels, attention_maps, num_classes, seed=seed_from(seed, "cal")
+    )
+    return Teacher(body, head)
+
+
+def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any]) -> None:
+    """Write all weights and buffers.
+
+    Args:
+        path: the file.
+        teacher: with or without attention head.
+        metadata: needs ``backbone``, ``classes`` (C), ``attention_maps`` (M or None), ``mean`` and
+            ``std``, which are enough to build it again.
+    """
+    write_tensors(path, teacher.state_dict(), metadata)
+
+
+def read_teacher(path: str | Path, device: torch.device) -> LoadedTeacher:
+    """Read a teacher, frozen, onto ``device``.
+
+    Raises:
+        FD2Error: if the file is missing, damaged, or does not fit the network it names.
+    """
+    tensors, metadata = read_tensors(path)
+    teacher = build_teacher(
+        metadata["backbone"],
+        metadata["classes"],
+        metadata["attention_maps"],
+        initialisation="scratch",
+        seed=0,
+    )
+    try:
+        teacher.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise damaged(path, f"weights do not fit {metadata['backbone']}: {error}") from error
+    normaliser = Normaliser(metadata["mean"], metadata["std"])
+    return LoadedTeacher(teacher.to(device).freeze(), normaliser, metadata)

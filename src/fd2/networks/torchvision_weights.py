@@ -1,0 +1,62 @@
+"""torchvision networks with their official ImageNet weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+from torch import Tensor, nn
+from torchvision.models import WeightsEnum
+
+from fd2.errors import FD2Error
+from fd2.networks import legacy_weights
+from fd2.networks.initialisation import fresh_weights
+
+
+def build(
+    constructor: Callable[..., nn.Module],
+    weights: WeightsEnum | None,
+    weights_file: Path | None,
+    seed: int,
+) -> nn.Module:
+    """Build a torchvision network, its fresh weights drawn from ``seed``.
+
+    Args:
+        constructor: torchvision's function, called with ``weights=None``.
+        weights: the official weights, or None for a network from scratch.
+        weights_file: a local copy of the official weights; None downloads them.
+        seed: of the initial weights.
+
+    Raises:
+        FD2Error: if the weights cannot be fetched or their hash differs.
+    """
+    with fresh_weights(seed):
+        model = constructor(weights=None)
+    if weights is not None:
+        model.load_state_dict(modern_names(_official_state(weights, weights_file)))
+    return model
+
+
+def modern_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename ``norm.1.weight`` to ``norm1.weight``: old DenseNet files have dots there."""
+    return {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", name): value
+        for name, value in state.items()
+    }
+
+
+def _official_state(weights: WeightsEnum, weights_file: Path | None) -> dict[str, Tensor]:
+    url: str = weights.url
+    if weights_file is not None:
+        hash_digits = url.rpartition("-")[2].removesuffix(".pth")
+        return legacy_weights.load(weights_file, hash_digits)
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True))
+    except (URLError, OSError, RuntimeError) as error:
+        raise FD2Error(
+            f"pretrained weights could not be fetched: {error}",
+            url,
+            "connect to the network, or fetch the file elsewhere and give it as weights file",
+        ) from error

@@ -1,0 +1,1 @@
+"""Regulariser plug-ins, found by file name."""

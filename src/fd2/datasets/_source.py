@@ -1,0 +1,60 @@
+"""What every dataset kind hands over: image files with class and split, not yet decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+SplitName = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image file.
+
+    Attributes:
+        path: where it lies on this machine.
+        name: its stable id: POSIX, relative to the dataset's root, the same on every machine.
+        class_id: position of its class in `ImageSource.classes`.
+        split: ``train`` or ``test``.
+    """
+
+    path: Path
+    name: str
+    class_id: int
+    split: SplitName
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """All images of a dataset.
+
+    Attributes:
+        classes: names; a class's id is its position.
+        images: every image once, in a fixed order.
+        facts: JSON-able and free of local paths: version, split rule, licence, attribution.
+    """
+
+    classes: tuple[str, ...]
+    images: tuple[SourceImage, ...]
+    facts: dict[str, Any]
+
+
+def hashed_test_names(names: Sequence[str], fraction: float) -> set[str]:
+    """The names of one class that go to the test split: the first by sha256 of the name.
+
+    No generator is involved, so that the split stays the same on every machine, and a new image
+    moves at most one other.
+
+    Args:
+        names: names of one class, in any order.
+        fraction: share of them, in (0, 1); the count is rounded up.
+    """
+    # The decimal as written: 0.1 * 30 must be 3, not the next whole number above a rounding error.
+    count = math.ceil(Fraction(str(fraction)) * len(names))
+    return set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:count])

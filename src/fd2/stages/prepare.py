@@ -1,0 +1,147 @@
+"""Stage prepare: every image of a dataset decoded once, at the working resolution."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
+from fd2.artifacts.provenance import record, shaped_by
+from fd2.config import plugins, schema
+from fd2.datasets._decode import Decoded, channel_statistics, decode_all
+from fd2.datasets._source import ImageSource, SourceImage
+from fd2.errors import FD2Error
+from fd2.runtime.job import Job
+
+MINIMUM_TRAIN_IMAGES = 2
+RESIZE = "whole frame warped to the square, RGB, Pillow bicubic"
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """What shapes prepared data.
+
+    Attributes:
+        dataset: the config's name for it.
+        kind: a plug-in of ``fd2.datasets``.
+        resolution: height and width in pixels.
+        options: the kind's own keys, as its ``SETTINGS_SCHEMA`` says.
+    """
+
+    dataset: str
+    kind: str
+    resolution: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def prepare(settings: PrepareSettings, folder: Path, job: Job, *, workers: int = 1) -> None:
+    """Decode, warp the whole frame to a square (bicubic), and write arrays, manifest and record.
+
+    Args:
+        settings: which dataset, at which resolution.
+        folder: gets the files of `write_prepared` and ``record.json``.
+        job: the running job; it does not shape the result.
+        workers: threads that decode; their number does not shape the result.
+
+    Raises:
+        FD2Error: for an unknown kind or a wrong option, a class with fewer than
+            `MINIMUM_TRAIN_IMAGES` training images, broken images (all are looked at before), or a
+            channel that is constant over all training images.
+    """
+    place = f"setting 'datasets.{settings.dataset}'"
+    plugin = plugins.load("datasets", settings.kind, place)
+    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
+    source: ImageSource = plugin.source(settings.options, place)
+    _check_class_sizes(source, place)
+    files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
+    decoded = {
+        split: decode_all(
+            [image.path for image in files[split]],
+            settings.resolution,
+            workers,
+            f"decode {settings.dataset} {split}",
+        )
+        for split in SPLITS
+    }
+    _check_broken(files, decoded, place)
+    manifest = _manifest(settings, source, files, decoded)
+    if min(manifest.std) == 0:
+        raise FD2Error(
+            f"a channel is constant over all training images: std {manifest.std}",
+            place,
+            "use images with content in all three channels; grey images are repeated in each",
+        )
+    write_prepared(folder, manifest, {split: decoded[split].images for split in SPLITS})
+    shaped = shaped_by("prepare", asdict(settings), manifest.digest(), {})
+    write_json(Path(folder) / "record.json", record(shaped, job))
+
+
+def _check_class_sizes(source: ImageSource, place: str) -> None:
+    count = Counter(image.class_id for image in source.images if image.split == "train")
+    small = [
+        f"{name!r} ({count[class_id]})"
+        for class_id, name in enumerate(source.classes)
+        if count[class_id] < MINIMUM_TRAIN_IMAGES
+    ]
+    if small:
+        raise FD2Error(
+            f"{len(small)} class(es) with fewer than {MINIMUM_TRAIN_IMAGES} training images: "
+            + _first(small, ", "),
+            place,
+            "add training images, lower test_fraction if set, or take the classes out",
+        )
+
+
+def _check_broken(
+    files: Mapping[str, list[SourceImage]], decoded: Mapping[str, Decoded], place: str
+) -> None:
+    broken = [
+        f"{files[split][position].path}: {reason}"
+        for split in SPLITS
+        for position, reason in decoded[split].broken.items()
+    ]
+    if broken:
+        raise FD2Error(
+            f"{len(broken)} broken image(s):\n    " + _first(broken, "\n    "),
+            place,
+            "replace or delete these files, then run again",
+        )
+
+
+def _first(items: list[str], between: str) -> str:
+    rest = [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
+    return between.join(items[:_NAMED] + rest)
+
+
+def _manifest(
+    settings: PrepareSettings,
+    source: ImageSource,
+    files: Mapping[str, list[SourceImage]],
+    decoded: Mapping[str, Decoded],
+) -> Manifest:
+    train = decoded["train"]
+    mean, std = channel_statistics(train.sums, len(train.images) * settings.resolution**2)
+    # The arrays' digests make the manifest's cover the pixels too: two versions of a decoder may
+    # read one file differently.
+    pixels = {split: hashlib.sha256(decoded[split].images.data).hexdigest() for split in SPLITS}
+    return Manifest(
+        dataset=settings.dataset,
+        resolution=settings.resolution,
+        classes=source.classes,
+        files={
+            split: [
+                {"path": image.name, "class": image.class_id, "sha256": digest}
+                for image, digest in zip(files[split], decoded[split].digests, strict=True)
+            ]
+            for split in SPLITS
+        },
+        mean=mean,
+        std=std,
+        source={**source.facts, "kind": settings.kind, "resize": RESIZE, "pixels_sha256": pixels},
+    )

@@ -1,0 +1,178 @@
+"""The stage on real photographs: same bytes for any number of workers, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fd2.artifacts.prepared import open_prepared
+from fd2.datasets import elpv
+from fd2.errors import FD2Error
+from fd2.runtime.job import Job, start_job
+from fd2.stages.prepare import PrepareSettings, prepare
+
+RESOLUTION = 32
+PER_CLASS = {"train": 3, "test": 2}
+
+
+@pytest.fixture(scope="module")
+def job() -> Job:
+    return start_job("cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty real images as an image folder: three and two of each of eight classes."""
+    root = tmp_path_factory.mktemp("cells")
+    source = elpv.source({}, "test")
+    for split, count in PER_CLASS.items():
+        for class_id, name in enumerate(source.classes):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            same = [i for i in source.images if (i.class_id, i.split) == (class_id, split)]
+            for image in same[:count]:
+                shutil.copy(image.path, folder)
+    return root
+
+
+@pytest.fixture
+def copied(cells: Path, tmp_path: Path) -> Path:
+    """The forty images, free to be spoilt."""
+    return Path(shutil.copytree(cells, tmp_path / "copied"))
+
+
+def settings(root: Path, resolution: int = RESOLUTION, **options: Any) -> PrepareSettings:
+    return PrepareSettings("cells", "imagefolder", resolution, {"path": str(root), **options})
+
+
+def digest(chosen: PrepareSettings, folder: Path, job: Job) -> str:
+    prepare(chosen, folder, job)
+    return open_prepared(folder).manifest.digest()
+
+
+def refusal(chosen: PrepareSettings, folder: Path, job: Job) -> FD2Error:
+    with pytest.raises(FD2Error) as caught:
+        prepare(chosen, folder, job)
+    assert not folder.exists()
+    return caught.value
+
+
+def test_arrays_labels_and_statistics(cells: Path, tmp_path: Path, job: Job) -> None:
+    prepare(settings(cells), tmp_path / "out", job)
+    data = open_prepared(tmp_path / "out")
+    assert data.manifest.classes == elpv.CLASSES
+    assert data.train.images.shape == (24, RESOLUTION, RESOLUTION, 3)
+    assert data.test.labels.tolist() == [class_id for class_id in range(8) for _ in range(2)]
+    entry = data.manifest.files["test"][5]
+    with Image.open(cells / entry["path"]) as image:
+        wanted = image.convert("RGB").resize((RESOLUTION, RESOLUTION), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(data.test.images[5], np.asarray(wanted))
+    flat = data.train.images.reshape(-1, 3) / 255
+    np.testing.assert_allclose(data.manifest.mean, flat.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(data.manifest.std, flat.std(0), rtol=1e-12)
+
+
+def test_record_names_stage_settings_and_run(cells: Path, tmp_path: Path, job: Job) -> None:
+    chosen = settings(cells)
+    prepare(chosen, tmp_path / "out", job)
+    record = json.loads((tmp_path / "out" / "record.json").read_text())
+    assert record["stage"] == "prepare"
+    assert record["settings"]["resolution"] == RESOLUTION
+    assert record["manifest"] == open_prepared(tmp_path / "out").manifest.digest()
+    assert record["run"]["device"] == "cpu"
+
+
+def test_same_bytes_for_any_workers_and_place(
+    cells: Path, copied: Path, tmp_path: Path, job: Job
+) -> None:
+    prepare(settings(cells), tmp_path / "one", job, workers=1)
+    prepare(settings(copied), tmp_path / "three", job, workers=3)
+    names = {"train.npy", "train_labels.npy", "test.npy", "test_labels.npy", "manifest.json"}
+    assert {p.name for p in (tmp_path / "one").iterdir()} == names | {"record.json"}
+    for name in names:
+        one, three = ((tmp_path / run / name).read_bytes() for run in ("one", "three"))
+        assert one == three, name
+
+
+def test_digest_tells_pixel_resolution_and_split_apart(
+    copied: Path, tmp_path: Path, job: Job
+) -> None:
+    digests = [
+        digest(settings(copied), tmp_path / "base", job),
+        digest(settings(copied, resolution=31), tmp_path / "smaller", job),
+        digest(settings(copied / "train", test_fraction=0.3), tmp_path / "fraction", job),
+    ]
+    moved = min((copied / "train" / "mono_000").iterdir())
+    shutil.move(moved, copied / "test" / "mono_000")
+    digests.append(digest(settings(copied), tmp_path / "moved", job))
+    shutil.move(copied / "test" / "mono_000" / moved.name, moved)
+    assert digest(settings(copied), tmp_path / "again", job) == digests[0]
+    path = min((copied / "test" / "mono_033").iterdir())
+    with Image.open(path) as image:
+        changed = np.array(image)
+    changed[0, 0] ^= 1
+    Image.fromarray(changed).save(path)
+    digests.append(digest(settings(copied), tmp_path / "pixel", job))
+    assert len(set(digests)) == len(digests)
+
+
+def test_broken_images_are_all_named(copied: Path, tmp_path: Path, job: Job) -> None:
+    train = sorted((copied / "train" / "mono_000").iterdir())
+    test = sorted((copied / "test" / "poly_100").iterdir())
+    train[0].write_bytes(train[0].read_bytes()[:9000])
+    train[2].write_text("<html><body>404 Not Found</body></html>")
+    test[1].write_bytes(b"")
+    error = refusal(settings(copied), tmp_path / "out", job)
+    assert error.thing.startswith("3 broken image(s)")
+    lines = error.thing.splitlines()[1:]
+    assert [line.strip().split(": ", 1)[0] for line in lines] == [
+        str(path) for path in (train[0], train[2], test[1])
+    ]
+    assert "truncated" in lines[0]
+    assert "begins with '<html><body>'" in lines[1]
+    assert "0 bytes" in lines[2]
+    assert "datasets.cells" in error.place
+
+
+def test_of_many_broken_images_ten_are_named(copied: Path, tmp_path: Path, job: Job) -> None:
+    for path in (copied / "test").rglob("*.png"):
+        path.write_bytes(b"not a picture")
+    error = refusal(settings(copied), tmp_path / "out", job)
+    assert error.thing.startswith("16 broken image(s)")
+    assert error.thing.count(".png: ") == 10
+    assert error.thing.endswith("and 6 more")
+
+
+def test_class_with_one_training_image_is_named(copied: Path, tmp_path: Path, job: Job) -> None:
+    for path in sorted((copied / "train" / "mono_067").iterdir())[1:]:
+        path.unlink()
+    error = refusal(settings(copied), tmp_path / "out", job)
+    assert error.thing == "1 class(es) with fewer than 2 training images: 'mono_067' (1)"
+
+
+def test_constant_channel_is_refused(tmp_path: Path, job: Job) -> None:
+    for number in range(6):
+        for name in "ab":
+            path = tmp_path / "flat" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (40 * number, 30 * number, 0)).save(path)
+    error = refusal(settings(tmp_path / "flat", test_fraction=0.3), tmp_path / "out", job)
+    assert "a channel is constant" in error.thing
+
+
+def test_wrong_kind_and_wrong_option(cells: Path, tmp_path: Path, job: Job) -> None:
+    chosen = settings(cells)
+    error = refusal(replace(chosen, kind="imagefoldr"), tmp_path / "out", job)
+    assert "unknown dataset 'imagefoldr'" in error.thing
+    assert "did you mean 'imagefolder'?" in error.remedy
+    error = refusal(replace(chosen, kind="elpv"), tmp_path / "out", job)
+    assert error.thing == "unknown key 'path'"
+    error = refusal(settings(cells, test_fractoin=0.5), tmp_path / "out", job)
+    assert "did you mean 'test_fraction'?" in error.remedy

@@ -1,0 +1,117 @@
+"""Optimises one slot: one image of each class of a chunk, together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from fd2.augment.normalise import Normaliser
+from fd2.augment.views import Views
+from fd2.engine.terms import TeacherTerms
+from fd2.engine.views_plan import plan_views
+from fd2.errors import FD2Error
+from fd2.losses.regulariser import SlotContext
+from fd2.methods._interface import Phase, Recipe
+from fd2.runtime.progress import Progress
+from fd2.training.optimisers import set_learning_rate
+
+
+def optimise_slot(
+    recipe: Recipe,
+    terms: Sequence[TeacherTerms],
+    patches: Tensor,
+    context: SlotContext,
+    normaliser: Normaliser,
+    names: tuple[object, ...],
+    what: str,
+) -> Tensor:
+    """Run all phases of a recipe.
+
+    Args:
+        recipe: the method's.
+        terms: one a teacher.
+        patches: initial images, normalised float32 ``[B, 3, H, W]`` on the device.
+        context: labels, prototypes and earlier attention of these images.
+        normaliser: of the dataset.
+        names: seed the random views.
+        what: names this slot in progress and errors.
+
+    Returns:
+        Optimised images ``[B, 3, S, S]``, normalised, at the last phase's size.
+
+    Raises:
+        FD2Error: if the loss is not finite at the end of a phase; names the term.
+    """
+    images = _resized(patches, recipe.phases[0].size)
+    done = 0
+    for number, phase in enumerate(recipe.phases):
+        views = plan_views(recipe, phase, (*names, "phase", number)).to(images.device)
+        images = _phase(recipe, phase, done, terms, images, context, normaliser, views, what)
+        done += phase.iterations
+        if number + 1 < len(recipe.phases):
+            size = recipe.phases[number + 1].size
+            images = phase.keep * _resized(images, size) + (1 - phase.keep) * _resized(patches, size)
+    return images
+
+
+def _phase(
+    recipe: Recipe,
+    phase: Phase,
+    done: int,
+    terms: Sequence[TeacherTerms],
+    initial: Tensor,
+    context: SlotContext,
+    normaliser: Normaliser,
+    views: Views,
+    what: str,
+) -> Tensor:
+    """One phase with an Adam of its own, under the recipe's one cosine schedule."""
+    images = initial.detach().clone().requires_grad_(True)
+    lower, upper = (bound.to(images.device) for bound in normaliser.bounds())
+    adam = torch.optim.Adam([images], lr=recipe.learning_rate, betas=recipe.betas)
+    progress = Progress(phase.iterations, what, unit="iteration")
+    latest: dict[str, Tensor] = {}
+    for step in progress:
+        total_step = done + step
+        set_learning_rate(adam, _cosine(recipe.learning_rate, total_step, recipe.iterations))
+        view = views[step : step + 1]
+        seen = view.apply(images, phase.size)
+        chosen = [terms[total_step % len(terms)]] if recipe.teachers_in_turn else terms
+        latest = _mean([term.losses(seen, context, view) for term in chosen])
+        adam.zero_grad(set_to_none=True)
+        sum(latest.values()).backward()  # type: ignore[union-attr,no-untyped-call]
+        adam.step()
+        with torch.no_grad():
+            images.copy_(images.maximum(lower).minimum(upper))
+        progress.show(latest)
+    _require_finite(latest, images, what)
+    return images.detach()
+
+
+def _cosine(rate: float, step: int, steps: int) -> float:
+    return rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _mean(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    if images.shape[-1] == size:
+        return images
+    return interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
+
+
+def _require_finite(terms: dict[str, Tensor], images: Tensor, what: str) -> None:
+    """Once per phase: a check per iteration would wait for the device each time."""
+    bad = [name for name, value in terms.items() if not bool(torch.isfinite(value))]
+    if bad or not bool(torch.isfinite(images).all()):
+        raise FD2Error(
+            f"not finite: {', '.join(bad) or 'the images'}",
+            what,
+            "lower the method's learning_rate or the weight of that term",
+        )

@@ -1,0 +1,82 @@
+"""What a method hands to the stages. A method knows nothing of FD², and FD² of no method.
+
+A method's file defines ``LABEL`` (its name in tables), ``KIND`` (``optimisation`` or
+``selection``), ``SETTINGS_SCHEMA`` (a closed JSON schema), ``patch_kind(settings)``, and either
+``recipe(settings, resolution)`` or ``select(request)``. It imports torch inside functions only,
+because the plan of a whole grid reads every method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fd2.artifacts.images import SlotImages
+    from fd2.artifacts.prepared import PreparedDataset
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of optimisation at one resolution.
+
+    Attributes:
+        size: height and width of the optimised images in pixels.
+        iterations: optimiser steps.
+        keep: after the phase the images become ``keep * images + (1 - keep) * initial patch`` at
+            the next phase's size (the adjustable residual of FADRM); 1 merges nothing.
+    """
+
+    size: int
+    iterations: int
+    keep: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the engine optimises images.
+
+    Attributes:
+        phases: run one after the other, under one cosine schedule over all their iterations.
+        learning_rate: Adam's, at the start of the cosine.
+        betas: Adam's.
+        batch_norm_weight: weight of the batch-norm statistics term.
+        first_batch_norm_multiplier: extra factor of the first batch-norm layer.
+        crop_scale: smallest and largest area of the random crop, as fractions of the image.
+        maximum_roll: the image is rolled by 0 to this many pixels down and right.
+        teachers_in_turn: one teacher per iteration, round-robin; otherwise the mean over all.
+    """
+
+    phases: tuple[Phase, ...]
+    learning_rate: float
+    betas: tuple[float, float]
+    batch_norm_weight: float
+    first_batch_norm_multiplier: float
+    crop_scale: tuple[float, float]
+    maximum_roll: int
+    teachers_in_turn: bool = False
+
+    @property
+    def iterations(self) -> int:
+        """Optimiser steps of all phases."""
+        return sum(phase.iterations for phase in self.phases)
+
+
+@dataclass(frozen=True)
+class SelectionRequest:
+    """What a selecting method may look at.
+
+    Attributes:
+        dataset: the prepared data.
+        patches: the initial images of the method's patch kind, or None if it asked for none.
+        images_per_class: n.
+        seed: the distillation seed.
+        settings: the method's own settings.
+    """
+
+    dataset: PreparedDataset
+    patches: SlotImages | None
+    images_per_class: int
+    seed: int
+    settings: Mapping[str, Any]

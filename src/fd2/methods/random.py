@@ -1,0 +1,56 @@
+"""Random real images: the baseline that every distilled set has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fd2.errors import FD2Error
+from fd2.methods._interface import SelectionRequest
+from fd2.runtime.seeds import torch_generator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LABEL = "Random real images"
+KIND = "selection"
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {},
+    "description": "Random selection has no settings but the distillation seed.",
+}
+
+
+def patch_kind(settings: Mapping[str, Any]) -> str | None:
+    """No patches: whole images."""
+    return None
+
+
+def select(request: SelectionRequest) -> Tensor:
+    """The first n images of a seeded permutation of each class, so that n is a prefix of m > n.
+
+    Returns:
+        uint8 ``[n, C, 3, H, W]``.
+
+    Raises:
+        FD2Error: if a class has fewer than n training images.
+    """
+    import torch
+
+    dataset, count = request.dataset, request.images_per_class
+    chosen = []
+    for name, members in zip(
+        dataset.manifest.classes, dataset.class_indices(dataset.train), strict=True
+    ):
+        if len(members) < count:
+            raise FD2Error(
+                f"class '{name}' has {len(members)} training images, {count} are wanted",
+                f"dataset '{dataset.manifest.dataset}'",
+                f"ask for at most {len(members)} images per class",
+            )
+        generator = torch_generator("random", request.seed, dataset.manifest.dataset, name)
+        chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
+    indices = torch.stack(chosen, dim=1)
+    images = dataset.train.batch(indices.flatten(), torch.device("cpu"))
+    return images.unflatten(0, indices.shape).contiguous()

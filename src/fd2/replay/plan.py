@@ -1,0 +1,81 @@
+"""Draws the stored augmentation of a distilled set for all epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from fd2.artifacts.soft_labels import StoredAugmentation
+from fd2.augment.cutmix import sample_cutmix
+from fd2.augment.sampling import sample_crops, sample_flips
+from fd2.errors import FD2Error
+from fd2.runtime.seeds import numpy_generator
+from fd2.training.batches import even_sizes
+
+
+def half_batch_sizes(count: int, batch_size: int) -> list[int]:
+    """Sizes of the half batches of one epoch; halves 2b and 2b + 1 make batch b.
+
+    Batches have nearly equal sizes of at most ``batch_size``, so that no half is left too small
+    for batch-norm statistics (a ragged last batch would be split differently by teacher and
+    student).
+
+    Raises:
+        FD2Error: if a half would hold fewer than two images.
+    """
+    sizes = [half for size in even_sizes(count, batch_size) for half in (size // 2, size - size // 2)]
+    if min(sizes) < 2:
+        raise FD2Error(
+            f"{count} images in batches of at most {batch_size} leave a half batch of {min(sizes)}",
+            "settings 'relabel.batch_size' and the number of classes times images per class",
+            "distil at least 4 images in all, and give a batch size of at least 4",
+        )
+    return sizes
+
+
+def plan_augmentation(
+    names: tuple[object, ...],
+    count: int,
+    epochs: int,
+    size: int,
+    *,
+    batch_size: int,
+    crop_scale: tuple[float, float],
+    cutmix_alpha: float,
+) -> StoredAugmentation:
+    """Draw order, crops, flips and CutMix for N images over E epochs.
+
+    Each epoch has a generator of its own, so a prefix of the epochs is a prefix of the plan.
+
+    Args:
+        names: seed the draws, together with the epoch.
+        count: N.
+        epochs: E.
+        size: height and width of the images in pixels.
+        batch_size: images per batch at most.
+        crop_scale: smallest and largest area of a crop.
+        cutmix_alpha: ratio ~ Beta(alpha, alpha), one draw and one box per batch.
+    """
+    halves = half_batch_sizes(count, batch_size)
+    batches = [a + b for a, b in zip(halves[::2], halves[1::2], strict=True)]
+    order = np.empty((epochs, count), dtype=np.int64)
+    partners = np.empty((epochs, count), dtype=np.int64)
+    mix_boxes = np.empty((epochs, count, 4), dtype=np.int64)
+    boxes, flips = [], []
+    for epoch in range(epochs):
+        rng = numpy_generator(*names, "epoch", epoch)
+        order[epoch] = rng.permutation(count)
+        boxes.append(sample_crops(rng, count, size, crop_scale))
+        flips.append(sample_flips(rng, count))
+        for ids in np.split(order[epoch], np.cumsum(batches)[:-1]):
+            mix = sample_cutmix(rng, ids, size, cutmix_alpha)
+            partners[epoch, ids] = mix.partners
+            mix_boxes[epoch, ids] = mix.box
+    return StoredAugmentation(
+        order=torch.from_numpy(order),
+        half_sizes=torch.tensor(halves),
+        boxes=torch.stack(boxes),
+        flips=torch.stack(flips),
+        partners=torch.from_numpy(partners),
+        mix_boxes=torch.from_numpy(mix_boxes),
+    )

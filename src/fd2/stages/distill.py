@@ -1,0 +1,133 @@
+"""Stage distill: one group of slots of one optimising method, with or without FD²."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.images import SlotImages, read_slots, write_slots
+from fd2.artifacts.prepared import read_manifest
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.augment.normalise import Normaliser
+from fd2.config import plugins
+from fd2.config.settings import DistillSettings
+from fd2.engine.group import GroupPlan, distill_slot
+from fd2.engine.initial import initial_patches
+from fd2.engine.slot_state import SlotState
+from fd2.engine.terms import TeacherTerms
+from fd2.losses.regulariser import Regulariser
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.runtime.job import Job
+
+
+def distill(
+    settings: DistillSettings,
+    manifest_file: Path,
+    patches_file: Path,
+    teacher_files: Sequence[Path],
+    output: Path,
+    record_file: Path,
+    state_root: Path,
+    job: Job,
+) -> None:
+    """Optimise a group of slots of every class and write them in slot order.
+
+    A finished slot is kept in ``state_root`` at once; a job that was killed starts again at the
+    first unfinished one and ends in the same bytes.
+
+    Args:
+        settings: of the stage.
+        manifest_file: of the prepared data.
+        patches_file: initial images.
+        teacher_files: in the order of the method's teachers.
+        output: the group's images.
+        record_file: provenance with times.
+        state_root: undeclared folder for finished slots.
+        job: device and clock.
+
+    Raises:
+        FD2Error: if inputs are of different manifests, a regulariser lacks what it needs, or a
+            loss is not finite.
+    """
+    manifest = read_manifest(manifest_file)
+    patches = read_slots(patches_file)
+    teachers = [read_teacher(path, job.device) for path in teacher_files]
+    digest = same_manifest(
+        {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
+        | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
+    )
+    plan = _plan(settings, manifest.resolution, teachers, job)
+    inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
+    shaped = shaped_by("distill", settings, digest, inputs)
+    state = SlotState(state_root, shaped)
+    images = _group(settings, plan, patches, manifest.classes, state, str(patches_file))
+    statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
+    write_slots(output, images, settings.slots, {**shaped, **statistics})
+    write_json(record_file, record(shaped, job))
+    state.remove()
+
+
+def _plan(
+    settings: DistillSettings, resolution: int, teachers: list[LoadedTeacher], job: Job
+) -> GroupPlan:
+    method = plugins.load("methods", settings.method)
+    recipe = method.recipe(settings.recipe, resolution)
+    regularisers: list[Regulariser] = [
+        plugins.load("regularisers", name).build(values)
+        for name, values in settings.regularisers.items()
+    ]
+    terms = [
+        TeacherTerms(
+            teacher,
+            index,
+            settings.cal_ratio,
+            recipe.batch_norm_weight,
+            recipe.first_batch_norm_multiplier,
+            regularisers,
+        )
+        for index, teacher in enumerate(teachers)
+    ]
+    similarity = settings.regularisers.get("similarity", {})
+    metadata = teachers[0].metadata
+    return GroupPlan(
+        recipe=recipe,
+        teachers=teachers,
+        terms=terms,
+        normaliser=Normaliser(metadata["mean"], metadata["std"]),
+        image_codec=settings.image_codec,
+        shared_crop=similarity.get("crop", "shared") == "shared",
+        needs_attention=any(regulariser.weight > 0 for regulariser in regularisers),
+        names=("distill", settings.seed, settings.dataset),
+        device=job.device,
+    )
+
+
+def _group(
+    settings: DistillSettings,
+    plan: GroupPlan,
+    patches: SlotImages,
+    class_names: Sequence[str],
+    state: SlotState,
+    place: str,
+) -> Tensor:
+    """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes."""
+    chunks = torch.arange(len(class_names)).split(settings.class_chunk)
+    finished: list[Tensor] = []
+    for slot in settings.slots:
+        initial = initial_patches(
+            patches, slot, settings.initial_patch, class_names, plan.names, place
+        )
+        parts = []
+        for number, classes in enumerate(chunks):
+            images = state.load(slot, number)
+            if images is None:
+                earlier = [done[classes] for done in finished]
+                images = distill_slot(plan, slot, classes, initial[classes], earlier)
+                state.save(slot, number, images)
+            parts.append(images)
+        finished.append(torch.cat(parts))
+    return torch.stack(finished)

@@ -1,0 +1,195 @@
+"""Stage patches: initial images from the crops that the plain teacher recognises best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.images import write_slots
+from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.augment.sampling import sample_crops
+from fd2.augment.views import crops_only
+from fd2.config.settings import PatchSettings
+from fd2.engine.codec import encode
+from fd2.errors import FD2Error
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.runtime.job import Job
+from fd2.runtime.progress import Progress
+from fd2.runtime.seeds import numpy_generator
+
+_SCORING_BATCH = 128
+
+
+@dataclass(frozen=True)
+class ScoredCrops:
+    """The best crop of every scored image.
+
+    Attributes:
+        indices: positions in the training split ``[n]``.
+        boxes: the best crop of each ``[n, 4]``, fractions of the image.
+        losses: its cross-entropy for the true class ``[n]``.
+    """
+
+    indices: Tensor
+    boxes: Tensor
+    losses: Tensor
+
+
+def make_patches(
+    settings: PatchSettings, data: Path, scorer: Path, output: Path, record_file: Path, job: Job
+) -> None:
+    """Score crops of all training images and write the initial images of every slot and class.
+
+    Per image the best of several random square crops stands for it (RDED); images of a class are
+    ranked by that crop's cross-entropy. Slot k gets rank k (1×1) or ranks 4k to 4k + 3, tiled top
+    left, top right, bottom left, bottom right (2×2).
+
+    Args:
+        settings: of the stage.
+        data: folder of the prepared dataset.
+        scorer: the plain teacher that scores.
+        output: uint8 images by slot and class.
+        record_file: provenance, with the chosen images and boxes.
+        job: device and clock.
+
+    Raises:
+        FD2Error: if a class has too few images for all slots, or manifests differ.
+    """
+    dataset = open_prepared(data)
+    teacher = read_teacher(scorer, job.device)
+    digest = same_manifest(
+        {str(data): dataset.manifest.digest(), str(scorer): teacher.metadata["manifest"]}
+    )
+    scored = _scored_members(dataset, settings)
+    _require_enough(scored, dataset, settings)
+    if settings.slot_patches == "distinct":
+        ranking = _rank(score_crops(dataset, teacher, settings, scored, 0, job), dataset, settings)
+        chosen = [_ranks(ranking, slot, settings.tiles) for slot in range(settings.slots)]
+    else:
+        # The release draws fresh crops of the same images for every patch and takes the best of
+        # each draw, so patches of a class are near duplicates.
+        chosen = [
+            _ranks(
+                _rank(score_crops(dataset, teacher, settings, scored, slot, job), dataset, settings),
+                0,
+                settings.tiles,
+            )
+            for slot in range(settings.slots)
+        ]
+    images = torch.stack([_tile(dataset, crops, settings, teacher) for crops in chosen])
+    shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
+    write_slots(output, images, tuple(range(settings.slots)), shaped)
+    picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
+    write_json(record_file, {**record(shaped, job), "chosen": picked})
+
+
+def _scored_members(dataset: PreparedDataset, settings: PatchSettings) -> list[Tensor]:
+    """Per class the positions of the images that are scored."""
+    members = dataset.class_indices(dataset.train)
+    return [m if settings.images_scored is None else m[: settings.images_scored] for m in members]
+
+
+def _require_enough(
+    scored: list[Tensor], dataset: PreparedDataset, settings: PatchSettings
+) -> None:
+    per_slot = settings.tiles**2
+    slots = settings.slots if settings.slot_patches == "distinct" else 1
+    for name, members in zip(dataset.manifest.classes, scored, strict=True):
+        if len(members) < per_slot * slots:
+            raise FD2Error(
+                f"class '{name}' has {len(members)} images to score, "
+                f"{slots} slots of {settings.kind} patches need {per_slot * slots}",
+                f"dataset '{settings.dataset}', section 'patches'",
+                "lower 'distill.slots', use 1x1 patches, or raise 'patches.images_scored'",
+            )
+
+
+@torch.no_grad()
+def score_crops(
+    dataset: PreparedDataset,
+    teacher: LoadedTeacher,
+    settings: PatchSettings,
+    scored: list[Tensor],
+    draw: int,
+    job: Job,
+) -> ScoredCrops:
+    """The best of several random crops of every image.
+
+    A crop is resized to 1/tiles of the image's side and zero-padded (mean colour) to full size,
+    as it would appear among the tiles.
+
+    Args:
+        dataset: prepared data.
+        teacher: plain, frozen.
+        settings: of the stage.
+        scored: per class the positions of its images.
+        draw: number of this draw; other draws give other crops.
+        job: device.
+    """
+    size = dataset.manifest.resolution
+    small = size // settings.tiles
+    before = (size - small) // 2
+    padding = (before, size - small - before) * 2
+    indices = torch.cat(scored)
+    rng = numpy_generator("patches", settings.seed, settings.dataset, settings.kind, "draw", draw)
+    count = settings.crops_per_image
+    boxes = sample_crops(rng, len(indices) * count, size, settings.crop_scale, ratio=(1.0, 1.0))
+    boxes = boxes.reshape(len(indices), count, 4)
+    batches = list(torch.arange(len(indices)).split(max(_SCORING_BATCH // count, 1)))
+    losses = []
+    for number in Progress(len(batches), f"score {settings.kind} crops", unit="batch"):
+        rows = batches[number]
+        images = dataset.train.batch(indices[rows], job.device)
+        repeated = teacher.normaliser.normalise(images).repeat_interleave(count, 0)
+        crops = crops_only(boxes[rows].flatten(0, 1)).apply(repeated, small)
+        logits = teacher.network.backbone(functional.pad(crops, padding))
+        labels = dataset.train.labels[indices[rows]].to(job.device).repeat_interleave(count)
+        losses.append(functional.cross_entropy(logits, labels, reduction="none"))
+    table = torch.cat(losses).cpu().reshape(len(indices), count)
+    best = table.argmin(1)
+    rows = torch.arange(len(indices))
+    return ScoredCrops(indices, boxes[rows, best], table[rows, best])
+
+
+def _rank(crops: ScoredCrops, dataset: PreparedDataset, settings: PatchSettings) -> ScoredCrops:
+    """The best images of each class by increasing loss; tensors ``[ranks, C, ...]``."""
+    labels = dataset.train.labels[crops.indices]
+    needed = settings.tiles**2 * (settings.slots if settings.slot_patches == "distinct" else 1)
+    order = [
+        members[torch.argsort(crops.losses[members], stable=True)[:needed]]
+        for members in ((labels == c).nonzero().flatten() for c in range(dataset.num_classes))
+    ]
+    rows = torch.stack(order, dim=1)
+    return ScoredCrops(crops.indices[rows], crops.boxes[rows], crops.losses[rows])
+
+
+def _ranks(ranking: ScoredCrops, slot: int, tiles: int) -> ScoredCrops:
+    """The crops of one slot, ``[tiles², C, ...]``."""
+    run = slice(slot * tiles**2, (slot + 1) * tiles**2)
+    return ScoredCrops(ranking.indices[run], ranking.boxes[run], ranking.losses[run])
+
+
+def _tile(
+    dataset: PreparedDataset, crops: ScoredCrops, settings: PatchSettings, teacher: LoadedTeacher
+) -> Tensor:
+    """uint8 ``[C, 3, H, W]`` from the crops of one slot."""
+    size, tiles = dataset.manifest.resolution, settings.tiles
+    # Tile borders where the size is not divisible: edges [0, 48, 97] rather than a black line.
+    edges = [size * i // tiles for i in range(tiles + 1)]
+    canvas = torch.zeros(dataset.num_classes, 3, size, size)
+    for number, (indices, boxes) in enumerate(zip(crops.indices, crops.boxes, strict=True)):
+        row, column = divmod(number, tiles)
+        images = teacher.normaliser.normalise(dataset.train.batch(indices, torch.device("cpu")))
+        side = edges[1] - edges[0]
+        height, width = edges[row + 1] - edges[row], edges[column + 1] - edges[column]
+        piece = crops_only(boxes).apply(images, max(side, height, width))
+        canvas[:, :, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = piece[
+            :, :, :height, :width
+        ]
+    return encode(canvas, teacher.normaliser, settings.image_codec)

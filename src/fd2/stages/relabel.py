@@ -1,0 +1,122 @@
+"""Stage relabel: batch-specific soft labels of augmented distilled images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.images import read_distilled
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.soft_labels import write_soft_labels
+from fd2.augment.normalise import Normaliser
+from fd2.config.settings import RelabelSettings
+from fd2.errors import FD2Error
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.replay.plan import plan_augmentation
+from fd2.replay.view import Replay
+from fd2.runtime.job import Job
+from fd2.runtime.progress import Progress
+
+
+def relabel(
+    settings: RelabelSettings,
+    distilled: Path,
+    teachers: Sequence[Path],
+    folder: Path,
+    job: Job,
+) -> None:
+    """Store each image's mean teacher logits for every epoch, with the augmentation they saw.
+
+    Args:
+        settings: of the stage.
+        distilled: the distilled set.
+        teachers: teacher files; their logits are averaged.
+        folder: gets the labels, the augmentation and a record.
+        job: device and clock.
+
+    Raises:
+        FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
+    """
+    images = read_distilled(distilled)
+    loaded = [read_teacher(path, job.device) for path in teachers]
+    manifest = same_manifest(
+        {str(distilled): images.metadata["manifest"]}
+        | {str(p): t.metadata["manifest"] for p, t in zip(teachers, loaded, strict=True)}
+    )
+    for path, teacher in zip(teachers, loaded, strict=True):
+        set_label_mode(teacher.network, settings.teacher_mode, settings.teacher_dropout)
+        if settings.head == "cal" and teacher.network.cal is None:
+            raise FD2Error(
+                "a plain teacher has no CAL head", str(path), "set 'relabel.head' to backbone"
+            )
+    augmentation = plan_augmentation(
+        ("relabel", settings.seed),
+        len(images.images),
+        settings.epochs,
+        images.images.shape[-1],
+        batch_size=settings.batch_size,
+        crop_scale=settings.crop_scale,
+        cutmix_alpha=settings.cutmix_alpha,
+    )
+    normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
+    replay = Replay(normaliser.normalise(images.images.to(job.device)), augmentation)
+    logits = _label(replay, loaded, settings, len(images.images))
+    inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
+    shaped = shaped_by("relabel", settings, manifest, inputs)
+    write_soft_labels(folder, augmentation, logits, shaped)
+    write_json(folder / "record.json", record(shaped, job))
+
+
+def set_label_mode(network: nn.Module, mode: str, dropout: bool) -> None:
+    """Put a teacher into the mode it labels in.
+
+    Args:
+        network: the teacher.
+        mode: ``train_halves`` takes batch-norm statistics from each half batch, ``eval`` those of
+            the training set.
+        dropout: whether dropout stays active in ``train_halves``.
+    """
+    network.train(mode == "train_halves")
+    for module in network.modules():
+        if isinstance(module, nn.Dropout) and not dropout:
+            module.eval()
+
+
+@torch.no_grad()
+def _label(
+    replay: Replay, teachers: Sequence[LoadedTeacher], settings: RelabelSettings, count: int
+) -> np.ndarray:
+    """Logits float16 ``[E, N, C]`` by image id."""
+    classes = teachers[0].metadata["classes"]
+    stored = np.empty((settings.epochs, count, classes), dtype=np.float16)
+    for epoch in Progress(settings.epochs, "relabel", unit="epoch"):
+        halves = [half for batch in replay.epoch(epoch) for half in batch]
+        logits = torch.cat([_mean_logits(teachers, half.images, settings.head) for half in halves])
+        ids = torch.cat([half.ids for half in halves])
+        # One copy to the host per epoch.
+        stored[epoch, ids.cpu().numpy()] = logits.half().cpu().numpy()
+    if not np.isfinite(stored).all():
+        raise FD2Error(
+            "soft labels are not finite in float16",
+            "stage relabel",
+            "train the teacher again with a lower learning rate",
+        )
+    return stored
+
+
+def _mean_logits(teachers: Sequence[LoadedTeacher], images: Tensor, head: str) -> Tensor:
+    outputs = [_head_logits(teacher, images, head) for teacher in teachers]
+    return torch.stack(outputs).mean(0)
+
+
+def _head_logits(teacher: LoadedTeacher, images: Tensor, head: str) -> Tensor:
+    if head == "backbone":
+        logits: Tensor = teacher.network.backbone(images)
+        return logits
+    cal_logits: Tensor = teacher.network(images).cal_logits
+    return cal_logits

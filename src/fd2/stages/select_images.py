@@ -1,0 +1,66 @@
+"""Stage select_images: the distilled set of a method that chooses real images or patches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.images import read_slots, write_distilled
+from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.config import plugins
+from fd2.config.settings import SelectImagesSettings
+from fd2.errors import FD2Error
+from fd2.methods._interface import SelectionRequest
+from fd2.runtime.job import Job
+
+
+def select_images(
+    settings: SelectImagesSettings,
+    data: Path,
+    patches_file: Path | None,
+    output: Path,
+    record_file: Path,
+    job: Job,
+) -> None:
+    """Let the method choose and write what it chose.
+
+    Args:
+        settings: of the stage.
+        data: folder of the prepared dataset.
+        patches_file: patches of the method's kind, or None if it asks for none.
+        output: the distilled set.
+        record_file: provenance.
+        job: clock.
+
+    Raises:
+        FD2Error: if a class or the patches hold too few images, or manifests differ.
+    """
+    dataset = open_prepared(data)
+    manifest = dataset.manifest
+    patches = None if patches_file is None else read_slots(patches_file)
+    digests = {str(data): manifest.digest()}
+    if patches is not None:
+        digests[str(patches_file)] = patches.metadata["manifest"]
+        if len(patches.slots) < settings.images_per_class:
+            raise FD2Error(
+                f"{settings.images_per_class} images per class are wanted, "
+                f"there are {len(patches.slots)} patches",
+                str(patches_file),
+                "raise 'distill.slots' or ask for fewer images per class",
+            )
+    digest = same_manifest(digests)
+    images = plugins.load("methods", settings.method).select(
+        SelectionRequest(
+            dataset=dataset,
+            patches=patches,
+            images_per_class=settings.images_per_class,
+            seed=settings.seed,
+            settings=settings.recipe,
+        )
+    )
+    inputs = {} if patches_file is None else {"patches": patches_file}
+    shaped = shaped_by("select_images", settings, digest, inputs)
+    statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
+    write_distilled(output, images, {**shaped, **statistics})
+    write_json(record_file, record(shaped, job))

@@ -1,0 +1,1 @@
+"""Training parts that teachers and students share."""

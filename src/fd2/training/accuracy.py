@@ -1,0 +1,39 @@
+"""Accuracy in percent: counted, class-balanced, and as the release averages it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def accuracies(predictions: Tensor, labels: Tensor) -> dict[str, float]:
+    """Top-1 and class-balanced top-1 in percent.
+
+    Args:
+        predictions: predicted class ids ``[N]``.
+        labels: true class ids ``[N]``; the balanced figure is the mean over the classes that occur.
+    """
+    correct = (predictions == labels).double()
+    counts = torch.bincount(labels).double()
+    hits = torch.zeros_like(counts).index_add_(0, labels, correct)
+    present = counts > 0
+    return {
+        "top1": 100 * correct.mean().item(),
+        "balanced_top1": 100 * (hits[present] / counts[present]).mean().item(),
+    }
+
+
+def running_average_top1(predictions: Tensor, labels: Tensor, batch_size: int) -> float:
+    """The release's figure: the mean over batches of the accuracy accumulated so far, in percent.
+
+    It equals the accuracy only by chance; with test images sorted by class the early classes weigh
+    more.
+
+    Args:
+        predictions, labels: class ids ``[N]`` in loading order.
+        batch_size: of the release's test loader.
+    """
+    correct = (predictions == labels).double()
+    ends = torch.arange(batch_size, len(labels) + batch_size, batch_size).clamp(max=len(labels))
+    cumulative = correct.cumsum(0)[ends - 1] / ends
+    return 100 * cumulative.mean().item()

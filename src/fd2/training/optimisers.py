@@ -1,0 +1,62 @@
+"""Optimisers and learning-rate schedules by name."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from fd2.config.settings import PretrainSettings
+
+
+def teacher_optimiser(network: nn.Module, settings: PretrainSettings) -> Optimizer:
+    """SGD or AdamW over every parameter, with one weight decay."""
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimiser == "sgd":
+        return SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
+    return AdamW(network.parameters(), rate, weight_decay=decay)
+
+
+def teacher_schedule(
+    optimiser: Optimizer, settings: PretrainSettings, steps_per_epoch: int
+) -> LRScheduler:
+    """The learning rate, to be stepped after each optimiser step.
+
+    ``exponential``: decay ** (epoch / duration), constant within an epoch. ``cosine``: to zero over
+    all steps. ``one_cycle``: torch's, with the learning rate as its maximum.
+    """
+    steps = settings.epochs * steps_per_epoch
+    if settings.schedule == "one_cycle":
+        return OneCycleLR(
+            optimiser, settings.learning_rate, total_steps=steps + 1, cycle_momentum=False
+        )
+    if settings.schedule == "cosine":
+        return LambdaLR(optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * step / steps)))
+    decay, duration = settings.schedule_decay, settings.schedule_duration
+    return LambdaLR(optimiser, lambda step: decay ** (step // steps_per_epoch / duration))
+
+
+def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> AdamW:
+    """AdamW with weight decay on weights of more than one axis only, as all decoupled methods do."""
+    decayed, free = [], []
+    for name, parameter in network.named_parameters():
+        (decayed if "weight" in name and parameter.ndim > 1 else free).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=rate)
+
+
+def stretched_cosine(rate: float, epoch: int, epochs: int, eta: float) -> float:
+    """``rate * (1 + cos(pi * epoch / (epochs * eta))) / 2``: at eta 2 the end is half the rate."""
+    return rate * 0.5 * (1 + math.cos(math.pi * epoch / (epochs * eta)))
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all groups."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,76 @@
+"""Both heads of a teacher on the test images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fd2.augment.boxes import attention_boxes
+from fd2.augment.normalise import Normaliser
+from fd2.augment.views import crops_only
+from fd2.networks.teacher import Teacher
+from fd2.training.accuracy import accuracies, running_average_top1
+
+TEST_BATCH = 128
+_TEST_THRESHOLD = 0.1
+_TEST_PADDING = 0.05
+
+
+@torch.no_grad()
+def predict(teacher: Teacher, images: Tensor, normaliser: Normaliser) -> tuple[Tensor, Tensor | None]:
+    """Predicted classes of the backbone head and of the attention head.
+
+    The attention head's logits are the mean over the image and its attention crop (mean map,
+    threshold 0.1 of its maximum, padding 0.05), as CAL is tested.
+
+    Args:
+        teacher: put into evaluation mode; its mode is restored.
+        images: uint8 ``[N, 3, H, W]`` on the teacher's device.
+        normaliser: of the dataset.
+
+    Returns:
+        Class ids ``[N]`` on the CPU of each head; None for a teacher without attention head.
+    """
+    training = teacher.training
+    teacher.eval()
+    backbone, cal = [], []
+    for chunk in images.split(TEST_BATCH):
+        normalised = normaliser.normalise(chunk)
+        output = teacher(normalised)
+        backbone.append(output.backbone_logits.argmax(1))
+        if output.cal_logits is not None:
+            maps = output.attention.mean(1)
+            levels = maps.new_full((len(maps),), _TEST_THRESHOLD)
+            boxes = attention_boxes(maps, levels, chunk.shape[-1], _TEST_PADDING)
+            crops = crops_only(boxes).apply(normalised, chunk.shape[-1])
+            logits = (output.cal_logits + teacher(crops).cal_logits) / 2
+            cal.append(logits.argmax(1))
+    teacher.train(training)
+    return torch.cat(backbone).cpu(), torch.cat(cal).cpu() if cal else None
+
+
+def teacher_metrics(
+    teacher: Teacher, images: Tensor, labels: Tensor, normaliser: Normaliser, accuracy: str
+) -> dict[str, Any]:
+    """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
+
+    Args:
+        teacher, images, normaliser: as for `predict`.
+        labels: class ids ``[N]`` on the CPU.
+        accuracy: ``exact``, or ``running_average`` for the release's top-1.
+    """
+    heads = dict(zip(("backbone", "cal"), predict(teacher, images, normaliser), strict=True))
+    metrics: dict[str, Any] = {}
+    for head, predictions in heads.items():
+        if predictions is None:
+            metrics[head] = None
+            continue
+        metrics[head] = accuracies(predictions, labels)
+        if accuracy == "running_average":
+            # The release tests with the training batch size of 4.
+            metrics[head]["top1"] = running_average_top1(predictions, labels, batch_size=4)
+    return metrics
+
+

@@ -1,0 +1,81 @@
+"""What a teacher sees in training: augmented images, attention crops and attention drops."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fd2.augment.boxes import attention_boxes, attention_drop_mask
+from fd2.augment.colour import colour_jitter, rotate, sample_jitter
+from fd2.augment.normalise import Normaliser
+from fd2.augment.sampling import sample_flips
+from fd2.augment.views import crops_only
+from fd2.config.settings import TrainingAugmentation
+
+
+def augment_training(
+    images: Tensor,
+    normaliser: Normaliser,
+    settings: TrainingAugmentation,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Flip, colour jitter and rotation of each image, then normalisation.
+
+    Args:
+        images: uint8 ``[B, 3, H, W]``.
+        normaliser: of the dataset.
+        settings: strengths; a strength of zero skips its step.
+        rng: source of all draws.
+
+    Returns:
+        Normalised float32 ``[B, 3, H, W]``; corners uncovered by the rotation hold the mean.
+    """
+    count = len(images)
+    for axis, wanted in ((3, settings.flip != "none"), (2, settings.flip == "both")):
+        if wanted:
+            flips = sample_flips(rng, count).to(images.device)
+            images = torch.where(flips[:, None, None, None], images.flip(axis), images)
+    strengths = (settings.brightness, settings.contrast, settings.saturation, settings.hue)
+    if any(strengths):
+        factors = sample_jitter(rng, count, *strengths)
+        images = colour_jitter(images.float() / 255, factors)
+    normalised = normaliser.normalise(images)
+    if settings.rotation:
+        degrees = rng.uniform(-settings.rotation, settings.rotation, count).astype(np.float32)
+        normalised = rotate(normalised, torch.from_numpy(degrees).to(normalised.device))
+    return normalised
+
+
+def attention_views(
+    images: Tensor,
+    attention: Tensor,
+    crop_range: tuple[float, float],
+    drop_range: tuple[float, float],
+    generator: torch.Generator,
+) -> Tensor:
+    """Attention crops followed by attention drops, for the second pass of CAL.
+
+    Two attention maps per image are drawn with replacement, with a chance proportional to
+    sqrt(sum of the map); the first guides the crop, the second the drop.
+
+    Args:
+        images: normalised ``[B, 3, H, W]``.
+        attention: maps ``[B, M, h, w]``, not negative; no gradient flows through the choice.
+        crop_range, drop_range: thresholds as shares of the map's maximum, drawn uniformly.
+        generator: on the device of ``attention``.
+
+    Returns:
+        ``[2B, 3, H, W]``: crops, then drops.
+    """
+    maps = attention.detach().float()
+    count, size = len(images), images.shape[-1]
+    weights = (maps.sum((2, 3)) + 1e-6).sqrt()
+    chosen = torch.multinomial(weights, 2, replacement=True, generator=generator)
+    rows = torch.arange(count, device=maps.device)
+    uniform = torch.rand(2, count, generator=generator, device=maps.device)
+    crop_level = crop_range[0] + (crop_range[1] - crop_range[0]) * uniform[0]
+    drop_level = drop_range[0] + (drop_range[1] - drop_range[0]) * uniform[1]
+    boxes = attention_boxes(maps[rows, chosen[:, 0]], crop_level, size)
+    mask = attention_drop_mask(maps[rows, chosen[:, 1]], drop_level, size)
+    return torch.cat([crops_only(boxes).apply(images, size), images * mask])

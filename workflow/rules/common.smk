@@ -1,0 +1,115 @@
+# Validation, wildcard constraints, and the functions behind inputs and params.
+# Everything here answers from the validated config; no rule reads the config by itself.
+
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+
+from fd2.config import plugins
+from fd2.config.cells import Cell
+from fd2.config.code import stage_sources
+from fd2.config.resolve import Configuration
+from fd2.errors import FD2Error
+from fd2.runtime.device import planned_device
+from snakemake.exceptions import WorkflowError
+
+
+def explained(call, *arguments):
+    """Turn a user's fault into Snakemake's own error, which prints without a traceback."""
+    try:
+        return call(*arguments)
+    except FD2Error as error:
+        raise WorkflowError(str(error)) from None
+
+
+SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
+SETTINGS = explained(Configuration, config, SOURCES, ROOT / "config")
+
+
+pathvars:
+    results="results",
+    logs="logs",
+    benchmarks="benchmarks",
+
+
+OPTIMISING = SETTINGS.methods("optimisation")
+SELECTING = SETTINGS.methods("selection")
+
+
+def either(names):
+    """A regular expression for exactly these names."""
+    import re
+
+    return "|".join(re.escape(str(name)) for name in names) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=either(SETTINGS.values["datasets"]),
+    backbone=either(plugins.names("backbones")),
+    recipe=either(SETTINGS.recipes()),
+    kind="1x1|2x2",
+    method=either(plugins.names("methods")),
+    fd2="plain|fd2",
+    variant=either(["base", *SETTINGS.variants()]),
+    ipc="[1-9][0-9]*",
+    group="[0-9]+",
+    student=either(plugins.names("backbones")),
+    seed="[0-9]+",
+    table=either(SETTINGS.values["tables"]),
+    figure=either(SETTINGS.values["figures"]),
+
+
+# Resources. The device is one: a resource never reruns a job, a param would.
+
+DEVICE = SETTINGS.values["device"]
+THREADS = SETTINGS.values["threads"]
+GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
+
+
+def memory(base):
+    """Memory in MB that doubles with every attempt."""
+
+    def request(wildcards, attempt):
+        return base * 2 ** (attempt - 1)
+
+    return request
+
+
+def minutes(base):
+    """Run time in minutes that doubles with every attempt."""
+    return memory(base)
+
+
+# Code inputs: plain relative paths, which Snakemake compares by content. A touched file reruns
+# nothing, an edited one reruns what imports it.
+
+
+def code(stage, *plugin_modules):
+    """The script of a stage and every source file that its result depends on."""
+    files = stage_sources(stage, plugin_modules)
+    script = Path("workflow/scripts") / f"{stage}.py"
+    return [str(script), *(str(path.relative_to(ROOT)) for path in files)]
+
+
+def folder(path):
+    """A path below the results folder, as its pathvar."""
+    return f"<results>/{path}"
+
+
+def prepared(dataset):
+    """The prepared data of a dataset; its manifest vouches for the arrays."""
+    return folder(f"data/{dataset}/manifest.json")
+
+
+def teacher(dataset, backbone, recipe):
+    """A teacher's file."""
+    return folder(f"teachers/{dataset}/{backbone}/{recipe}.safetensors")
+
+
+def cell_settings(stage, wildcards):
+    """Settings of a stage whose wildcards are dataset, method, fd2, variant and others."""
+    names = dict(wildcards.items())
+    names.update({key: int(names[key]) for key in ("ipc", "group", "seed") if key in names})
+    return explained(lambda: getattr(SETTINGS, stage)(**names))

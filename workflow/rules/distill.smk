@@ -1,0 +1,149 @@
+# Distilled images: groups of optimised slots, assembled, or real images selected.
+
+
+def distill_variant(wildcards):
+    return wildcards.dataset, wildcards.method, wildcards.fd2, wildcards.variant
+
+
+def distill_patches(wildcards):
+    kind = explained(SETTINGS.patch_kind, *distill_variant(wildcards))
+    return folder(f"patches/{wildcards.dataset}/{kind}.safetensors") if kind else []
+
+
+def distill_teachers(wildcards):
+    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
+    names = explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
+    return [teacher(wildcards.dataset, name, recipe) for name in names]
+
+
+def distill_code(wildcards):
+    modules = [f"methods.{wildcards.method}"]
+    modules += [
+        f"backbones.{name}"
+        for name in explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
+    ]
+    if wildcards.fd2 == "fd2":
+        names = cell_settings("distill", wildcards)["regularisers"]
+        modules += [f"regularisers.{name}" for name in names]
+    return code("distill", *modules)
+
+
+def select_code(wildcards):
+    return code("select_images", f"methods.{wildcards.method}")
+
+
+def assemble_groups(wildcards):
+    groups = explained(SETTINGS.groups, *distill_variant(wildcards), int(wildcards.ipc))
+    root = "distilled/" + "/".join(distill_variant(wildcards))
+    return [folder(f"{root}/group{group}.safetensors") for group in groups]
+
+
+rule distill:
+    input:
+        code=distill_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        patches=distill_patches,
+        teachers=distill_teachers,
+    output:
+        group="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/group{group}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/group{group}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/group{group}.log",
+    benchmark:
+        "<benchmarks>/distilled/{dataset}/{method}/{fd2}/{variant}/group{group}.tsv"
+    wildcard_constraints:
+        method=either(OPTIMISING),
+        variant=either(SETTINGS.variants_at("distill")),
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["distill"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(120),
+    params:
+        settings=lambda wildcards: cell_settings("distill", wildcards),
+    message:
+        "Distilling group {wildcards.group} of {wildcards.dataset}, {wildcards.method}"
+        " {wildcards.fd2} {wildcards.variant}"
+    script:
+        "../scripts/distill.py"
+
+
+rule assemble:
+    input:
+        code=code("assemble"),
+        groups=assemble_groups,
+    output:
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    wildcard_constraints:
+        method=either(OPTIMISING),
+        variant=either(SETTINGS.variants_at("distill")),
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(10),
+    message:
+        "Assembling {wildcards.ipc} images per class of {wildcards.method} {wildcards.fd2}"
+    script:
+        "../scripts/assemble.py"
+
+
+rule select_images:
+    input:
+        code=select_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        patches=distill_patches,
+    output:
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    wildcard_constraints:
+        method=either(SELECTING),
+        variant=either(SETTINGS.variants_at("distill")),
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(10),
+    params:
+        settings=lambda wildcards: cell_settings("select_images", wildcards),
+    message:
+        "Selecting {wildcards.ipc} images per class with {wildcards.method}"
+    script:
+        "../scripts/select_images.py"
+
+
+rule preview:
+    input:
+        code=code("preview"),
+        manifest="<results>/data/{dataset}/manifest.json",
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+    output:
+        preview=report(
+            "<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.png",
+            caption="../report/preview.rst",
+            category="Distilled sets",
+            subcategory="{dataset}",
+            labels={"method": "{method}", "FD2": "{fd2}", "variant": "{variant}", "ipc": "{ipc}"},
+        ),
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}-preview.log",
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(10),
+    message:
+        "Drawing {wildcards.method} {wildcards.fd2}, {wildcards.ipc} images per class"
+    script:
+        "../scripts/preview.py"

@@ -1,0 +1,44 @@
+# Students: one cell of a table each.
+
+
+def cell_labels(wildcards):
+    """The soft labels' two files, or nothing where the student learns from class labels."""
+    if cell_settings("evaluate", wildcards)["labels"] == "hard":
+        return []
+    variant = SETTINGS.variant_at(wildcards.variant, "relabel")
+    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
+    root = f"labels/{cell}/ipc{wildcards.ipc}"
+    return [folder(f"{root}/logits.npy"), folder(f"{root}/augmentation.safetensors")]
+
+
+def evaluate_code(wildcards):
+    return code("evaluate", f"backbones.{wildcards.student}")
+
+
+rule evaluate:
+    input:
+        code=evaluate_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        distilled=distilled_set,
+        labels=cell_labels,
+    output:
+        cell="<results>/students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
+    log:
+        "<logs>/students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.tsv"
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["evaluate"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(120),
+    params:
+        settings=lambda wildcards: cell_settings("evaluate", wildcards),
+    message:
+        "Training student {wildcards.student} on {wildcards.method} {wildcards.fd2}"
+        " {wildcards.variant}, {wildcards.ipc} images per class, seed {wildcards.seed}"
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,46 @@
+# Figures: one entry of the config each; the kind is a plug-in that says what it needs.
+
+
+def figure_spec(wildcards):
+    return SETTINGS.values["figures"][wildcards.figure]
+
+
+def figure_inputs(wildcards):
+    spec = figure_spec(wildcards)
+    plugin = plugins.load("figures", spec["kind"])
+    found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
+    roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
+    return {"code": code("draw", f"figures.{spec['kind']}"), **roles}
+
+
+rule draw:
+    input:
+        unpack(figure_inputs),
+    output:
+        png=report(
+            "<results>/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        pdf="<results>/figures/{figure}.pdf",
+        csv="<results>/figures/{figure}.csv",
+    log:
+        "<logs>/figures/{figure}.log",
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(20),
+    params:
+        spec=figure_spec,
+    message:
+        "Drawing figure {wildcards.figure}"
+    script:
+        "../scripts/draw.py"
+
+
+rule figures:
+    input:
+        collect("<results>/figures/{figure}.png", figure=SETTINGS.values["figures"]),

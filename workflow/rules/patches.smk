@@ -1,0 +1,39 @@
+# Initial images: the best-scored crops of real images.
+
+
+def patches_code(wildcards):
+    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
+    return code("patches", f"backbones.{scorer}")
+
+
+def patches_scorer(wildcards):
+    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
+    return teacher(wildcards.dataset, scorer, "plain")
+
+
+rule patches:
+    input:
+        code=patches_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        scorer=patches_scorer,
+    output:
+        patches="<results>/patches/{dataset}/{kind}.safetensors",
+        record="<results>/patches/{dataset}/{kind}.json",
+    log:
+        "<logs>/patches/{dataset}/{kind}.log",
+    benchmark:
+        "<benchmarks>/patches/{dataset}/{kind}.tsv"
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["patches"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
+    params:
+        settings=lambda wildcards: SETTINGS.patches(wildcards.dataset, wildcards.kind),
+    message:
+        "Scoring {wildcards.kind} patches of {wildcards.dataset}"
+    script:
+        "../scripts/patches.py"

@@ -1,0 +1,32 @@
+# Teachers on the full data: plain, or with counterfactual attention learning.
+
+
+def pretrain_code(wildcards):
+    return code("pretrain", f"backbones.{wildcards.backbone}")
+
+
+rule pretrain:
+    input:
+        code=pretrain_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+    output:
+        teacher="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
+        metrics="<results>/teachers/{dataset}/{backbone}/{recipe}.json",
+    log:
+        "<logs>/teachers/{dataset}/{backbone}/{recipe}.log",
+    benchmark:
+        "<benchmarks>/teachers/{dataset}/{backbone}/{recipe}.tsv"
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["pretrain"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(240),
+    params:
+        settings=lambda wildcards: cell_settings("pretrain", wildcards),
+    message:
+        "Training teacher {wildcards.backbone} ({wildcards.recipe}) on {wildcards.dataset}"
+    script:
+        "../scripts/pretrain.py"

@@ -1,0 +1,22 @@
+"""Rule draw: one figure."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from fd2.runtime.job import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    from fd2.stages.draw import draw
+
+    roles = [role for role in snakemake.input.keys() if role != "code"]
+    draw(
+        snakemake.params.spec,
+        {role: [Path(path) for path in snakemake.input[role]] for role in roles},
+        Path(snakemake.output.png).with_suffix(""),
+    )

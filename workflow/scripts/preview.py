@@ -1,0 +1,21 @@
+"""Rule preview: a contact sheet of a distilled set."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from fd2.runtime.job import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    from fd2.stages.preview import preview
+
+    preview(
+        Path(snakemake.input.distilled),
+        Path(snakemake.input.manifest),
+        Path(snakemake.output.preview),
+    )

@@ -1,0 +1,26 @@
+"""Rule select_images: real images or patches as a distilled set."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from fd2.runtime.job import logged, start_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    from fd2.config.settings import SelectImagesSettings, build
+    from fd2.stages.select_images import select_images
+
+    patches = snakemake.input.get("patches")
+    select_images(
+        build(SelectImagesSettings, snakemake.params.settings),
+        Path(snakemake.input.manifest).parent,
+        Path(patches) if patches else None,
+        Path(snakemake.output.distilled),
+        Path(snakemake.output.record),
+        start_job("cpu", snakemake.threads),
+    )

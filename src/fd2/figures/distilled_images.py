@@ -1,0 +1,117 @@
+"""Distilled images side by side: a block of slots for each method, a column for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fd2.reporting.figure_rows import (
+    DATASET,
+    IPC,
+    ROWS,
+    SLOTS,
+    check_slots,
+    class_ids,
+    distilled_inputs,
+    labels,
+    row_key,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["dataset", "ipc", "rows", "classes", "slots"],
+    "description": "Distilled images of several methods.",
+    "properties": {
+        "dataset": DATASET,
+        "ipc": IPC,
+        "rows": ROWS,
+        "classes": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "items": {"type": "string"},
+            "description": "Names of the classes to show; null for the first eight.",
+        },
+        "slots": SLOTS,
+    },
+}
+FIRST_CLASSES = 8
+
+
+def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
+    """Paths below the results folder: each row's distilled set, and the manifest.
+
+    Raises:
+        FD2Error: if more slots are asked for than there are.
+    """
+    check_slots(spec)
+    return distilled_inputs(spec)
+
+
+def collect(
+    spec: Mapping[str, Any], files: Mapping[str, list[Path]]
+) -> tuple[np.ndarray, list[str], pd.DataFrame]:
+    """The images to show.
+
+    Returns:
+        uint8 ``[rows * slots, classes, H, W, 3]``, the classes' names, and one line an image:
+        ``label``, ``class``, ``slot``, ``mean`` and ``std`` of its pixels in 0..255, and the
+        sha256 of the file it is from.
+
+    Raises:
+        FD2Error: for an unknown class, or sets that were made from other data.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from fd2.artifacts.files import file_digest
+    from fd2.reporting.distilled import open_sets
+
+    names = labels(spec)
+    paths = [files[row_key(position)][0] for position in range(len(names))]
+    manifest, sets = open_sets(paths, files["manifest"][0])
+    classes = list(spec["classes"] or manifest.classes[:FIRST_CLASSES])
+    ids = class_ids(classes, manifest.classes, f"figure of kind '{spec['kind']}', setting classes")
+    blocks, lines = [], []
+    for label, path, images in zip(names, paths, sets, strict=True):
+        block = images[ids][:, : spec["slots"]]
+        blocks.append(block.swapaxes(0, 1))
+        digest = file_digest(path)
+        lines += [
+            {
+                "label": label,
+                "class": name,
+                "slot": slot,
+                "mean": block[column, slot].mean(),
+                "std": block[column, slot].std(),
+                "file_sha256": digest,
+            }
+            for column, name in enumerate(classes)
+            for slot in range(spec["slots"])
+        ]
+    return np.concatenate(blocks), classes, pd.DataFrame(lines)
+
+
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
+    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
+
+    Args:
+        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
+        files: the paths of `inputs`, by the same names.
+        stem: output path without suffix.
+
+    Raises:
+        FD2Error: as `collect`.
+    """
+    from fd2.reporting.files import write_figure
+    from fd2.reporting.mosaic import mosaic_figure
+
+    images, classes, numbers = collect(spec, files)
+    names = [label for label in labels(spec) for _ in range(spec["slots"])]
+    title = f"{spec['dataset']}, IPC {spec['ipc']}: distilled images, first {spec['slots']} slots"
+    write_figure(stem, mosaic_figure(images, names, classes, title), numbers)

@@ -1,0 +1,30 @@
+"""How rows are called in tables and figures. Torch-free."""
+
+from __future__ import annotations
+
+from fd2.config import plugins
+from fd2.config.cells import FULL_DATA
+
+BASE_VARIANT = "base"
+FULL_DATA_LABEL = "Full data (teacher)"
+FULL_DATA_CAL_LABEL = "Full data (teacher with CAL)"
+
+
+def row_label(method: str, fd2: str, variant: str, place: str = "") -> str:
+    """A row's name for readers, e.g. ``SRe²L++ + FD² (group-2)``.
+
+    Args:
+        method: a file of ``methods``, whose ``LABEL`` is used, or ``full``.
+        fd2: ``plain`` or ``fd2``.
+        variant: added in brackets unless it is ``base``.
+        place: where the method was named, for the error.
+
+    Raises:
+        FD2Error: if there is no such method.
+    """
+    if method == FULL_DATA:
+        return FULL_DATA_CAL_LABEL if fd2 == "fd2" else FULL_DATA_LABEL
+    label: str = plugins.load("methods", method, place).LABEL
+    if fd2 == "fd2":
+        label += " + FD²"
+    return label if variant == BASE_VARIANT else f"{label} ({variant})"

@@ -1,0 +1,113 @@
+"""Read the numbers of cells and teachers, and refuse files that are something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fd2.artifacts.files import damaged, read_json
+from fd2.config.cells import Row
+from fd2.errors import FD2Error
+
+METRICS = ("top1", "balanced_top1")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result file: accuracies in percent on the test images, and where they come from.
+
+    Attributes:
+        path: the file.
+        top1, balanced_top1: of a student at its last epoch; of a teacher as it is used.
+        epoch: the last epoch.
+        protocol: ``paper`` or ``release``.
+        initialisation: of the student; None for a teacher or where it was not recorded.
+        resolution: in pixels; None where it was not recorded.
+        manifest: digest of the prepared data's manifest.
+        device_name: the hardware.
+        commit, dirty: the source's state; None outside a checkout.
+        majority_top1: accuracy of always answering the commonest class; teachers only.
+        chosen_on_test: whether distillation uses a teacher checkpoint chosen on test images.
+    """
+
+    path: Path
+    top1: float
+    balanced_top1: float
+    epoch: int
+    protocol: str
+    initialisation: str | None
+    resolution: int | None
+    manifest: str
+    device_name: str
+    commit: str | None
+    dirty: bool | None
+    majority_top1: float | None = None
+    chosen_on_test: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that should hold one number of a row, and the name it must carry inside."""
+
+    path: Path
+    kind: str
+    identity: Mapping[str, Any]
+
+
+def sources(row: Row, seeds: list[int], results: Path) -> list[Source]:
+    """The files of a sheet's row: one a seed, or the one teacher of a full-data row.
+
+    Args:
+        row: of a sheet.
+        seeds: the students' seeds.
+        results: the results folder.
+    """
+    paths = [results / path for path in row.sources(seeds)]
+    if row.ipc is None:
+        recipe = paths[0].stem
+        identity = {"dataset": row.dataset, "backbone": row.student, "recipe": recipe}
+        return [Source(paths[0], "teacher", identity)]
+    cells = row.cells(seeds)
+    return [Source(path, "cell", asdict(cell)) for path, cell in zip(paths, cells, strict=True)]
+
+
+def read_result(source: Source) -> Result:
+    """Read one file. Teachers count by the backbone head, which labels the distilled images.
+
+    Raises:
+        FD2Error: if the file is missing or damaged, or holds the numbers of another cell.
+    """
+    content = read_json(source.path)
+    try:
+        if content[source.kind] != dict(source.identity):
+            raise FD2Error(
+                f"holds the numbers of {content[source.kind]}",
+                str(source.path),
+                "a cell's path is its name: delete the file and run its stage again",
+            )
+        return _parse(source, content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise damaged(source.path, f"{type(error).__name__} {error}") from error
+
+
+def _parse(source: Source, content: Mapping[str, Any]) -> Result:
+    result, settings, run = content["result"], content["settings"], content["run"]
+    teacher = source.kind == "teacher"
+    scores = result["chosen"]["backbone"] if teacher else result["last"]
+    return Result(
+        path=source.path,
+        top1=float(scores["top1"]),
+        balanced_top1=float(scores["balanced_top1"]),
+        epoch=int(result["last"]["epoch"]),
+        protocol=str(content["protocol"]),
+        initialisation=None if teacher else settings.get("initialisation"),
+        resolution=content.get("resolution"),
+        manifest=str(content["manifest"]),
+        device_name=str(run["device_name"]),
+        commit=run["commit"],
+        dirty=run["dirty"],
+        majority_top1=float(result["majority_class_top1"]) if teacher else None,
+        chosen_on_test=teacher and result["selected"] == "best_on_test",
+    )

@@ -1,0 +1,36 @@
+"""Stage: a contact sheet of one distilled set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fd2.reporting.distilled import open_sets
+from fd2.reporting.files import write_picture
+from fd2.reporting.mosaic import mosaic_figure
+
+MAXIMUM_CLASSES = 20
+MAXIMUM_SLOTS = 10
+
+
+def preview(distilled: Path, manifest: Path, output: Path) -> None:
+    """Write a png of the set's images, a row a class and a column a slot.
+
+    Args:
+        distilled: the distilled set.
+        manifest: its dataset's ``manifest.json``.
+        output: the png; shows the first 20 classes and 10 slots at most.
+
+    Raises:
+        FD2Error: if an input is missing or damaged, or the set was made from other data.
+    """
+    described, (images,) = open_sets([distilled], manifest)
+    shown = images[:MAXIMUM_CLASSES, :MAXIMUM_SLOTS]
+    classes, slots = shown.shape[:2]
+    title = (
+        f"{described.dataset}: {classes} of {images.shape[0]} classes, "
+        f"{slots} of {images.shape[1]} images each"
+    )
+    figure = mosaic_figure(
+        shown, described.classes[:classes], [f"slot {slot}" for slot in range(slots)], title
+    )
+    write_picture(output, figure)

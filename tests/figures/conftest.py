@@ -1,0 +1,80 @@
+"""Tiny distilled sets, curves and manifests with known content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fd2.artifacts.images import write_distilled
+from fd2.artifacts.prepared import Manifest, write_prepared
+
+CLASSES = ("ant", "bee", "cat")
+ROWS = [
+    {"method": "random", "fd2": "plain", "variant": "base"},
+    {"method": "sre2lpp", "fd2": "fd2", "variant": "base"},
+]
+
+
+@pytest.fixture
+def rows() -> list[dict[str, str]]:
+    """Two methods."""
+    return [dict(row) for row in ROWS]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    """Three classes of one 32-pixel image each, written below ``data/d``."""
+    files = [
+        {"path": f"{name}.png", "class": position, "sha256": "0"}
+        for position, name in enumerate(CLASSES)
+    ]
+    statistics = ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    made = Manifest("d", 32, CLASSES, {"train": files, "test": files}, *statistics, {})
+    images = torch.zeros(3, 32, 32, 3, dtype=torch.uint8).numpy()
+    write_prepared(tmp_path / "data" / "d", made, {"train": images, "test": images})
+    return made
+
+
+@pytest.fixture
+def make_set(tmp_path: Path, manifest: Manifest) -> Callable[..., Path]:
+    """Write a distilled set; slot k of class c is uniformly ``base + 10 * c + k``."""
+
+    def make(path: str, ipc: int, base: int = 0, digest: str | None = None) -> Path:
+        levels = base + 10 * torch.arange(3)[None, :] + torch.arange(ipc)[:, None]
+        images = levels.to(torch.uint8)[:, :, None, None, None].expand(-1, -1, 3, 32, 32)
+        target = tmp_path / path
+        metadata = {"manifest": digest or manifest.digest()}
+        write_distilled(target, images.contiguous(), metadata)
+        return target
+
+    return make
+
+
+@pytest.fixture
+def make_cell(tmp_path: Path) -> Callable[..., Path]:
+    """Write a cell with a curve of (epoch, top1, balanced_top1)."""
+
+    def make(path: str, points: Sequence[tuple[int, float, float]]) -> Path:
+        names = ("epoch", "top1", "balanced_top1")
+        curve = [{**dict(zip(names, point, strict=True)), "loss": 1.0} for point in points]
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps({"result": {"curve": curve}}))
+        return target
+
+    return make
+
+
+@pytest.fixture
+def locate(tmp_path: Path) -> Callable[..., dict[str, list[Path]]]:
+    """From a plug-in's inputs to paths, as the rule hands them over."""
+
+    def place(inputs: Mapping[str, Any]) -> dict[str, list[Path]]:
+        return {name: [tmp_path / path for path in paths] for name, paths in inputs.items()}
+
+    return place

@@ -1,0 +1,158 @@
+"""Distances and coverage of attention, and the teacher's maps beside the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fd2.artifacts.prepared import Manifest
+from fd2.augment.normalise import Normaliser
+from fd2.backbones import resnet10t
+from fd2.errors import FD2Error
+from fd2.figures.attention_maps import attention_of, inputs, normalised_mean, spread, strip_of
+from fd2.networks.cal import CounterfactualAttention
+from fd2.networks.stored_teacher import build_teacher, write_teacher
+from fd2.networks.teacher import Teacher
+from fd2.stages.draw import draw
+
+NORMALISER = Normaliser((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+
+
+def test_normalised_mean_by_a_slow_formula() -> None:
+    maps = torch.rand(3, 4, 2, 2, generator=torch.Generator().manual_seed(0))
+    maps[1] = 0
+    mean = normalised_mean(maps)
+    for slot in range(3):
+        slow = sum(maps[slot, m].double() for m in range(4)) / 4
+        expected = slow / slow.max() if slot != 1 else slow
+        torch.testing.assert_close(mean[slot].double(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_slots_that_look_at_different_cells_are_far_apart_and_cover_more() -> None:
+    apart = torch.zeros(2, 1, 2, 2)
+    apart[0, 0, 0, 0] = 2.0
+    apart[1, 0, 1, 1] = 2.0
+    distance, coverage = spread(apart)
+    assert distance == pytest.approx(2 * 2**0.5 / 4, rel=1e-5)
+    assert coverage == 0.5
+    same = apart[:1].repeat(3, 1, 1, 1)
+    assert spread(same) == (pytest.approx(0.0), 0.25)
+    assert spread(same[:1]) == (None, 0.25)
+
+
+def test_distance_is_the_mean_over_pairs() -> None:
+    maps = torch.rand(4, 2, 3, 3, generator=torch.Generator().manual_seed(1))
+    vectors = maps.double().flatten(1)
+    pairs = [
+        (vectors[i] - vectors[j]).norm() / (vectors[i].norm() + vectors[j].norm() + 1e-6)
+        for i in range(4)
+        for j in range(i)
+    ]
+    assert spread(maps)[0] == pytest.approx(float(sum(pairs) / len(pairs)), rel=1e-5)
+
+
+def test_overlays_are_bright_where_the_map_is() -> None:
+    images = np.full((2, 8, 8, 3), 50, np.uint8)
+    maps = torch.zeros(2, 2, 2)
+    maps[:, 0, 0] = 1.0
+    strip = strip_of(images, maps)
+    assert strip.shape == (4, 8, 8, 3)
+    assert (strip[[0, 2]] == 50).all()
+    overlay = strip[1].astype(int).sum(axis=-1)
+    assert overlay[0, 0] == overlay.max() > 150 > overlay[-1, -1]
+
+
+@pytest.fixture
+def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "kind": "attention_maps",
+        "dataset": "d",
+        "ipc": 2,
+        "class": "bee",
+        "teacher": "resnet10t",
+        "rows": rows,
+    }
+
+
+def test_inputs_name_the_teacher_with_attention_head(spec: dict[str, Any]) -> None:
+    assert inputs(spec, [0])["teacher"] == ["teachers/d/resnet10t/cal.safetensors"]
+    assert set(inputs(spec, [0])) == {"row0", "row1", "manifest", "teacher"}
+
+
+def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
+    backbone = resnet10t.build(3, "scratch", seed=0)
+    cal = CounterfactualAttention(backbone.feature_channels, 4, 3, seed=0)
+    teacher = Teacher(backbone, cal).train()
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    together = attention_of(teacher, NORMALISER, images, "file")
+    assert together.shape[:2] == (2, 4)
+    assert not teacher.training
+    pixels = torch.from_numpy(images[1]).permute(2, 0, 1)[None] / 255
+    mean = torch.tensor([0.5, 0.4, 0.3])[:, None, None]
+    with torch.no_grad():
+        alone = teacher((pixels - mean) / 0.2).attention
+    torch.testing.assert_close(together[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_plain_teacher_is_refused() -> None:
+    teacher = Teacher(resnet10t.build(3, "scratch", seed=0))
+    images = np.zeros((1, 64, 64, 3), np.uint8)
+    with pytest.raises(FD2Error, match="no attention head") as caught:
+        attention_of(teacher, NORMALISER, images, "t/plain.safetensors")
+    assert caught.value.place == "t/plain.safetensors"
+
+
+@pytest.fixture
+def files(
+    spec: dict[str, Any],
+    manifest: Manifest,
+    make_set: Callable[..., Path],
+    locate: Callable[..., dict[str, list[Path]]],
+) -> dict[str, list[Path]]:
+    """Two sets of uniform images and a teacher with four attention maps."""
+    named = inputs(spec, [0])
+    for row in ("row0", "row1"):
+        make_set(named[row][0], ipc=2, base=100)
+    paths = locate(named)
+    facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4}
+    facts |= {"mean": [0.5] * 3, "std": [0.2] * 3, "manifest": manifest.digest()}
+    teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
+    write_teacher(paths["teacher"][0], teacher, facts)
+    return paths
+
+
+def test_draw_writes_distance_and_coverage_of_each_row(
+    spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    draw(spec, files, tmp_path / "attention")
+    frame = pd.read_csv(tmp_path / "attention.csv")
+    assert frame["label"].tolist() == ["Random real images", "SRe²L++ + FD²"]
+    assert frame["slots"].tolist() == [2, 2]
+    assert frame["pairwise_distance"].between(0, 1).all()
+    # Both rows hold the same images.
+    assert frame["coverage"].nunique() == 1
+    assert (tmp_path / "attention.png").stat().st_size > 0
+
+
+def test_a_teacher_of_other_data_is_refused(
+    spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4, "manifest": "other"}
+    facts |= {"mean": [0.5] * 3, "std": [0.2] * 3}
+    teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
+    write_teacher(files["teacher"][0], teacher, facts)
+    with pytest.raises(FD2Error, match="different manifests"):
+        draw(spec, files, tmp_path / "attention")
+
+
+def test_an_unknown_class_is_refused(
+    spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    with pytest.raises(FD2Error, match="unknown class 'bees'"):
+        draw({**spec, "class": "bees"}, files, tmp_path / "attention")

@@ -1,0 +1,60 @@
+"""The report's captions render as Snakemake renders them: Jinja, then reStructuredText."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from docutils.core import publish_parts
+from jinja2 import Environment, StrictUndefined
+
+from fd2.config import plugins
+
+FOLDER = Path(__file__).resolve().parents[2] / "workflow" / "report"
+CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst"))
+CONFIG = {
+    "protocol": "paper",
+    "seeds": [0, 1, 2],
+    "figures": {
+        kind: {"kind": kind, "dataset": "elpv", "ipc": 3, "class": "mono_defective"}
+        for kind in plugins.names("figures")
+    },
+}
+
+
+def render(name: str, figure: str) -> str:
+    wildcards = SimpleNamespace(
+        table="table1",
+        figure=figure,
+        dataset="elpv",
+        method="rded",
+        fd2="fd2",
+        variant="base",
+        ipc="3",
+        student="resnet18",
+        seed="0",
+    )
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    template = environment.from_string((FOLDER / name).read_text())
+    text = template.render(snakemake=SimpleNamespace(wildcards=wildcards, config=CONFIG))
+    warnings = io.StringIO()
+    settings = {"warning_stream": warnings, "report_level": 1}
+    html = publish_parts(text, writer="html", settings_overrides=settings)["html_body"]
+    assert warnings.getvalue() == ""
+    return html
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_captions_render(name: str) -> None:
+    assert "<p>" in render(name, plugins.names("figures")[0])
+
+
+@pytest.mark.parametrize("kind", plugins.names("figures"))
+def test_every_kind_of_figure_has_a_text(kind: str) -> None:
+    assert f"Kind: {kind}" not in render("figure.rst", kind)
+
+
+def test_all_captions_are_there() -> None:
+    assert CAPTIONS == ["cell.rst", "figure.rst", "preview.rst", "table.rst", "workflow.rst"]

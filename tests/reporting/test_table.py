@@ -1,0 +1,216 @@
+"""Reading a sheet and its results: aggregation, order, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fd2.config.cells import Cell
+from fd2.errors import FD2Error
+from fd2.reporting.differences import differences
+from fd2.reporting.table import build_table
+from fd2.reporting.tidy import tidy
+from fd2.reporting.wording import published, scores, signed
+
+PLAIN = "d,sre2lpp,plain,base,1,resnet18,53.4"
+WITH = "d,sre2lpp,fd2,base,1,resnet18,"
+
+
+def cell(fd2: str = "plain", ipc: int = 1, seed: int = 0, variant: str = "base") -> Cell:
+    return Cell("d", "sre2lpp", fd2, variant, ipc, "resnet18", seed)
+
+
+def test_mean_and_sample_std_are_of_the_last_epoch(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    top1, balanced = [60.0, 61.0, 65.0], [40.0, 45.0, 41.0]
+    for seed in range(3):
+        write_cell(tmp_path, cell(seed=seed), top1[seed], balanced[seed])
+    (entry,) = build_table(sheet(PLAIN), tmp_path, [0, 1, 2]).entries
+    assert entry.mean("top1") == pytest.approx(62.0)
+    assert entry.std("top1") == pytest.approx(7.0**0.5)
+    assert entry.std("balanced_top1") == pytest.approx(statistics.stdev(balanced))
+    assert scores(entry) == "62.0 ± 2.6 / 42.0 ± 2.6"
+    assert published(entry) == "53.4 (+8.6)"
+
+
+def test_a_single_seed_has_no_spread(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    write_cell(tmp_path, cell(), 50.0, 40.0)
+    (entry,) = build_table(sheet(PLAIN), tmp_path, [0]).entries
+    assert entry.std("top1") is None
+    assert scores(entry) == "50.0 ± – / 40.0 ± –"
+
+
+def test_fewer_seeds_than_asked_are_counted_and_named(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    for seed in (0, 2):
+        write_cell(tmp_path, cell(seed=seed), 50.0 + seed, 40.0)
+    table = build_table(sheet(PLAIN), tmp_path, [0, 1, 2])
+    assert scores(table.entries[0]) == "51.0 ± 1.4 / 40.0 ± 0.0 (n=2 of 3)"
+    assert table.missing == [tmp_path / cell(seed=1).path()]
+    frame = tidy(table)
+    assert frame.loc[0, ["seeds", "n"]].tolist() == [3, 2]
+    assert frame.loc[0, "missing"] == f"snakemake {tmp_path / cell(seed=1).path()}"
+
+
+def test_nothing_there_gives_missing_and_still_the_published_number(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    table = build_table(sheet(PLAIN), tmp_path, [0, 1])
+    assert scores(table.entries[0]) == "missing"
+    assert published(table.entries[0]) == "53.4"
+    assert tidy(table).loc[0, ["n", "top1_mean", "difference"]].isna().tolist() == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_lines_start_with_full_data_and_columns_rise_within_a_dataset(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [
+        "b,sre2lpp,plain,base,5,resnet18,",
+        "b,sre2lpp,plain,base,1,resnet18,",
+        "b,rded,plain,base,3,resnet18,",
+        "b,full,plain,base,,resnet18,",
+        "a,rded,plain,base,2,resnet18,",
+    ]
+    table = build_table(sheet(*lines), tmp_path, [0])
+    assert table.columns == [("b", 1), ("b", 3), ("b", 5), ("a", 2)]
+    assert [key[0] for key in table.lines] == ["full", "sre2lpp", "rded"]
+    assert [table.label(key) for key in table.lines] == ["Full data (teacher)", "SRe²L++", "RDED"]
+
+
+def test_several_students_stand_in_the_label(sheet: Callable[..., Path], tmp_path: Path) -> None:
+    lines = ["d,rded,plain,base,1,resnet18,", "d,rded,plain,small,1,resnet50,"]
+    table = build_table(sheet(*lines), tmp_path, [0])
+    assert [table.label(key) for key in table.lines] == [
+        "RDED, resnet18",
+        "RDED (small), resnet50",
+    ]
+
+
+def test_a_teacher_of_another_network_is_named_alone(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = ["d,full,plain,base,,resnet50,", "d,rded,plain,base,1,resnet18,"]
+    table = build_table(sheet(*lines), tmp_path, [0])
+    assert [table.label(key) for key in table.lines] == ["Full data (teacher), resnet50", "RDED"]
+
+
+def test_full_data_counts_by_the_backbone_head_as_it_is_used(
+    sheet: Callable[..., Path], tmp_path: Path, write_teacher: Callable[..., Path]
+) -> None:
+    for recipe in ("plain", "cal"):
+        write_teacher(tmp_path, "d", "resnet18", recipe)
+    lines = ["d,full,plain,base,,resnet18,", "d,full,fd2,base,,resnet18,76.1"]
+    plain, cal = build_table(sheet(*lines), tmp_path, [0, 1]).entries
+    assert (plain.mean("top1"), plain.mean("balanced_top1")) == (70.0, 60.0)
+    assert (cal.mean("top1"), cal.mean("balanced_top1")) == (70.0, 60.0)
+    assert plain.asked == 1
+    assert cal.difference() == pytest.approx(-6.1)
+
+
+@pytest.mark.parametrize(
+    ("plain", "fd2", "value", "std", "verdict"),
+    [
+        # pooled: variances 4 and 16 with two degrees of freedom each
+        ((48, 50, 52), (49, 53, 57), 3.0, 10**0.5, "within the spread over seeds"),
+        ((48, 50, 52), (50, 54, 58), 4.0, 10**0.5, "exceeds the spread over seeds"),
+        # variances 4 with two degrees of freedom and 2 with one
+        ((48, 50, 52), (44, 46), -5.0, (10 / 3) ** 0.5, "exceeds the spread over seeds"),
+        ((50,), (53,), 3.0, None, "one seed each: the spread is unknown"),
+        ((50,), (), None, None, "missing"),
+    ],
+)
+def test_differences(
+    sheet: Callable[..., Path],
+    tmp_path: Path,
+    plain: tuple[float, ...],
+    fd2: tuple[float, ...],
+    value: float | None,
+    std: float | None,
+    verdict: str,
+    write_cell: Callable[..., Path],
+) -> None:
+    for name, values in (("plain", plain), ("fd2", fd2)):
+        for seed, top1 in enumerate(values):
+            write_cell(tmp_path, cell(name, seed=seed), top1, 1.0)
+    (pair,) = differences(build_table(sheet(PLAIN, WITH), tmp_path, [0, 1, 2]))
+    assert pair.value("top1") == (value if value is None else pytest.approx(value))
+    assert pair.pooled_std("top1") == (std if std is None else pytest.approx(std))
+    assert pair.verdict("top1") == verdict
+
+
+def test_a_variant_of_fd2_alone_is_compared_with_base(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [
+        PLAIN,
+        "d,sre2lpp,plain,small,1,resnet18,",
+        "d,sre2lpp,fd2,small,1,resnet18,",
+        "d,sre2lpp,fd2,alpha,1,resnet18,",
+        "d,rded,fd2,base,1,resnet18,",
+    ]
+    pairs = differences(build_table(sheet(*lines), tmp_path, [0]))
+    assert [(p.fd2.row.variant, p.plain.row.variant) for p in pairs] == [
+        ("small", "small"),
+        ("alpha", "base"),
+    ]
+
+
+def test_signed_never_shows_minus_zero() -> None:
+    assert [signed(v) for v in (-0.04, 0.0, 1.25, -3.0, None)] == [
+        "+0.0",
+        "+0.0",
+        "+1.2",
+        "−3.0",
+        "–",
+    ]
+
+
+def test_results_of_different_data_are_refused(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    write_cell(tmp_path, cell(seed=0), 50.0, 40.0, manifest="old")
+    write_cell(tmp_path, cell(seed=1), 50.0, 40.0, manifest="new")
+    with pytest.raises(FD2Error, match="different manifests"):
+        build_table(sheet(PLAIN), tmp_path, [0, 1])
+
+
+def test_a_file_of_another_cell_is_refused(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    path = write_cell(tmp_path, cell(seed=1), 50.0, 40.0)
+    path.rename(path.with_name("seed0.json"))
+    with pytest.raises(FD2Error, match="holds the numbers of") as caught:
+        build_table(sheet(PLAIN), tmp_path, [0])
+    assert "seed0.json" in caught.value.place
+
+
+def test_a_file_without_the_numbers_is_damaged(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    path = write_cell(tmp_path, cell(), 50.0, 40.0)
+    content = json.loads(path.read_text())
+    del content["result"]["last"]["balanced_top1"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(FD2Error, match="damaged file: KeyError 'balanced_top1'"):
+        build_table(sheet(PLAIN), tmp_path, [0])
+
+
+def test_faulty_sheets(sheet: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(FD2Error, match="row given twice: d,sre2lpp,plain,base,1,resnet18"):
+        build_table(sheet(PLAIN, PLAIN), tmp_path, [0])
+    with pytest.raises(FD2Error, match="did you mean 'sre2lpp'"):
+        build_table(sheet("d,sre2lp,plain,base,1,resnet18,"), tmp_path, [0])
+    with pytest.raises(FD2Error, match="no rows"):
+        build_table(sheet(), tmp_path, [0])

@@ -8,11 +8,12 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.config import plugins
-from fd2.config.cells import Cell
 from fd2.config.code import stage_sources
+from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 from fd2.runtime.device import planned_device
+from fd2.runtime.folders import require_writable
 from snakemake.exceptions import WorkflowError
 
 
@@ -26,12 +27,21 @@ def explained(call, *arguments):
 
 SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
 SETTINGS = explained(Configuration, config, SOURCES, ROOT / "config")
+PATHS = ArtefactPaths(SETTINGS)
 
 
 pathvars:
     results="results",
     logs="logs",
     benchmarks="benchmarks",
+
+
+for name in ("results", "logs", "benchmarks"):
+    explained(
+        require_writable,
+        config.get("pathvars", {}).get(name, name),
+        f"pathvar '{name}'",
+    )
 
 
 OPTIMISING = SETTINGS.methods("optimisation")
@@ -98,11 +108,6 @@ def folder(path):
     return f"<results>/{path}"
 
 
-def prepared(dataset):
-    """The prepared data of a dataset; its manifest vouches for the arrays."""
-    return folder(f"data/{dataset}/manifest.json")
-
-
 def teacher(dataset, backbone, recipe):
     """A teacher's file."""
     return folder(f"teachers/{dataset}/{backbone}/{recipe}.safetensors")
@@ -111,5 +116,7 @@ def teacher(dataset, backbone, recipe):
 def cell_settings(stage, wildcards):
     """Settings of a stage whose wildcards are dataset, method, fd2, variant and others."""
     names = dict(wildcards.items())
-    names.update({key: int(names[key]) for key in ("ipc", "group", "seed") if key in names})
+    names.update(
+        {key: int(names[key]) for key in ("ipc", "group", "seed") if key in names}
+    )
     return explained(lambda: getattr(SETTINGS, stage)(**names))

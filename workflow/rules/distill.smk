@@ -1,43 +1,6 @@
 # Distilled images: groups of optimised slots, assembled, or real images selected.
 
 
-def distill_variant(wildcards):
-    return wildcards.dataset, wildcards.method, wildcards.fd2, wildcards.variant
-
-
-def distill_patches(wildcards):
-    kind = explained(SETTINGS.patch_kind, *distill_variant(wildcards))
-    return folder(f"patches/{wildcards.dataset}/{kind}.safetensors") if kind else []
-
-
-def distill_teachers(wildcards):
-    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
-    names = explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
-    return [teacher(wildcards.dataset, name, recipe) for name in names]
-
-
-def distill_code(wildcards):
-    modules = [f"methods.{wildcards.method}"]
-    modules += [
-        f"backbones.{name}"
-        for name in explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
-    ]
-    if wildcards.fd2 == "fd2":
-        names = cell_settings("distill", wildcards)["regularisers"]
-        modules += [f"regularisers.{name}" for name in names]
-    return code("distill", *modules)
-
-
-def select_code(wildcards):
-    return code("select_images", f"methods.{wildcards.method}")
-
-
-def assemble_groups(wildcards):
-    groups = explained(SETTINGS.groups, *distill_variant(wildcards), int(wildcards.ipc))
-    root = "distilled/" + "/".join(distill_variant(wildcards))
-    return [folder(f"{root}/group{group}.safetensors") for group in groups]
-
-
 rule distill:
     input:
         code=distill_code,
@@ -56,6 +19,7 @@ rule distill:
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"
+    priority: 80
     threads: THREADS["distill"]
     resources:
         device=DEVICE,
@@ -133,7 +97,12 @@ rule preview:
             caption="../report/preview.rst",
             category="Distilled sets",
             subcategory="{dataset}",
-            labels={"method": "{method}", "FD2": "{fd2}", "variant": "{variant}", "ipc": "{ipc}"},
+            labels={
+                "method": "{method}",
+                "FD2": "{fd2}",
+                "variant": "{variant}",
+                "ipc": "{ipc}",
+            },
         ),
     log:
         "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}-preview.log",

@@ -1,20 +1,6 @@
 # Students: one cell of a table each.
 
 
-def cell_labels(wildcards):
-    """The soft labels' two files, or nothing where the student learns from class labels."""
-    if cell_settings("evaluate", wildcards)["labels"] == "hard":
-        return []
-    variant = SETTINGS.variant_at(wildcards.variant, "relabel")
-    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
-    root = f"labels/{cell}/ipc{wildcards.ipc}"
-    return [folder(f"{root}/logits.npy"), folder(f"{root}/augmentation.safetensors")]
-
-
-def evaluate_code(wildcards):
-    return code("evaluate", f"backbones.{wildcards.student}")
-
-
 rule evaluate:
     input:
         code=evaluate_code,

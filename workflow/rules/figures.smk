@@ -1,18 +1,6 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
 
-def figure_spec(wildcards):
-    return SETTINGS.values["figures"][wildcards.figure]
-
-
-def figure_inputs(wildcards):
-    spec = figure_spec(wildcards)
-    plugin = plugins.load("figures", spec["kind"])
-    found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
-    roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
-    return {"code": code("draw", f"figures.{spec['kind']}"), **roles}
-
-
 rule draw:
     input:
         unpack(figure_inputs),

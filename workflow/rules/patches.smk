@@ -1,16 +1,6 @@
 # Initial images: the best-scored crops of real images.
 
 
-def patches_code(wildcards):
-    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
-    return code("patches", f"backbones.{scorer}")
-
-
-def patches_scorer(wildcards):
-    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
-    return teacher(wildcards.dataset, scorer, "plain")
-
-
 rule patches:
     input:
         code=patches_code,
@@ -25,6 +15,7 @@ rule patches:
         "<benchmarks>/patches/{dataset}/{kind}.tsv"
     conda:
         "../../envs/fd2.yaml"
+    priority: 90
     threads: THREADS["patches"]
     resources:
         device=DEVICE,

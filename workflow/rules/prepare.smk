@@ -1,11 +1,6 @@
 # Arrays at the working resolution, and the manifest that identifies them.
 
 
-def prepare_code(wildcards):
-    kind = SETTINGS.values["datasets"][wildcards.dataset]["kind"]
-    return code("prepare", f"datasets.{kind}")
-
-
 rule prepare:
     input:
         code=prepare_code,

@@ -1,10 +1,6 @@
 # Teachers on the full data: plain, or with counterfactual attention learning.
 
 
-def pretrain_code(wildcards):
-    return code("pretrain", f"backbones.{wildcards.backbone}")
-
-
 rule pretrain:
     input:
         code=pretrain_code,
@@ -18,6 +14,7 @@ rule pretrain:
         "<benchmarks>/teachers/{dataset}/{backbone}/{recipe}.tsv"
     conda:
         "../../envs/fd2.yaml"
+    priority: 100
     threads: THREADS["pretrain"]
     resources:
         device=DEVICE,

@@ -1,26 +1,6 @@
 # Soft labels: what the teachers say of every augmented distilled image in every epoch.
 
 
-def relabel_names(wildcards):
-    names = distill_variant(wildcards)
-    return explained(SETTINGS.relabel_teachers, *names, int(wildcards.ipc))
-
-
-def relabel_teachers(wildcards):
-    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
-    return [teacher(wildcards.dataset, name, recipe) for name in relabel_names(wildcards)]
-
-
-def relabel_code(wildcards):
-    return code("relabel", *(f"backbones.{name}" for name in relabel_names(wildcards)))
-
-
-def distilled_set(wildcards):
-    variant = SETTINGS.variant_at(wildcards.variant, "distill")
-    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
-    return folder(f"distilled/{cell}/ipc{wildcards.ipc}.safetensors")
-
-
 rule relabel:
     input:
         code=relabel_code,
@@ -38,6 +18,7 @@ rule relabel:
         variant=either(SETTINGS.variants_at("relabel")),
     conda:
         "../../envs/fd2.yaml"
+    priority: 70
     threads: THREADS["relabel"]
     resources:
         device=DEVICE,

@@ -1,12 +1,6 @@
 # Tables: one sheet each, filled from its cells.
 
 
-def table_sources(wildcards):
-    rows = explained(SETTINGS.rows, wildcards.table)
-    seeds = SETTINGS.values["seeds"]
-    return [folder(path) for row in rows for path in row.sources(seeds)]
-
-
 rule tabulate:
     input:
         code=code("tabulate", *(f"methods.{name}" for name in plugins.names("methods"))),

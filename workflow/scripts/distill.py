@@ -25,4 +25,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.output.record),
         output.parent / ".state",
         start_job(snakemake.resources.device, snakemake.threads),
+        code=[Path(path) for path in snakemake.input.code],
     )

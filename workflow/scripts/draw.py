@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 with logged(snakemake.log[0]):
     from fd2.stages.draw import draw
 
-    roles = [role for role in snakemake.input.keys() if role != "code"]
     draw(
         snakemake.params.spec,
-        {role: [Path(path) for path in snakemake.input[role]] for role in roles},
+        {
+            role: [Path(path) for path in paths]
+            for role, paths in snakemake.input.items()
+            if role != "code"
+        },
         Path(snakemake.output.png).with_suffix(""),
     )

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -84,14 +85,18 @@ def read_array(path: str | Path) -> np.ndarray:
     """Map an ``.npy`` file read-only; several jobs share its pages.
 
     Raises:
-        FD2Error: if the file is missing, truncated or holds Python objects.
+        FD2Error: if the file is missing, truncated, damaged in its header, or holds Python objects.
     """
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise FD2Error("file not found", str(path), "make it: snakemake " + str(path)) from error
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
+        # NumPy reads the header as a Python literal, so damage may show as broken syntax.
         raise damaged(path, str(error)) from error
+    described, there = array.offset + array.nbytes, Path(path).stat().st_size
+    if described != there:
+        raise damaged(path, f"its header describes {described} bytes, it holds {there}")
     return array
 
 

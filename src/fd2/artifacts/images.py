@@ -47,7 +47,9 @@ class DistilledSet:
     metadata: dict[str, Any]
 
 
-def write_slots(path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]) -> None:
+def write_slots(
+    path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]
+) -> None:
     """Write uint8 images ``[S, C, 3, H, W]`` of the given slots."""
     _check(images, 5)
     write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
@@ -59,8 +61,8 @@ def read_slots(path: str | Path) -> SlotImages:
     Raises:
         FD2Error: if it is missing or damaged.
     """
-    tensors, metadata = read_tensors(path)
-    images, slots = tensors["images"], tuple(metadata["slots"])
+    tensors, metadata = read_tensors(path, ("images",))
+    images, slots = tensors["images"], tuple(metadata.get("slots", ()))
     if images.ndim != 5 or images.shape[0] != len(slots):
         raise damaged(path, f"shape {tuple(images.shape)} for {len(slots)} slots")
     return SlotImages(images, slots, metadata)
@@ -83,7 +85,7 @@ def read_distilled(path: str | Path) -> DistilledSet:
     Raises:
         FD2Error: if it is missing or damaged.
     """
-    tensors, metadata = read_tensors(path)
+    tensors, metadata = read_tensors(path, ("images", "labels"))
     images, labels = tensors["images"], tensors["labels"]
     if images.ndim != 4 or len(images) != len(labels) or images.dtype != torch.uint8:
         raise damaged(path, f"images {tuple(images.shape)} {images.dtype}, {len(labels)} labels")
@@ -92,4 +94,6 @@ def read_distilled(path: str | Path) -> DistilledSet:
 
 def _check(images: Tensor, dimensions: int) -> None:
     if images.dtype != torch.uint8 or images.ndim != dimensions:
-        raise ValueError(f"uint8 images with {dimensions} axes wanted, got {images.dtype} {images.shape}")
+        raise ValueError(
+            f"uint8 images with {dimensions} axes wanted, got {images.dtype} {images.shape}"
+        )

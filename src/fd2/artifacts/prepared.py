@@ -79,9 +79,7 @@ class PreparedDataset:
         return [(split.labels == c).nonzero().flatten() for c in range(self.num_classes)]
 
 
-def write_prepared(
-    folder: str | Path, manifest: Manifest, images: dict[str, np.ndarray]
-) -> None:
+def write_prepared(folder: str | Path, manifest: Manifest, images: dict[str, np.ndarray]) -> None:
     """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
 
     Args:
@@ -117,7 +115,9 @@ def read_manifest(path: str | Path) -> Manifest:
             }
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise FD2Error(f"not a manifest: {error}", str(path), "prepare the dataset again") from error
+        raise FD2Error(
+            f"not a manifest: {error}", str(path), "prepare the dataset again"
+        ) from error
     if manifest.digest() != digest:
         raise FD2Error(
             "the manifest was changed by hand: its digest does not fit",
@@ -141,10 +141,16 @@ def open_prepared(folder: str | Path) -> PreparedDataset:
 def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
     images = read_array(root / f"{split}.npy")
     labels = np.array(read_array(root / f"{split}_labels.npy"))
-    wanted: Sequence[int] = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
-    if images.shape != tuple(wanted) or labels.shape != (wanted[0],):
+    wanted: Sequence[int] = (
+        len(manifest.files[split]),
+        manifest.resolution,
+        manifest.resolution,
+        3,
+    )
+    fits = images.shape == tuple(wanted) and labels.shape == (wanted[0],)
+    if not fits or images.dtype != np.uint8 or labels.dtype != np.int64:
         raise FD2Error(
-            f"{split}.npy has shape {images.shape}, the manifest says {tuple(wanted)}",
+            f"{split}.npy holds {images.dtype} {images.shape}, the manifest says {tuple(wanted)}",
             str(root),
             "delete the folder and prepare the dataset again",
         )

@@ -33,7 +33,9 @@ def shaped_by(
         manifest: digest of the prepared data's manifest.
         inputs: input files by role; their sha256 is recorded, not their path.
     """
-    plain = asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else settings
+    plain = (
+        asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else settings
+    )
     return {
         "format": FORMAT,
         "stage": stage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +78,13 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
         FD2Error: if a file is missing or damaged.
     """
     root = Path(folder)
-    tensors, metadata = read_tensors(root / AUGMENTATION)
+    names = tuple(field.name for field in fields(StoredAugmentation))
+    tensors, metadata = read_tensors(root / AUGMENTATION, names)
     logits = read_array(root / LOGITS)
     augmentation = StoredAugmentation(**tensors)
-    if logits.shape[:2] != tuple(augmentation.order.shape):
-        raise damaged(root / LOGITS, f"shape {logits.shape} for {tuple(augmentation.order.shape)}")
+    if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
+        wanted = tuple(augmentation.order.shape)
+        raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {wanted} + (C,)")
     if int(augmentation.half_sizes.sum()) != logits.shape[1]:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
     return SoftLabels(augmentation, logits, metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from fd2.artifacts.files import canonical_json, damaged, whole_file
 from fd2.errors import FD2Error
 
 _KEY = "fd2"
+_DIGEST = "metadata_sha256"
 
 
 def write_tensors(
@@ -29,8 +31,13 @@ def write_tensors(
             digests of inputs, names. Times and versions belong into the record beside the file.
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = canonical_json({**metadata, _DIGEST: _digest(metadata)})
     with whole_file(path) as temporary:
-        save_file(whole, temporary, metadata={_KEY: canonical_json(metadata)})
+        try:
+            save_file(whole, temporary, metadata={_KEY: text})
+        except SafetensorError as error:
+            # safetensors reports a full disk as an error of its own kind.
+            raise OSError(str(error)) from error
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -52,17 +59,27 @@ def read_tensors(
         names: which tensors; all by default.
 
     Raises:
-        FD2Error: if the file is missing, damaged, or was not written by fd2.
+        FD2Error: if the file is missing, damaged, lacks a tensor, or was not written by fd2.
     """
     if not Path(path).is_file():
         raise FD2Error("file not found", str(path), f"make it: snakemake {path}")
     try:
         with safe_open(path, framework="pt") as stream:
-            metadata = (stream.metadata() or {}).get(_KEY)
+            header = stream.metadata() or {}
             wanted = stream.keys() if names is None else names
             tensors = {name: stream.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError) as error:
         raise damaged(path, str(error)) from error
-    if metadata is None:
+    if _KEY not in header:
         raise FD2Error("no fd2 metadata", str(path), "use a file that fd2 wrote")
-    return tensors, json.loads(metadata)
+    try:
+        facts: dict[str, Any] = json.loads(header[_KEY])
+    except json.JSONDecodeError as error:
+        raise damaged(path, str(error)) from error
+    if facts.pop(_DIGEST, None) != _digest(facts):
+        raise damaged(path, "the digest of its metadata does not fit")
+    return tensors, facts
+
+
+def _digest(metadata: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(metadata).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import fd2
@@ -37,7 +37,7 @@ def stage_sources(stage: str, plugin_modules: tuple[str, ...] = ()) -> list[Path
     return sorted(path for module in found if (path := _file(module)) is not None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def imports(module: str) -> tuple[str, ...]:
     """Modules of the package that ``module`` (named below ``fd2.``) imports for more than types."""
     path = _file(module)

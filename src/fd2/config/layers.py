@@ -65,7 +65,9 @@ def with_protocol(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     name = config.get("protocol")
     if name not in presets:
         raise FD2Error(
-            f"unknown protocol {name!r}", f"setting 'protocol', {folder}", suggest(str(name), presets)
+            f"unknown protocol {name!r}",
+            f"setting 'protocol', {folder}",
+            suggest(str(name), presets),
         )
     return merge(read_yaml(folder / f"{name}.yaml"), config)
 

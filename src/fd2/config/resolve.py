@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fd2.config.layers import (
     with_protocol,
 )
 from fd2.config.schema import config_schema, validate
+from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.errors import FD2Error, suggest
 
 FD2 = ("plain", "fd2")
@@ -43,7 +45,7 @@ class Configuration:
 
     def _check_names(self) -> None:
         for name in self.variants():
-            if name == "base" or "-" == name[0]:
+            if name == "base" or name[0] == "-":
                 raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
         for table in self.values["tables"]:
             for row in self.rows(table):
@@ -58,11 +60,21 @@ class Configuration:
             return
         self._known("method", row.method, plugins.names("methods"), place)
         self._known("variant", row.variant, ["base", *self.variants()], place)
-        slots = self.slots(row.dataset, row.method, row.fd2, row.variant)
-        slots = min(slots, self._patch_slots(row.dataset))
-        if row.ipc is not None and row.ipc > slots:
+        if row.ipc is not None:
+            self.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, place)
+
+    def check_ipc(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, place: str
+    ) -> None:
+        """Refuse more images per class than are distilled; ``place`` is where they were asked for.
+
+        Raises:
+            FD2Error: with the number of slots.
+        """
+        slots = min(self.slots(dataset, method, fd2, variant), self._patch_slots(dataset))
+        if ipc > slots:
             raise FD2Error(
-                f"ipc {row.ipc} of method '{row.method}' on '{row.dataset}'",
+                f"ipc {ipc} of method '{method}' on '{dataset}'",
                 place,
                 f"only {slots} slots are distilled: raise 'distill.slots'",
             )
@@ -92,7 +104,7 @@ class Configuration:
     def methods(self, kind: str) -> list[str]:
         """Methods of a kind: ``optimisation`` or ``selection``."""
         return [
-            name for name in plugins.names("methods") if plugins.load("methods", name).KIND == kind
+            name for name in plugins.names("methods") if kind == plugins.load("methods", name).KIND
         ]
 
     def recipes(self) -> list[str]:
@@ -130,11 +142,13 @@ class Configuration:
         kind, _, variant = recipe.partition("-")
         context = {"dataset": dataset, "backbone": backbone}
         section = stage_config(self.values, "pretrain", variant or "base", context)
+        # Kept apart, so that a setting of the attention head does not retrain plain teachers.
+        cal = {field.name: section[field.name] for field in fields(CalSettings)}
         return {
-            **section,
+            **{key: value for key, value in section.items() if key not in cal},
             **context,
             "recipe": recipe,
-            "counterfactual_attention": kind == "cal",
+            "cal": cal if kind == "cal" else None,
             "protocol": self.values["protocol"],
         }
 
@@ -208,7 +222,9 @@ class Configuration:
             "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},
         }
 
-    def select_images(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+    def select_images(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
+    ) -> dict[str, Any]:
         """Settings of a selecting method's set."""
         section = self._distill(dataset, method, fd2, variant)
         return {
@@ -222,7 +238,9 @@ class Configuration:
             "recipe": section["methods"][method],
         }
 
-    def _relabel(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+    def _relabel(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
+    ) -> dict[str, Any]:
         context = {"dataset": dataset, "method": method, "fd2": fd2, "ipc": ipc}
         return stage_config(self.values, "relabel", variant, context)
 
@@ -232,7 +250,9 @@ class Configuration:
         """Backbones whose mean logits are the soft labels."""
         return list(self._relabel(dataset, method, fd2, variant, ipc)["teachers"])
 
-    def relabel(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> dict[str, Any]:
+    def relabel(
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
+    ) -> dict[str, Any]:
         """Settings of the soft labels, without the teachers (they are inputs)."""
         section = self._relabel(dataset, method, fd2, variant, ipc)
         shaping = {key: value for key, value in section.items() if key != "teachers"}

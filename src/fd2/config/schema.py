@@ -27,13 +27,17 @@ def config_schema() -> dict[str, Any]:
     """
     schema: dict[str, Any] = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
     distill = schema["properties"]["distill"]["properties"]
-    for block, folder in ((distill["methods"], "methods"), (_regularisers(distill), "regularisers")):
+    for block, folder in (
+        (distill["methods"], "methods"),
+        (_regularisers(distill), "regularisers"),
+    ):
         block["properties"] = {
             name: plugins.load(folder, name).SETTINGS_SCHEMA for name in plugins.names(folder)
         }
     datasets = schema["properties"]["datasets"]
     datasets["additionalProperties"] = _by_kind(datasets["additionalProperties"], "datasets")
-    figure = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+    kind = {"type": "string", "description": "File in src/fd2/figures that draws it."}
+    figure = {"type": "object", "required": ["kind"], "properties": {"kind": kind}}
     schema["properties"]["figures"]["additionalProperties"] = _by_kind(figure, "figures")
     backbones = {"type": "string", "enum": plugins.names("backbones")}
     schema["$defs"] = {**schema.get("$defs", {}), "backbone": backbones}
@@ -105,11 +109,12 @@ def _readable(error: ValidationError, source: str) -> FD2Error:
     here = f"setting '{path}' in {source}" if path else source
     rule = error.schema if isinstance(error.schema, Mapping) else {}
     about = f" ({rule['description']})" if "description" in rule else ""
-    kind, bound = error.validator, error.validator_value
+    kind: object = error.validator
+    instance: Any = error.instance
+    bound: Any = error.validator_value
     if kind == "additionalProperties":
         known = list(rule.get("properties", {}))
-        given = error.instance if isinstance(error.instance, Mapping) else {}
-        unknown = next(str(key) for key in given if key not in known)
+        unknown = next(str(key) for key in instance if key not in known)
         full = f"{path}.{unknown}" if path else unknown
         return FD2Error(f"unknown key '{full}'", here, suggest(unknown, known))
     if kind == "enum":
@@ -122,7 +127,7 @@ def _readable(error: ValidationError, source: str) -> FD2Error:
     if kind in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         return FD2Error(f"'{path}' is {error.instance!r}", here, f"{_range(rule)}{about}")
     if kind == "required":
-        missing = next(key for key in bound if key not in error.instance)
+        missing = next(key for key in bound if key not in instance)
         full = f"{path}.{missing}" if path else str(missing)
         return FD2Error(f"missing key '{full}'", here, "add it; config/config.yaml shows each key")
     return FD2Error(f"'{path}': {error.message}", here, f"see workflow/schemas/{about}")
@@ -135,4 +140,6 @@ def _range(rule: Mapping[str, Any]) -> str:
         "maximum": "at most",
         "exclusiveMaximum": "less than",
     }
-    return "give " + " and ".join(f"{text} {rule[key]}" for key, text in words.items() if key in rule)
+    return "give " + " and ".join(
+        f"{text} {rule[key]}" for key, text in words.items() if key in rule
+    )

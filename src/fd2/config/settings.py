@@ -30,8 +30,29 @@ class TrainingAugmentation:
 
 
 @dataclass(frozen=True)
+class CounterfactualAttentionSettings:
+    """What counterfactual attention learning adds, names as in section ``pretrain``.
+
+    Attributes:
+        attention_maps: M.
+        cal_ratio: rho of FD² eq. 8.
+        attention_crop: range of the crop's threshold, as shares of a map's maximum.
+        attention_drop: range of the drop's threshold.
+        prototypes: ``momentum`` or ``last_feature``.
+        prototype_momentum: beta.
+    """
+
+    attention_maps: int
+    cal_ratio: float
+    attention_crop: tuple[float, float]
+    attention_drop: tuple[float, float]
+    prototypes: str
+    prototype_momentum: float
+
+
+@dataclass(frozen=True)
 class PretrainSettings:
-    """A teacher: backbone, with counterfactual attention learning when ``recipe`` is not plain.
+    """A teacher: backbone, with counterfactual attention learning unless ``cal`` is None.
 
     Names as in config/config.yaml, section ``pretrain``; ``dataset``, ``backbone`` and ``recipe``
     come from the artefact's path.
@@ -40,7 +61,7 @@ class PretrainSettings:
     dataset: str
     backbone: str
     recipe: str
-    counterfactual_attention: bool
+    cal: CounterfactualAttentionSettings | None
     protocol: str
     seed: int
     initialisation: str
@@ -54,12 +75,6 @@ class PretrainSettings:
     schedule_decay: float
     schedule_duration: float
     augmentation: TrainingAugmentation
-    attention_maps: int
-    cal_ratio: float
-    attention_crop: tuple[float, float]
-    attention_drop: tuple[float, float]
-    prototypes: str
-    prototype_momentum: float
     batch_norm_statistics: str
     selection: str
     accuracy: str

@@ -32,6 +32,7 @@ class GroupPlan:
         normaliser: of the dataset.
         image_codec: see `fd2.engine.codec.encode`.
         shared_crop: earlier attention maps are of whole images; otherwise of independent crops.
+        class_names: by class id.
         needs_attention: whether any regulariser compares attention maps.
         names: seed everything random, together with the slot's number.
         device: where to compute.
@@ -44,6 +45,7 @@ class GroupPlan:
     image_codec: str
     shared_crop: bool
     needs_attention: bool
+    class_names: Sequence[str]
     names: tuple[object, ...]
     device: torch.device
 
@@ -68,7 +70,8 @@ def distill_slot(
         labels=classes.to(plan.device),
         prototypes=[t.network.prototypes for t in plan.teachers if t.network.cal is not None],
         earlier_attention=[
-            _earlier_attention(plan, index, classes, earlier) for index in range(len(plan.teachers))
+            _earlier_attention(plan, index, slot, classes, earlier)
+            for index in range(len(plan.teachers))
         ]
         if plan.needs_attention
         else [],
@@ -87,7 +90,7 @@ def distill_slot(
 
 @torch.no_grad()
 def _earlier_attention(
-    plan: GroupPlan, teacher: int, classes: Tensor, earlier: Sequence[Tensor]
+    plan: GroupPlan, teacher: int, slot: int, classes: Tensor, earlier: Sequence[Tensor]
 ) -> Tensor:
     """Attention maps ``[K, B, M, h, w]`` of K earlier slots; computed once, then kept."""
     network = plan.teachers[teacher].network
@@ -96,8 +99,9 @@ def _earlier_attention(
         images = plan.normaliser.normalise(stored.to(plan.device))
         if not plan.shared_crop:
             size = images.shape[-1]
-            names = (*plan.names, "earlier", number, "class", int(classes[0]))
-            views: Views = independent_views(plan.recipe, size, len(images), names)
+            names = (*plan.names, "slot", slot, "earlier", number)
+            class_names = [plan.class_names[c] for c in classes.tolist()]
+            views: Views = independent_views(plan.recipe, size, class_names, names)
             images = views.to(plan.device).apply(images, size)
         maps.append(
             torch.cat([network(chunk).attention for chunk in images.split(_ATTENTION_BATCH)])

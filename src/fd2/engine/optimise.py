@@ -54,7 +54,9 @@ def optimise_slot(
         done += phase.iterations
         if number + 1 < len(recipe.phases):
             size = recipe.phases[number + 1].size
-            images = phase.keep * _resized(images, size) + (1 - phase.keep) * _resized(patches, size)
+            images = phase.keep * _resized(images, size) + (1 - phase.keep) * _resized(
+                patches, size
+            )
     return images
 
 
@@ -81,12 +83,13 @@ def _phase(
         view = views[step : step + 1]
         seen = view.apply(images, phase.size)
         chosen = [terms[total_step % len(terms)]] if recipe.teachers_in_turn else terms
-        latest = _mean([term.losses(seen, context, view) for term in chosen])
+        losses = _mean([term.losses(seen, context, view) for term in chosen])
         adam.zero_grad(set_to_none=True)
-        sum(latest.values()).backward()  # type: ignore[union-attr,no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()
         adam.step()
         with torch.no_grad():
             images.copy_(images.maximum(lower).minimum(upper))
+        latest = {name: loss.detach() for name, loss in losses.items()}
         progress.show(latest)
     _require_finite(latest, images, what)
     return images.detach()

@@ -35,7 +35,7 @@ class SlotState:
         if not path.exists():
             return None
         try:
-            return read_tensors(path)[0]["images"]
+            return read_tensors(path, ("images",))[0]["images"]
         except FD2Error as error:
             print(f"ignoring a damaged state file and making the slot anew: {error}", flush=True)
             return None

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from fd2.augment.views import Views
 from fd2.losses.batch_norm import BatchNormStatistics
 from fd2.losses.class_loss import dual_head_cross_entropy
 from fd2.losses.regulariser import Regulariser, SlotContext
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.networks.teacher import TeacherOutput
-from fd2.augment.views import Views
 
 
 class TeacherTerms:

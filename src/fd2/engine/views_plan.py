@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from fd2.augment.sampling import sample_crops, sample_flips, sample_rolls
@@ -29,11 +31,20 @@ def plan_views(recipe: Recipe, phase: Phase, names: tuple[object, ...]) -> Views
     )
 
 
-def independent_views(recipe: Recipe, size: int, count: int, names: tuple[object, ...]) -> Views:
-    """A crop and flip of its own for each of ``count`` finished images, drawn once (release)."""
-    rng = numpy_generator(*names, "earlier views")
+def independent_views(
+    recipe: Recipe, size: int, class_names: Sequence[str], names: tuple[object, ...]
+) -> Views:
+    """A crop and flip of its own for each finished image, drawn once per slot (release).
+
+    Args:
+        recipe: crop scale.
+        size: of the images in pixels.
+        class_names: one an image; part of the seed, so that the order of classes cannot matter.
+        names: seed the draws.
+    """
+    generators = [numpy_generator(*names, "class", name) for name in class_names]
     return Views(
-        sample_crops(rng, count, size, recipe.crop_scale),
-        sample_flips(rng, count),
-        torch.zeros(count, 2),
+        torch.cat([sample_crops(rng, 1, size, recipe.crop_scale) for rng in generators]),
+        torch.cat([sample_flips(rng, 1) for rng in generators]),
+        torch.zeros(len(generators), 2),
     )

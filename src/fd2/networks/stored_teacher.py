@@ -13,7 +13,9 @@ from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
+from fd2.errors import FD2Error
 from fd2.networks.cal import CounterfactualAttention
+from fd2.networks.placement import on_device
 from fd2.networks.teacher import Teacher
 from fd2.runtime.seeds import seed_from
 
@@ -68,6 +70,8 @@ def read_teacher(path: str | Path, device: torch.device) -> LoadedTeacher:
         FD2Error: if the file is missing, damaged, or does not fit the network it names.
     """
     tensors, metadata = read_tensors(path)
+    if metadata.get("stage") != "pretrain":
+        raise FD2Error("not a teacher", str(path), "give a file below results/teachers")
     teacher = build_teacher(
         metadata["backbone"],
         metadata["classes"],
@@ -80,4 +84,4 @@ def read_teacher(path: str | Path, device: torch.device) -> LoadedTeacher:
     except RuntimeError as error:
         raise damaged(path, f"weights do not fit {metadata['backbone']}: {error}") from error
     normaliser = Normaliser(metadata["mean"], metadata["std"])
-    return LoadedTeacher(teacher.to(device).freeze(), normaliser, metadata)
+    return LoadedTeacher(on_device(teacher, device).freeze(), normaliser, metadata)

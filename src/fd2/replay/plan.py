@@ -23,12 +23,14 @@ def half_batch_sizes(count: int, batch_size: int) -> list[int]:
     Raises:
         FD2Error: if a half would hold fewer than two images.
     """
-    sizes = [half for size in even_sizes(count, batch_size) for half in (size // 2, size - size // 2)]
+    sizes = [
+        half for size in even_sizes(count, batch_size) for half in (size // 2, size - size // 2)
+    ]
     if min(sizes) < 2:
         raise FD2Error(
             f"{count} images in batches of at most {batch_size} leave a half batch of {min(sizes)}",
             "settings 'relabel.batch_size' and the number of classes times images per class",
-            "distil at least 4 images in all, and give a batch size of at least 4",
+            "distil at least 4 images in all, and give a batch size of at least 7",
         )
     return sizes
 

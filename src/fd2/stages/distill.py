@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import write_json
+from fd2.artifacts.files import file_digest, write_json
 from fd2.artifacts.images import SlotImages, read_slots, write_slots
-from fd2.artifacts.prepared import read_manifest
+from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
@@ -33,6 +33,8 @@ def distill(
     record_file: Path,
     state_root: Path,
     job: Job,
+    *,
+    code: Sequence[Path] = (),
 ) -> None:
     """Optimise a group of slots of every class and write them in slot order.
 
@@ -48,6 +50,7 @@ def distill(
         record_file: provenance with times.
         state_root: undeclared folder for finished slots.
         job: device and clock.
+        code: source files; slots finished by other code are not taken over.
 
     Raises:
         FD2Error: if inputs are of different manifests, a regulariser lacks what it needs, or a
@@ -60,11 +63,11 @@ def distill(
         {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
         | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
     )
-    plan = _plan(settings, manifest.resolution, teachers, job)
+    plan = _plan(settings, manifest, teachers, job)
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, digest, inputs)
-    state = SlotState(state_root, shaped)
-    images = _group(settings, plan, patches, manifest.classes, state, str(patches_file))
+    state = SlotState(state_root, {**shaped, "code": [file_digest(path) for path in code]})
+    images = _group(settings, plan, patches, state, str(patches_file))
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     write_slots(output, images, settings.slots, {**shaped, **statistics})
     write_json(record_file, record(shaped, job))
@@ -72,10 +75,10 @@ def distill(
 
 
 def _plan(
-    settings: DistillSettings, resolution: int, teachers: list[LoadedTeacher], job: Job
+    settings: DistillSettings, manifest: Manifest, teachers: list[LoadedTeacher], job: Job
 ) -> GroupPlan:
     method = plugins.load("methods", settings.method)
-    recipe = method.recipe(settings.recipe, resolution)
+    recipe = method.recipe(settings.recipe, manifest.resolution)
     regularisers: list[Regulariser] = [
         plugins.load("regularisers", name).build(values)
         for name, values in settings.regularisers.items()
@@ -100,6 +103,7 @@ def _plan(
         normaliser=Normaliser(metadata["mean"], metadata["std"]),
         image_codec=settings.image_codec,
         shared_crop=similarity.get("crop", "shared") == "shared",
+        class_names=manifest.classes,
         needs_attention=any(regulariser.weight > 0 for regulariser in regularisers),
         names=("distill", settings.seed, settings.dataset),
         device=job.device,
@@ -110,16 +114,15 @@ def _group(
     settings: DistillSettings,
     plan: GroupPlan,
     patches: SlotImages,
-    class_names: Sequence[str],
     state: SlotState,
     place: str,
 ) -> Tensor:
     """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes."""
-    chunks = torch.arange(len(class_names)).split(settings.class_chunk)
+    chunks = torch.arange(len(plan.class_names)).split(settings.class_chunk)
     finished: list[Tensor] = []
     for slot in settings.slots:
         initial = initial_patches(
-            patches, slot, settings.initial_patch, class_names, plan.names, place
+            patches, slot, settings.initial_patch, plan.class_names, plan.names, place
         )
         parts = []
         for number, classes in enumerate(chunks):

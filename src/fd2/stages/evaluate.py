@@ -19,6 +19,7 @@ from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.settings import EvaluateSettings
 from fd2.errors import FD2Error
+from fd2.networks.placement import on_device
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.job import Job
@@ -66,7 +67,13 @@ def evaluate(
     cell = {key: value for key, value in asdict(settings).items() if key in _CELL}
     write_json(
         output,
-        {"cell": cell, "protocol": settings.protocol, "result": result, **record(shaped, job)},
+        {
+            "cell": cell,
+            "protocol": settings.protocol,
+            "resolution": dataset.manifest.resolution,
+            "result": result,
+            **record(shaped, job),
+        },
     )
 
 
@@ -115,17 +122,16 @@ class StudentTraining:
         self.normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
         self.labels = images.labels.to(job.device)
         augmentation = soft.augmentation if soft is not None else self._own_plan(images)
-        self.replay = Replay(
-            self.normaliser.normalise(images.images.to(job.device)), augmentation
-        )
+        self.replay = Replay(self.normaliser.normalise(images.images.to(job.device)), augmentation)
         self.test_images = dataset.test.all_images(job.device)
         self.test_labels = dataset.test.labels
         backbone = plugins.load("backbones", settings.student)
-        self.student: nn.Module = backbone.build(
+        student: nn.Module = backbone.build(
             dataset.num_classes,
             settings.initialisation,
             seed=seed_from("student", settings.seed, settings.dataset, settings.student),
-        ).to(job.device)
+        )
+        self.student = on_device(student, job.device)
 
     def _own_plan(self, images: DistilledSet) -> Any:
         settings = self.settings
@@ -175,7 +181,7 @@ class StudentTraining:
             # teacher saw.
             for half in halves:
                 loss = self._loss(half, targets) / len(halves)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 total += loss.detach()
             optimiser.step()
             batches += 1

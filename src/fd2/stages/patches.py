@@ -76,7 +76,9 @@ def make_patches(
         # each draw, so patches of a class are near duplicates.
         chosen = [
             _ranks(
-                _rank(score_crops(dataset, teacher, settings, scored, slot, job), dataset, settings),
+                _rank(
+                    score_crops(dataset, teacher, settings, scored, slot, job), dataset, settings
+                ),
                 0,
                 settings.tiles,
             )

@@ -19,6 +19,7 @@ from fd2.config.settings import PretrainSettings
 from fd2.errors import FD2Error
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.cal import CALOutput
+from fd2.networks.placement import on_device
 from fd2.networks.prototypes import update_last_feature, update_momentum
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import Teacher, recalibrate_batch_norm
@@ -56,8 +57,8 @@ def pretrain(
     facts = {
         "backbone": settings.backbone,
         "classes": dataset.num_classes,
-        "attention_maps": settings.attention_maps if settings.counterfactual_attention else None,
-        "cal_ratio": settings.cal_ratio if settings.counterfactual_attention else 0.0,
+        "attention_maps": settings.cal.attention_maps if settings.cal else None,
+        "cal_ratio": settings.cal.cal_ratio if settings.cal else 0.0,
         "mean": list(manifest.mean),
         "std": list(manifest.std),
         "resolution": manifest.resolution,
@@ -69,6 +70,7 @@ def pretrain(
         {
             "teacher": identity,
             "protocol": settings.protocol,
+            "resolution": manifest.resolution,
             "result": result,
             **record(shaped, job),
         },
@@ -89,13 +91,14 @@ class TeacherTraining:
         # Not keyed by the recipe: plain and CAL teachers start from the same backbone and see
         # the same images in the same order.
         self._names = ("pretrain", settings.seed, settings.dataset, settings.backbone)
-        self.teacher: Teacher = build_teacher(
+        teacher = build_teacher(
             settings.backbone,
             dataset.num_classes,
-            settings.attention_maps if settings.counterfactual_attention else None,
+            settings.cal.attention_maps if settings.cal else None,
             initialisation=settings.initialisation,
             seed=seed_from(*self._names, "weights"),
-        ).to(job.device)
+        )
+        self.teacher: Teacher = on_device(teacher, job.device)
         self._generator = torch.Generator(job.device).manual_seed(seed_from(*self._names, "cal"))
 
     def run(self) -> dict[str, Any]:
@@ -154,7 +157,7 @@ class TeacherTraining:
             )
             loss = self._loss(images, self.labels[chosen])
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
             total += loss.detach()
@@ -162,17 +165,17 @@ class TeacherTraining:
 
     def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """FD² eq. 8 (eq. 6 for the attention head), or cross-entropy for a plain teacher."""
-        teacher, settings = self.teacher, self.settings
+        teacher, cal = self.teacher, self.settings.cal
         raw = teacher(images)
-        if teacher.cal is None:
+        if teacher.cal is None or cal is None:
             return functional.cross_entropy(raw.backbone_logits, labels)
         output = CALOutput(raw.cal_logits, raw.cal_feature, raw.attention)
         effect = teacher.cal.effect(raw.features, output, self._generator)
         views = attention_views(
             images,
             output.attention,
-            settings.attention_crop,
-            settings.attention_drop,
+            cal.attention_crop,
+            cal.attention_drop,
             self._generator,
         )
         view_features = teacher.backbone.features(views)
@@ -185,16 +188,11 @@ class TeacherTraining:
             teacher.prototypes,
             labels,
         )
-        loss = teacher_loss(raw.backbone_logits, labels, cal_loss, settings.cal_ratio)
+        loss = teacher_loss(raw.backbone_logits, labels, cal_loss, cal.cal_ratio)
         # After the loss: the centre term compares with the prototypes before this step.
-        self._update_prototypes(output.feature.detach(), labels)
+        update = update_momentum if cal.prototypes == "momentum" else update_last_feature
+        update(teacher.prototypes, output.feature.detach(), labels, cal.prototype_momentum)
         return loss
-
-    def _update_prototypes(self, features: Tensor, labels: Tensor) -> None:
-        update = (
-            update_momentum if self.settings.prototypes == "momentum" else update_last_feature
-        )
-        update(self.teacher.prototypes, features, labels, self.settings.prototype_momentum)
 
     def _plain_batches(self) -> Iterator[Tensor]:
         for chunk in self.images.split(even_sizes(len(self.images), _RECALIBRATION_BATCH)):

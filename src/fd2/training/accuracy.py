@@ -30,7 +30,8 @@ def running_average_top1(predictions: Tensor, labels: Tensor, batch_size: int) -
     more.
 
     Args:
-        predictions, labels: class ids ``[N]`` in loading order.
+        predictions: predicted class ids ``[N]`` in loading order.
+        labels: true class ids ``[N]``.
         batch_size: of the release's test loader.
     """
     correct = (predictions == labels).double()

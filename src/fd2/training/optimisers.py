@@ -40,8 +40,9 @@ def teacher_schedule(
 
 
 def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> AdamW:
-    """AdamW with weight decay on weights of more than one axis only, as all decoupled methods do."""
-    decayed, free = [], []
+    """AdamW with weight decay on weights of more than one axis, as all decoupled methods do."""
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (decayed if "weight" in name and parameter.ndim > 1 else free).append(parameter)
     groups = [

@@ -19,7 +19,9 @@ _TEST_PADDING = 0.05
 
 
 @torch.no_grad()
-def predict(teacher: Teacher, images: Tensor, normaliser: Normaliser) -> tuple[Tensor, Tensor | None]:
+def predict(
+    teacher: Teacher, images: Tensor, normaliser: Normaliser
+) -> tuple[Tensor, Tensor | None]:
     """Predicted classes of the backbone head and of the attention head.
 
     The attention head's logits are the mean over the image and its attention crop (mean map,
@@ -57,7 +59,9 @@ def teacher_metrics(
     """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
 
     Args:
-        teacher, images, normaliser: as for `predict`.
+        teacher: as for `predict`.
+        images: as for `predict`.
+        normaliser: as for `predict`.
         labels: class ids ``[N]`` on the CPU.
         accuracy: ``exact``, or ``running_average`` for the release's top-1.
     """
@@ -72,5 +76,3 @@ def teacher_metrics(
             # The release tests with the training batch size of 4.
             metrics[head]["top1"] = running_average_top1(predictions, labels, batch_size=4)
     return metrics
-
-

@@ -62,7 +62,8 @@ def attention_views(
     Args:
         images: normalised ``[B, 3, H, W]``.
         attention: maps ``[B, M, h, w]``, not negative; no gradient flows through the choice.
-        crop_range, drop_range: thresholds as shares of the map's maximum, drawn uniformly.
+        crop_range: thresholds of the crop as shares of the map's maximum, drawn uniformly.
+        drop_range: likewise for the drop.
         generator: on the device of ``attention``.
 
     Returns:
@@ -71,6 +72,9 @@ def attention_views(
     maps = attention.detach().float()
     count, size = len(images), images.shape[-1]
     weights = (maps.sum((2, 3)) + 1e-6).sqrt()
+    # Of a network that has diverged; its loss tells so at the end of the epoch, in better words
+    # than a failed draw (on a GPU a failed draw ends the whole process).
+    weights = torch.where(weights.isfinite(), weights, 1)
     chosen = torch.multinomial(weights, 2, replacement=True, generator=generator)
     rows = torch.arange(count, device=maps.device)
     uniform = torch.rand(2, count, generator=generator, device=maps.device)

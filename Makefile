@@ -1,0 +1,46 @@
+# The commands people type. `make quickstart` and `make test` do all the set-up by themselves.
+
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
+
+.PHONY: help environment quickstart test lint
+
+help:
+	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
+	@echo "make test         environment, then the tests"
+	@echo "make lint         format, lint, types, workflow lint"
+
+environment: $(READY)
+
+# Made again when the dependencies change.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	  sys.exit(0 if v >= (3, 11) else f"fd2 needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[quickstart,dev]'
+	@touch $(READY)
+
+quickstart: $(READY)
+	$(CHAIN)
+	$(CHAIN) --report report.html
+	@echo
+	@cat results/tables/quickstart.md
+	@echo
+	@echo "table:   results/tables/quickstart.md (.csv, .tex)"
+	@echo "figures: $$(ls results/figures/*.png | tr '\n' ' ')"
+	@echo "report:  report.html"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/quickstart.yaml

@@ -1,0 +1,143 @@
+"""Which artefact paths there are, and what is wrong with one that is none of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import product
+
+from fd2.config import plugins
+from fd2.config.resolve import FD2, Configuration
+from fd2.errors import FD2Error, suggest
+
+#: Every artefact's path below the results folder, as the rules write it; ``{field}`` or
+#: ``{field:set}`` where a field takes other words in other places.
+TEMPLATES = (
+    "data/{dataset}/{file:prepared}",
+    "teachers/{dataset}/{backbone}/{recipe}.{suffix:tensors}",
+    "patches/{dataset}/{kind}.{suffix:tensors}",
+    "distilled/{dataset}/{method:optimising}/{fd2}/{variant:distill}/group{group}.{suffix:tensors}",
+    "distilled/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.{suffix:set}",
+    "labels/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}/{file:labels}",
+    "students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
+    "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
+    "tables/{table}.{suffix:table}",
+    "figures/{figure}.{suffix:figure}",
+)
+NUMBERS = {"ipc": "[1-9][0-9]*", "group": "[0-9]+", "seed": "[0-9]+"}
+FILES = {
+    "file:prepared": (
+        *("manifest.json", "train.npy", "train_labels.npy", "test.npy", "test_labels.npy"),
+        "record.json",
+    ),
+    "file:labels": ("logits.npy", "augmentation.safetensors", "record.json"),
+    "suffix:tensors": ("safetensors", "json"),
+    "suffix:set": ("safetensors", "json", "png"),
+    "suffix:table": ("csv", "md", "tex"),
+    "suffix:figure": ("png", "pdf", "csv"),
+}
+_FIELD = re.compile(r"\{([a-z0-9]+)(:[a-z]+)?\}")
+
+
+class ArtefactPaths:
+    """The paths, below the results folder, of everything that a config can make.
+
+    Args:
+        configuration: gives the names of datasets, variants, tables and figures.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        values = configuration.values
+        self._words: dict[str, Iterable[str]] = {
+            "dataset": values["datasets"],
+            "backbone": plugins.names("backbones"),
+            "student": plugins.names("backbones"),
+            "recipe": configuration.recipes(),
+            "kind": ("1x1", "2x2"),
+            "method": plugins.names("methods"),
+            "method:optimising": configuration.methods("optimisation"),
+            "fd2": FD2,
+            "variant": ("base", *configuration.variants()),
+            "variant:distill": configuration.variants_at("distill"),
+            "variant:relabel": configuration.variants_at("relabel"),
+            "table": values["tables"],
+            "figure": values["figures"],
+            **FILES,
+        }
+
+    def regex(self) -> str:
+        """A regular expression that fully matches every path there is, without groups' names."""
+        return "|".join(self._regex(template) for template in TEMPLATES)
+
+    def fault(self, path: str) -> FD2Error:
+        """What is wrong with a path that `regex` does not match.
+
+        Args:
+            path: below the results folder, with ``/``.
+
+        Returns:
+            An error that names the first part that is not known, and the nearest that is.
+        """
+        segments = path.split("/")
+        alive = [template.split("/") for template in TEMPLATES]
+        for position, segment in enumerate(segments):
+            possible = [t for t in alive if len(t) > position]
+            if not possible:
+                return FD2Error(
+                    f"'{segments[position - 1]}' is a file, nothing lies below it",
+                    path,
+                    f"ask for {'/'.join(segments[:position])}",
+                )
+            alive = [t for t in possible if re.fullmatch(self._regex(t[position]), segment)]
+            if not alive:
+                return self._unknown(path, position, {t[position] for t in possible})
+        written = " or ".join(sorted(_shape("/".join(template)) for template in alive))
+        return FD2Error("a folder, not a file", path, f"a target is written {written}")
+
+    def _unknown(self, path: str, position: int, expected: set[str]) -> FD2Error:
+        segments = path.split("/")
+        segment = segments[position]
+        what = _what(expected)
+        if what == "variant" and segment in self._words["variant"]:
+            shared = "/".join([*segments[:position], "base", *segments[position + 1 :]])
+            return FD2Error(
+                f"variant '{segment}' has no {segments[0]}/ of its own",
+                path,
+                f"it changes later stages only and shares those of base: ask for {shared}",
+            )
+        allowed = {word for part in expected for word in self._spelt(part)}
+        return FD2Error(f"unknown {what} '{segment}'", path, suggest(segment, allowed))
+
+    def _regex(self, template: str) -> str:
+        def words(match: re.Match[str]) -> str:
+            if match[1] in NUMBERS:
+                return NUMBERS[match[1]]
+            allowed = self._words[match[1] + (match[2] or "")]
+            return "(?:" + ("|".join(re.escape(str(w)) for w in allowed) or "(?!)") + ")"
+
+        # Dots outside fields are the suffixes' own.
+        return _FIELD.sub(words, template.replace(".", r"\."))
+
+    def _spelt(self, part: str) -> list[str]:
+        """Every spelling of one part of a path; ``N`` stands for a number."""
+        pieces = []
+        last = 0
+        for match in _FIELD.finditer(part):
+            name = match[1] + (match[2] or "")
+            words = ["N"] if match[1] in NUMBERS else [str(w) for w in self._words[name]]
+            pieces += [[part[last : match.start()]], words]
+            last = match.end()
+        return ["".join(choice) for choice in product(*pieces, [part[last:]])]
+
+
+def _what(expected: set[str]) -> str:
+    """One noun for a part of a path: its field where it is one field, or a folder or a file."""
+    fields = {match[1] for part in expected if (match := _FIELD.fullmatch(part))}
+    if len(fields) == 1 and all(_FIELD.fullmatch(part) for part in expected):
+        return fields.pop()
+    return "file" if any("." in part for part in expected) else "folder"
+
+
+def _shape(template: str) -> str:
+    """A template for readers: ``students/DATASET/.../ipcN/STUDENT/seedN.json``."""
+    return _FIELD.sub(lambda m: "N" if m[1] in NUMBERS else m[1].upper(), template)

@@ -1,0 +1,198 @@
+"""Stage: one distilled set as a zip of pictures that any image-folder reader opens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fd2.artifacts.files import file_digest, whole_file
+from fd2.artifacts.images import DistilledSet, read_distilled
+from fd2.artifacts.prepared import Manifest, read_manifest
+from fd2.artifacts.provenance import same_manifest
+from fd2.artifacts.tensors import read_metadata
+from fd2.errors import FD2Error
+from fd2.reporting.export_card import ExportFacts, card, provenance
+from fd2.reporting.labels import row_label
+
+#: The earliest time that a zip can hold: equal sets give equal bytes.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX, _READABLE = 3, 0o100644 << 16
+#: Marks that are safe in a file name on every system, beside letters and digits.
+_SAFE_MARKS = "-_.+() "
+_NAME_BYTES = 100
+_UNNAMED = "class"
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Which set, as its path names it."""
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    ipc: int
+
+
+def export(
+    settings: ExportSettings,
+    distilled: Path,
+    manifest: Path,
+    groups: Sequence[Path],
+    output: Path,
+) -> None:
+    """Write a zip: a folder of lossless PNG files a class, labels, a card and provenance.
+
+    The card and ``provenance.json`` quote the manifest's licence and attribution. Equal inputs give
+    equal bytes with the same version of Pillow.
+
+    Args:
+        settings: dataset, method, FD², variant and images per class.
+        distilled: the distilled set.
+        manifest: the dataset's ``manifest.json``.
+        groups: the group files that the set was assembled from; none for a selecting method.
+        output: the zip.
+
+    Raises:
+        FD2Error: if an input is missing or damaged, or the inputs do not belong together.
+    """
+    images = read_distilled(distilled)
+    described = read_manifest(manifest)
+    steps = [images.metadata, *(read_metadata(path) for path in groups)]
+    paths = [distilled, *groups]
+    digests = {str(p): step["manifest"] for p, step in zip(paths, steps, strict=True)}
+    same_manifest({str(manifest): described.digest(), **digests})
+    _require_fitting(settings, images, described, groups, distilled)
+    facts = ExportFacts(
+        label=row_label(settings.method, settings.fd2, "base", f"export {output}"),
+        variant=settings.variant,
+        images_per_class=images.images_per_class,
+        size=(images.images.shape[2], images.images.shape[3]),
+        manifest=described,
+        distilled_sha256=file_digest(distilled),
+        steps=steps,
+    )
+    with whole_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in sorted(_texts(facts)):
+            _add(archive, name, content)
+        for name, content in _pictures(images, described.classes):
+            _add(archive, name, content)
+
+
+def _require_fitting(
+    settings: ExportSettings,
+    images: DistilledSet,
+    manifest: Manifest,
+    groups: Sequence[Path],
+    distilled: Path,
+) -> None:
+    """Refuse a set of other contents than its path says."""
+    wanted = (settings.dataset, settings.ipc, settings.ipc * len(manifest.classes))
+    found = (manifest.dataset, images.images_per_class, len(images.images))
+    if wanted != found:
+        raise FD2Error(
+            f"dataset, images per class and images are {found}, not {wanted}",
+            str(distilled),
+            "delete the file and run again; its stage makes it anew",
+        )
+    recorded = images.metadata["inputs"]
+    if groups and recorded != {f"group{i}": file_digest(p) for i, p in enumerate(groups)}:
+        raise FD2Error(
+            "the set was assembled from other groups",
+            f"{distilled}; {', '.join(str(path) for path in groups)}",
+            "delete the set and run again; stage assemble makes it anew",
+        )
+
+
+def folder_names(classes: Sequence[str]) -> list[str]:
+    """One safe folder name a class; their order as text is that of the class indices.
+
+    Args:
+        classes: any names; a class's id is its position.
+
+    Returns:
+        ``{index}_{name}``, the index with at least three digits. The index keeps names apart that
+        become the same, and no name can leave the folder or be hidden.
+    """
+    digits = max(3, len(str(len(classes) - 1)))
+    return [f"{index:0{digits}d}_{safe_name(name)}" for index, name in enumerate(classes)]
+
+
+def safe_name(name: str) -> str:
+    """A name without what a path cannot hold everywhere.
+
+    Args:
+        name: any text.
+
+    Returns:
+        Letters, marks and digits of any script and ``-_.+()`` and blanks stay, all else becomes
+        ``_``; no dots or blanks at either end; at most 100 bytes of UTF-8; never empty.
+    """
+    text = unicodedata.normalize("NFC", name)
+    kept = "".join(
+        c if unicodedata.category(c)[0] in "LMN" or c in _SAFE_MARKS else "_" for c in text
+    )
+    cut = kept.strip(". ").encode()[:_NAME_BYTES].decode(errors="ignore")
+    return cut.strip(". ") or _UNNAMED
+
+
+def _pictures(images: DistilledSet, classes: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    pixels = images.images.permute(0, 2, 3, 1).contiguous().numpy()
+    for name, picture in zip(_files(classes, images.images_per_class), pixels, strict=True):
+        yield name, _png(picture)
+
+
+def _files(classes: Sequence[str], images_per_class: int) -> list[str]:
+    """The pictures' names in the order of the set's rows."""
+    return [
+        f"{folder}/slot{slot:03d}.png"
+        for folder in folder_names(classes)
+        for slot in range(images_per_class)
+    ]
+
+
+def _png(picture: np.ndarray) -> bytes:
+    """uint8 ``[H, W, 3]`` as PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _texts(facts: ExportFacts) -> list[tuple[str, bytes]]:
+    count, classes = facts.images_per_class, facts.manifest.classes
+    return [
+        ("README.txt", card(facts).encode()),
+        ("labels.csv", _labels(classes, count).encode()),
+        ("provenance.json", _json(provenance(facts)).encode()),
+    ]
+
+
+def _labels(classes: Sequence[str], images_per_class: int) -> str:
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(("file", "class_index", "class_name", "slot"))
+    for row, name in enumerate(_files(classes, images_per_class)):
+        index, slot = divmod(row, images_per_class)
+        rows.writerow((name, index, classes[index], slot))
+    return stream.getvalue()
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Store one file; PNG is compressed already, and stored text does not depend on zlib."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system, entry.external_attr = _UNIX, _READABLE
+    archive.writestr(entry, content)

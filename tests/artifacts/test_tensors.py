@@ -1,0 +1,125 @@
+"""Tensor files: round trips, equal bytes, and every kind of damage refused."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fd2.artifacts.images import (
+    read_distilled,
+    read_slots,
+    write_distilled,
+    write_slots,
+)
+from fd2.artifacts.tensors import read_metadata, read_tensors, write_tensors
+from fd2.errors import FD2Error
+
+FACTS = {"manifest": "ab", "mean": [0.5, 0.25], "settings": {"rate": 1e-3, "name": "é"}}
+
+
+def test_round_trip_of_types_shapes_and_facts(tmp_path: Path) -> None:
+    tensors = {
+        "float": torch.rand(2, 3).T,
+        "half": torch.rand(4).half(),
+        "bytes": torch.arange(6, dtype=torch.uint8).reshape(1, 2, 3),
+        "flags": torch.tensor([True, False]),
+        "long": torch.tensor(7),
+        "empty": torch.empty(0, 4),
+    }
+    write_tensors(tmp_path / "t", tensors, FACTS)
+    read, facts = read_tensors(tmp_path / "t")
+    assert facts == FACTS == read_metadata(tmp_path / "t")
+    assert set(read) == set(tensors)
+    for name, tensor in tensors.items():
+        assert read[name].dtype == tensor.dtype and torch.equal(read[name], tensor)
+    assert list(read_tensors(tmp_path / "t", ("half",))[0]) == ["half"]
+
+
+def test_equal_arguments_give_equal_bytes(tmp_path: Path) -> None:
+    tensors = {name: torch.ones(3) for name in "abcdefgh"}
+    for number in range(8):
+        order = list(tensors) if number % 2 else list(tensors)[::-1]
+        facts = dict(sorted(FACTS.items(), reverse=bool(number % 2)))
+        write_tensors(tmp_path / str(number), {name: tensors[name] for name in order}, facts)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_slots_and_distilled_sets(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (2, 3, 3, 4, 4)).byte()
+    write_slots(tmp_path / "s", images, (4, 5), FACTS)
+    slots = read_slots(tmp_path / "s")
+    assert torch.equal(slots.images, images) and slots.slots == (4, 5)
+    assert slots.metadata["manifest"] == "ab"
+    write_distilled(tmp_path / "d", images, FACTS)
+    made = read_distilled(tmp_path / "d")
+    assert made.labels.tolist() == [0, 0, 1, 1, 2, 2] and made.images_per_class == 2
+    for row in range(6):
+        assert torch.equal(made.images[row], images[row % 2, row // 2])
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(2, 3, 3, 4, 4), torch.zeros(3, 3, 4, 4).byte()])
+def test_other_types_and_shapes_are_not_written(tmp_path: Path, bad: torch.Tensor) -> None:
+    for write in (
+        lambda: write_slots(tmp_path / "x", bad, (0, 1), {}),
+        lambda: write_distilled(tmp_path / "x", bad, {}),
+    ):
+        with pytest.raises(ValueError, match="uint8 images with 5 axes"):
+            write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_file_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(FD2Error, match="file not found") as refused:
+        read_slots(tmp_path / "none")
+    assert refused.value.remedy == f"make it: snakemake {tmp_path / 'none'}"
+
+
+def test_files_of_others_are_refused(tmp_path: Path) -> None:
+    save_file({"images": torch.zeros(1, 1, 3, 2, 2).byte()}, tmp_path / "x")
+    with pytest.raises(FD2Error, match="no fd2 metadata"):
+        read_slots(tmp_path / "x")
+    write_tensors(tmp_path / "y", {"weights": torch.zeros(2)}, {})
+    for read in (read_slots, read_distilled):
+        with pytest.raises(FD2Error, match="damaged file") as refused:
+            read(tmp_path / "y")
+        assert refused.value.place == str(tmp_path / "y")
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    write_slots(tmp_path / "s", torch.zeros(2, 3, 3, 4, 4).byte(), (0, 1), FACTS)
+    return tmp_path / "s"
+
+
+def test_a_truncated_file_is_refused(whole: Path) -> None:
+    content = whole.read_bytes()
+    for length in (*range(0, len(content) - 1, 17), len(content) - 1):
+        whole.write_bytes(content[:length])
+        with pytest.raises(FD2Error, match="damaged file") as refused:
+            read_slots(whole)
+        assert "delete it and run again" in refused.value.remedy
+
+
+def test_a_flipped_bit_in_the_header_is_refused(whole: Path) -> None:
+    """Two of every byte. Only the name of the digest may be spoilt: all else is then intact."""
+    content, intact = whole.read_bytes(), read_slots(whole)
+    length = 8 + struct.unpack("<Q", content[:8])[0]
+    read = 0
+    for position in range(length):
+        for bit in (position % 8, (position + 3) % 8):
+            spoilt = bytearray(content)
+            spoilt[position] ^= 1 << bit
+            whole.write_bytes(spoilt)
+            try:
+                slots = read_slots(whole)
+            except FD2Error as error:
+                assert "damaged file" in error.thing or "no fd2 metadata" in error.thing
+                continue
+            read += 1
+            assert torch.equal(slots.images, intact.images)
+            assert FACTS.items() <= slots.metadata.items() and slots.slots == (0, 1)
+    assert read <= 2 * len("metadata_sha256")

@@ -1,0 +1,135 @@
+"""Known artefact paths, and the explanation of unknown ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fd2.config.layers import merge, read_yaml
+from fd2.config.paths import ArtefactPaths
+from fd2.config.resolve import Configuration
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+VARIANTS = {
+    "no-drop": {"pretrain": {"cal_ratio": 0.1}},
+    "group-2": {"distill": {"group_size": 2}},
+    "hot": {"relabel": {"head": "cal"}},
+    "hard": {"evaluate": {"labels": "hard"}},
+}
+
+
+@pytest.fixture(scope="module")
+def paths() -> ArtefactPaths:
+    values = merge(read_yaml(CONFIG / "config.yaml"), {"variants": VARIANTS})
+    return ArtefactPaths(Configuration(values, "test", CONFIG))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/elpv/manifest.json",
+        "data/elpv/test_labels.npy",
+        "teachers/elpv/resnet18/plain.safetensors",
+        "teachers/elpv/resnet18/cal-no-drop.json",
+        "patches/elpv/2x2.safetensors",
+        "distilled/elpv/sre2lpp/fd2/group-2/group0.json",
+        "distilled/elpv/rded/plain/base/ipc50.png",
+        "labels/elpv/rded/plain/hot/ipc1/logits.npy",
+        "labels/elpv/rded/plain/group-2/ipc1/record.json",
+        "students/elpv/random/plain/hard/ipc1/resnet50/seed12.json",
+        "tables/main.tex",
+        "figures/curves.pdf",
+    ],
+)
+def test_known_path(paths: ArtefactPaths, path: str) -> None:
+    assert re.fullmatch(paths.regex(), path)
+    assert not re.fullmatch(paths.regex(), f"{path}x")
+    assert not re.fullmatch(paths.regex(), path.replace(".", "_"))
+
+
+@pytest.mark.parametrize(
+    ("path", "thing", "remedy"),
+    [
+        ("student/elpv/x", "unknown folder 'student'", "did you mean 'students'?"),
+        ("data/elvp/manifest.json", "unknown dataset 'elvp'", "did you mean 'elpv'?"),
+        ("data/elpv/manifest.jsn", "unknown file 'manifest.jsn'", "mean 'manifest.json'?"),
+        ("teachers/elpv/resnet8/plain.json", "unknown backbone 'resnet8'", "mean 'resnet18'?"),
+        ("teachers/elpv/resnet18/call.json", "unknown file 'call.json'", "mean 'cal.json'?"),
+        ("patches/elpv/3x3.json", "unknown file '3x3.json'", "2x2.safetensors"),
+        ("distilled/elpv/rdde/plain/base/ipc1.png", "unknown method 'rdde'", "mean 'rded'?"),
+        ("distilled/elpv/rded/fd/base/ipc1.png", "unknown fd2 'fd'", "mean 'fd2'?"),
+        ("distilled/elpv/rded/plain/bas/ipc1.png", "unknown variant 'bas'", "mean 'base'?"),
+        ("distilled/elpv/rded/plain/base/ipc0.png", "unknown file 'ipc0.png'", "'ipcN.png'?"),
+        ("distilled/elpv/rded/plain/base/group0.json", "file 'group0.json'", "ipcN.json"),
+        ("distilled/elpv/sre2lpp/plain/base/group.json", "file 'group.json'", "groupN.json"),
+        ("labels/elpv/rded/plain/base/1/logits.npy", "unknown folder '1'", "allowed: ipcN"),
+        (
+            "students/elpv/rded/plain/base/ipc1/resnet8/seed0.json",
+            "unknown student 'resnet8'",
+            "did you mean 'resnet18'?",
+        ),
+        (
+            "students/elpv/rded/plain/base/ipc1/resnet18/seed.json",
+            "unknown file 'seed.json'",
+            "did you mean 'seedN.json'?",
+        ),
+        ("tables/mian.md", "unknown file 'mian.md'", "did you mean 'main.md'?"),
+        ("figures/curves.svg", "unknown file 'curves.svg'", "curves.pdf"),
+    ],
+)
+def test_unknown_part_is_named(paths: ArtefactPaths, path: str, thing: str, remedy: str) -> None:
+    assert not re.fullmatch(paths.regex(), path)
+    fault = paths.fault(path)
+    assert thing in fault.thing
+    assert fault.place == path
+    assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("path", "shared"),
+    [
+        ("distilled/elpv/rded/plain/hot/ipc1.png", "distilled/elpv/rded/plain/base/ipc1.png"),
+        (
+            "labels/elpv/rded/plain/hard/ipc1/logits.npy",
+            "labels/elpv/rded/plain/base/ipc1/logits.npy",
+        ),
+    ],
+)
+def test_variant_that_shares_an_artefact_names_it(
+    paths: ArtefactPaths, path: str, shared: str
+) -> None:
+    fault = paths.fault(path)
+    assert "has no" in fault.thing and "of its own" in fault.thing
+    assert f"ask for {shared}" in fault.remedy
+    assert re.fullmatch(paths.regex(), shared)
+
+
+def test_folder_and_file_below_a_file(paths: ArtefactPaths) -> None:
+    folder = paths.fault("students/elpv/rded")
+    assert folder.thing == "a folder, not a file"
+    assert "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedN.json" in folder.remedy
+    below = paths.fault("tables/main.md/x")
+    assert below.thing == "'main.md' is a file, nothing lies below it"
+    assert below.remedy == "ask for tables/main.md"
+
+
+def test_every_output_of_a_rule_is_a_template() -> None:
+    """The rules' outputs and `TEMPLATES` say the same, up to the words of suffixes and files."""
+    rules = CONFIG.parent / "workflow" / "rules"
+    written = {
+        path
+        for file in rules.glob("*.smk")
+        for path in re.findall(r'"<results>/([^"]*\{[^"]*)"', file.read_text())
+    } - {"{path}"}
+    assert len(written) > 25
+    names = {
+        **{"dataset": "elpv", "backbone": "resnet18", "recipe": "cal", "kind": "1x1"},
+        **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
+        **{"student": "resnet18", "seed": "0", "table": "main", "name": "main"},
+        "figure": "curves",
+    }
+    shipped = ArtefactPaths(Configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG))
+    for path in written:
+        assert re.fullmatch(shipped.regex(), path.format(**names)), path

@@ -1,0 +1,167 @@
+"""The configs, presets, sheets and environment as they are shipped."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fd2.config import plugins
+from fd2.config.cells import read_sheet
+from fd2.config.layers import merge, read_yaml
+from fd2.config.resolve import Configuration
+from fd2.config.schema import config_schema
+from fd2.config.settings import (
+    DistillSettings,
+    EvaluateSettings,
+    PatchSettings,
+    PretrainSettings,
+    RelabelSettings,
+    SelectImagesSettings,
+    build,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config"
+SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
+PROTOCOLS = ("paper", "release")
+
+
+def shipped(protocol: str, table: str, *names: str) -> Configuration:
+    values: dict[str, Any] = read_yaml(CONFIG / "config.yaml")
+    for name in names:
+        values = merge(values, read_yaml(CONFIG / name))
+    return Configuration(
+        merge(values, {"protocol": protocol, "tables": [table]}), "shipped", CONFIG
+    )
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from leaves(below, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("table", SHEETS)
+def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
+    names = ["quickstart.yaml"] if table == "quickstart" else []
+    settings = shipped(protocol, table, *names)
+    seeds = settings.values["seeds"]
+    rows = read_sheet(settings.sheet(table))
+    assert rows
+    assert len(set(rows)) == len(rows), "a row stands twice"
+    for row in rows:
+        if row.ipc is None:
+            recipe = Path(row.sources(seeds)[0]).stem
+            build(PretrainSettings, settings.pretrain(row.dataset, row.student, recipe))
+            continue
+        names4 = (row.dataset, row.method, row.fd2, row.variant)
+        distilled = (*names4[:3], settings.variant_at(row.variant, "distill"))
+        kind = settings.patch_kind(*distilled)
+        if kind is not None:
+            build(PatchSettings, settings.patches(row.dataset, kind))
+        if row.method in settings.methods("optimisation"):
+            slots: list[int] = []
+            for group in settings.groups(*distilled, row.ipc):
+                values = settings.distill(*distilled, group)
+                slots += build(DistillSettings, values).slots
+            assert slots[: row.ipc] == list(range(row.ipc))
+            recipe = settings.recipe_name(row.fd2, row.variant)
+            for backbone in settings.distill_teachers(*distilled):
+                build(PretrainSettings, settings.pretrain(row.dataset, backbone, recipe))
+        else:
+            assert row.fd2 == "plain", "nothing is optimised, FD² cannot act"
+            build(SelectImagesSettings, settings.select_images(*distilled, row.ipc))
+        build(RelabelSettings, settings.relabel(*names4, row.ipc))
+        for seed in seeds:
+            build(EvaluateSettings, settings.evaluate(*names4, row.ipc, row.student, seed))
+
+
+def test_presets_differ_in_the_named_settings_only() -> None:
+    paper, release = (dict(leaves(shipped(name, "main").values)) for name in PROTOCOLS)
+    differing = {key for key in paper | release if paper.get(key) != release.get(key)}
+    student = "overrides.release-resnet50-students"
+    assert differing == {
+        "protocol",
+        "pretrain.prototypes",
+        "pretrain.batch_norm_statistics",
+        "pretrain.selection",
+        "pretrain.accuracy",
+        "patches.images_scored",
+        "patches.slot_patches",
+        "patches.image_codec",
+        "distill.image_codec",
+        "distill.initial_patch",
+        "distill.fd2.regularisers.characteristic.weight",
+        "distill.fd2.regularisers.characteristic.prototypes",
+        "distill.fd2.regularisers.similarity.weight",
+        "distill.fd2.regularisers.similarity.crop",
+        "relabel.teacher_dropout",
+        # ResNet50 students start from ImageNet weights in the release.
+        *("overrides", f"{student}.where.student"),
+        f"{student}.set.evaluate.initialisation",
+    }
+
+
+def test_both_presets_name_the_same_settings() -> None:
+    paper, release = (read_yaml(CONFIG / "protocols" / f"{name}.yaml") for name in PROTOCOLS)
+    release.pop("overrides")
+    assert {key for key, _ in leaves(paper)} == {key for key, _ in leaves(release)}
+
+
+def test_a_preset_is_overridden_by_the_config() -> None:
+    values = merge(read_yaml(CONFIG / "config.yaml"), {"pretrain": {"selection": "best_on_test"}})
+    assert Configuration(values, "", CONFIG).values["pretrain"]["selection"] == "best_on_test"
+
+
+def described(schema: dict[str, Any], place: str) -> Iterator[str]:
+    """Places in a schema that a user sets and that no sentence explains."""
+    if "$ref" in schema:
+        target = config_schema()["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+        schema = {**target, **schema}
+    blocks = [schema, *(case["then"] for case in schema.get("allOf", []))]
+    below = {key: value for block in blocks for key, value in block.get("properties", {}).items()}
+    if not below and "description" not in schema:
+        yield place
+    for key, value in below.items():
+        yield from described(value, f"{place}.{key}" if place else key)
+    if isinstance(schema.get("additionalProperties"), dict) and "$ref" not in schema:
+        yield from described(schema["additionalProperties"], f"{place}.*")
+
+
+def test_every_setting_is_explained() -> None:
+    schema = config_schema()
+    # The stages inside overrides and variants are those of the top level again.
+    top = {k: v for k, v in schema["properties"].items() if k not in ("overrides", "variants")}
+    assert list(described({**schema, "properties": top}, "")) == []
+
+
+def test_every_shipped_value_is_in_the_schema() -> None:
+    settings = shipped("paper", "main").values
+    assert set(settings) <= set(config_schema()["properties"])
+    assert set(settings["distill"]["methods"]) == set(plugins.names("methods"))
+    assert set(settings["distill"]["fd2"]["regularisers"]) == set(plugins.names("regularisers"))
+
+
+def test_environment_and_package_have_the_same_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = yaml.safe_load((ROOT / "envs" / "fd2.yaml").read_text())
+    extra = project["optional-dependencies"]["quickstart"]
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert sorted(pip) == sorted([*project["dependencies"], *extra])
+    assert f"python{project['requires-python']}" in environment["dependencies"]
+
+
+def test_snakemake_bound_is_the_snakefiles() -> None:
+    match = re.search(r'min_version\("([0-9.]+)"\)', (ROOT / "Snakefile").read_text())
+    assert match is not None
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert any(entry.startswith(f"snakemake>={match[1]},") for entry in project["dependencies"])

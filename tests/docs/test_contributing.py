@@ -1,0 +1,199 @@
+"""Each skeleton is written to a file, found as a plug-in, checked by the tools, and run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import fd2
+from fd2.artifacts.files import write_json
+from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
+from fd2.augment.views import identity
+from fd2.config import plugins
+from fd2.config.cells import read_sheet
+from fd2.config.layers import merge, read_yaml
+from fd2.config.resolve import Configuration
+from fd2.config.schema import config_schema
+from fd2.errors import FD2Error
+from fd2.losses.regulariser import SlotContext
+from fd2.methods._interface import SelectionRequest
+from fd2.networks.teacher import TeacherOutput
+
+Blocks = Callable[[str, str], list[str]]
+Load = Callable[[str], ModuleType]
+DOCUMENT = "CONTRIBUTING.md"
+
+
+@pytest.fixture
+def package(tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A second root of the package that holds the skeletons."""
+    root = tmp_path / "src" / "fd2"
+    for code in blocks(DOCUMENT, "python"):
+        path = tmp_path / code.splitlines()[0].removeprefix("# ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    before = set(sys.modules)
+    monkeypatch.setattr(fd2, "__path__", [*fd2.__path__, str(root)])
+    for folder in plugins.FOLDERS:
+        module = __import__(f"fd2.{folder}", fromlist=["__path__"])
+        monkeypatch.setattr(module, "__path__", [*module.__path__, str(root / folder)])
+    config_schema.cache_clear()
+    yield root
+    config_schema.cache_clear()
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(root)):
+            parent, _, child = name.rpartition(".")
+            delattr(sys.modules[parent], child)
+            del sys.modules[name]
+
+
+@pytest.fixture
+def load(package: Path) -> Load:
+    """The skeleton ``folder/name``."""
+    return lambda name: plugins.load(*name.split("/"))
+
+
+@pytest.fixture
+def configured(package: Path, repository: Path) -> Callable[[dict[str, Any]], Configuration]:
+    """The shipped config with some settings changed."""
+    shipped = read_yaml(repository / "config/config.yaml")
+    return lambda changes: Configuration(merge(shipped, changes), "test", repository / "config")
+
+
+def test_every_kind_of_plugin_has_a_skeleton(package: Path) -> None:
+    found = {path.parent.name for path in package.rglob("*.py")}
+    assert found == set(plugins.FOLDERS)
+
+
+def test_skeletons_pass_the_linter(package: Path, repository: Path) -> None:
+    config = str(repository / "pyproject.toml")
+    for words in (["check", "--config", config], ["format", "--check", "--config", config]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *words, str(package)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_schemas_are_closed(load: Load, package: Path) -> None:
+    for path in sorted(package.rglob("*.py")):
+        if path.parent.name == "backbones":
+            continue
+        schema = load(f"{path.parent.name}/{path.stem}").SETTINGS_SCHEMA
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["additionalProperties"] is False
+
+
+def test_dataset(load: Load, configured: Callable[..., Configuration], tmp_path: Path) -> None:
+    source = load("datasets/listed").source
+    with pytest.raises(FD2Error, match=r"no images\.csv"):
+        source({"path": str(tmp_path)}, "here")
+    lines = "name,class,split\nb.png,wren,train\na.png,crow,test\n"
+    (tmp_path / "images.csv").write_text(lines)
+    found = source({"path": str(tmp_path)}, "here")
+    assert found.classes == ("crow", "wren")
+    assert [(i.name, i.class_id, i.split) for i in found.images] == [
+        ("b.png", 1, "train"),
+        ("a.png", 0, "test"),
+    ]
+    entry = {"kind": "listed", "path": "photos", "resolution": 64}
+    assert configured({"datasets": {"mine": entry}}).prepare("mine")["kind"] == "listed"
+
+
+def test_backbone(load: Load) -> None:
+    backbone = load("backbones/resnet34").build(3, "scratch", seed=1).eval()
+    images = torch.zeros(1, 3, 32, 32)
+    assert backbone.features(images).shape == (1, backbone.feature_channels, 1, 1)
+    assert backbone(images).shape == (1, 3)
+
+
+def test_selecting_method(load: Load, tmp_path: Path) -> None:
+    classes = (1, 0, 1, 0, 0)
+    files = [{"path": str(i), "class": c, "sha256": "0"} for i, c in enumerate(classes)]
+    pixels = np.arange(len(classes), dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2)
+    pixels = pixels.repeat(3, 3)
+    manifest = Manifest(
+        *("d", 2, ("a", "b"), {"train": files, "test": files}, (0.5,) * 3, (0.5,) * 3, {})
+    )
+    write_prepared(tmp_path, manifest, {"train": pixels, "test": pixels})
+    request = SelectionRequest(open_prepared(tmp_path), None, 2, 0, {})
+    images = load("methods/first").select(request)
+    assert images.shape == (2, 2, 3, 2, 2) and images.dtype == torch.uint8
+    assert images[:, :, 0, 0, 0].tolist() == [[1, 0], [3, 2]]
+
+
+def test_optimising_method(load: Load, configured: Callable[..., Configuration]) -> None:
+    settings = {
+        **{"teachers": ["resnet18"], "patches": "1x1"},
+        **{"iterations": 5, "learning_rate": 0.1},
+    }
+    found = configured({"distill": {"methods": {"two_sizes": settings}}})
+    assert "two_sizes" in found.methods("optimisation") and "first" in found.methods("selection")
+    assert found.distill("elpv", "two_sizes", "fd2", "base", 0)["recipe"] == settings
+    assert found.patch_kind("elpv", "two_sizes", "fd2", "base") == "1x1"
+    recipe = load("methods/two_sizes").recipe(settings, 96)
+    assert recipe.iterations == 5 and [phase.size for phase in recipe.phases] == [48, 96]
+
+
+def test_regulariser(load: Load, configured: Callable[..., Configuration]) -> None:
+    built = load("regularisers/feature_size").build({"weight": 0.5})
+    features = torch.full((1, 2, 1, 1), 3.0, requires_grad=True)
+    output = TeacherOutput(torch.zeros(1, 2), features, None, None, None)
+    context = SlotContext(torch.zeros(1, dtype=torch.long), [], [])
+    loss = built.loss(output, 0, context, identity(1))
+    loss.backward()
+    assert (built.name, built.weight, loss.item()) == ("feature_size", 0.5, 9.0)
+    assert features.grad is not None and features.grad.flatten().tolist() == [3.0, 3.0]
+    change = {"distill": {"fd2": {"regularisers": {"feature_size": {"weight": 0.5}}}}}
+    found = configured({"variants": {"small": change}})
+    assert set(found.distill("elpv", "sre2lpp", "fd2", "small", 0)["regularisers"]) == {
+        *("characteristic", "similarity", "feature_size")
+    }
+
+
+def test_figure(load: Load, configured: Callable[..., Configuration], tmp_path: Path) -> None:
+    rows = [{"method": name, "fd2": "plain", "variant": "base"} for name in ("random", "rded")]
+    spec = {
+        **{"kind": "last_epoch", "dataset": "elpv", "ipc": 1},
+        **{"student": "resnet18", "rows": rows},
+    }
+    configured({"figures": {"bars": spec}})
+    plugin = load("figures/last_epoch")
+    files = {role: [tmp_path / p for p in ps] for role, ps in plugin.inputs(spec, [0, 1]).items()}
+    for number, path in enumerate(path for paths in files.values() for path in paths):
+        write_json(path, {"result": {"last": {"top1": 10.0 * number}}})
+    plugin.draw(spec, files, tmp_path / "bars")
+    assert (tmp_path / "bars.csv").read_text() == (
+        "label,top1\nRandom real images,5.0000\nRDED,25.0000\n"
+    )
+    assert (tmp_path / "bars.png").stat().st_size and (tmp_path / "bars.pdf").stat().st_size
+
+
+def test_sheet_and_variants(
+    blocks: Blocks, configured: Callable[..., Configuration], tmp_path: Path
+) -> None:
+    (sheet,) = blocks(DOCUMENT, "csv")
+    (tmp_path / "sheet.csv").write_text(sheet)
+    assert [row.ipc for row in read_sheet(tmp_path / "sheet.csv")] == [None, 5, 5]
+    (variants,) = blocks(DOCUMENT, "yaml")
+    found = configured(yaml.safe_load(variants))
+    assert found.groups("elpv", "sre2lpp", "fd2", "groups-of-2", 5) == [0, 1, 2]
+    without = found.distill("elpv", "sre2lpp", "fd2", "no-similarity", 0)
+    assert without["regularisers"]["similarity"]["weight"] == 0
+
+
+def test_documents_name_files_that_there_are(repository: Path) -> None:
+    text = (repository / DOCUMENT).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|config|workflow|docs)/[\w/.]+)`", text)
+    real = [name for name in named if not re.search("[A-Z]{3,}", name)]
+    assert [name for name in real if not (repository / name).exists()] == []

@@ -1,0 +1,67 @@
+"""What a slot keeps away from: every earlier image of its group, as it was stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import Tensor
+
+from fd2.artifacts.images import read_slots
+from fd2.engine.group import GroupPlan, distill_slot
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.stages.distill import _plan
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+CLASSES = torch.arange(3)
+
+
+@pytest.fixture(scope="module")
+def teacher(chain: Chain) -> LoadedTeacher:
+    return read_teacher(chain.cal, chain.job.device)
+
+
+@pytest.fixture
+def plan(chain: Chain, teacher: LoadedTeacher) -> GroupPlan:
+    similarity = {"similarity": {"weight": 20.0, "crop": "shared"}}
+    settings = chain.distill_settings(cal_ratio=0.0, regularisers=similarity)
+    return _plan(settings, 32, [teacher], chain.job)
+
+
+@pytest.fixture(scope="module")
+def patches(chain: Chain) -> Tensor:
+    return read_slots(chain.patches).images
+
+
+def test_every_earlier_slot_counts(plan: GroupPlan, patches: Tensor) -> None:
+    choices: list[list[Tensor]] = [
+        [patches[0], patches[1]],
+        [patches[0]],
+        [patches[1]],
+        [patches[0], patches[2]],
+        [],
+    ]
+    made = [distill_slot(plan, 2, CLASSES, patches[3], earlier) for earlier in choices]
+    assert len({images.numpy().tobytes() for images in made}) == len(choices)
+
+
+def test_only_images_of_the_same_class_count(plan: GroupPlan, patches: Tensor) -> None:
+    """An earlier image that changes in one class changes the next image of that class first."""
+    other = patches[0].clone()
+    other[1] = patches[2, 1]
+    made = [
+        distill_slot(plan, 1, CLASSES, patches[3], [earlier]) for earlier in (patches[0], other)
+    ]
+    changed = [not torch.equal(made[0][c], made[1][c]) for c in range(3)]
+    assert changed[1]
+    # Batch-norm statistics couple the classes: the others feel it, but less.
+    gaps = (made[0].int() - made[1].int()).abs().double().mean((1, 2, 3))
+    assert gaps[1] == gaps.max()
+
+
+def test_images_are_finished_pixels(plan: GroupPlan, patches: Tensor) -> None:
+    images = distill_slot(plan, 0, CLASSES[:2], patches[0, :2], [])
+    assert images.shape == (2, 3, 32, 32) and images.dtype == torch.uint8

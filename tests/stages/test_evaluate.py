@@ -1,0 +1,203 @@
+"""Students: what they are fed, what they learn from, and what is written down."""
+
+from __future__ import annotations
+
+import copy
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from fd2.artifacts.images import read_distilled, write_distilled
+from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.soft_labels import read_soft_labels
+from fd2.errors import FD2Error
+from fd2.stages.evaluate import StudentTraining, distillation_loss, evaluate
+from fd2.stages.relabel import relabel
+from fd2.training.accuracy import accuracies
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+
+def cell(
+    chain: Chain, nine: Path, soft: Path | None, output: Path, **changes: Any
+) -> dict[str, Any]:
+    settings = chain.evaluate_settings(**changes)
+    evaluate(settings, chain.data, nine, soft, output, chain.job)
+    written: dict[str, Any] = json.loads(output.read_text())
+    return written
+
+
+def training(chain: Chain, nine: Path, folder: Path | None, **changes: Any) -> StudentTraining:
+    soft = None if folder is None else read_soft_labels(folder)
+    settings = chain.evaluate_settings(**changes)
+    return StudentTraining(
+        settings, open_prepared(chain.data), read_distilled(nine), soft, chain.job
+    )
+
+
+@pytest.mark.parametrize("student", ["shufflenet_v2", "resnet10t"])
+def test_students_are_fed_the_very_pixels_that_were_labelled(
+    chain: Chain, nine: Path, tmp_path: Path, fed: list[Tensor], student: str
+) -> None:
+    """Epoch by epoch and half by half, although nine images do not fill batches of eight."""
+    folder = tmp_path / "labels"
+    relabel(chain.relabel_settings(epochs=3), nine, [chain.cal], folder, chain.job)
+    teacher = list(fed)
+    fed.clear()
+    cell(chain, nine, folder, tmp_path / "cell.json", student=student, epochs=3, test_every=1)
+    assert [len(half) for half in teacher] == 3 * [2, 3, 2, 2]
+    assert len(fed) == len(teacher)
+    assert all(torch.equal(a, b) for a, b in zip(teacher, fed, strict=True))
+    assert all(not torch.equal(a[:2], b[:2]) for a, b in pairwise(fed))
+
+
+def test_a_step_is_the_mean_over_its_two_halves(chain: Chain, nine: Path, tmp_path: Path) -> None:
+    """Gradients of one batch, with batch-norm statistics of each half and labels by image id."""
+    folder = tmp_path / "labels"
+    relabel(chain.relabel_settings(batch_size=9), nine, [chain.cal], folder, chain.job)
+    ours = training(chain, nine, folder)
+    student = copy.deepcopy(ours.student).train()
+    ours._epoch(1, torch.optim.SGD(ours.student.parameters(), lr=0.0))
+    logits = torch.from_numpy(np.array(ours.soft.logits[1])).float()
+    losses = []
+    ((first, second),) = ours.replay.epoch(1)
+    for half in (first, second):
+        predicted = student(half.images) / 20
+        target = (logits[half.ids] / 20).softmax(1)
+        losses.append((target * (target.log() - predicted.log_softmax(1))).sum() / len(half.ids))
+    assert (len(first.ids), len(second.ids)) == (4, 5)
+    (sum(losses) / 2).backward()
+    for (name, mine), theirs in zip(
+        student.named_parameters(), ours.student.parameters(), strict=True
+    ):
+        scale = float(mine.grad.abs().max()) + 1e-6
+        gap = float((mine.grad - theirs.grad).abs().max())
+        assert gap <= 1e-3 * scale, name
+    for mine, theirs in zip(student.buffers(), ours.student.buffers(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_hard_labels_weigh_classes_by_visible_area(chain: Chain, nine: Path) -> None:
+    """Counted pixel by pixel, not the ratio that was drawn before rounding and clipping."""
+    ours = training(chain, nine, None, labels="hard", epochs=4)
+    assert torch.equal(ours.labels, torch.arange(3).repeat_interleave(3))
+    plan = ours._own_plan(read_distilled(nine))
+    halves = [(e, h) for e in range(4) for batch in ours.replay.epoch(e) for h in batch]
+    shares = []
+    for epoch, half in halves:
+        logs = ours.student(half.images).double().log_softmax(1)
+        expected = []
+        for log, own, other in zip(logs, half.ids, half.partners, strict=True):
+            visible = torch.ones(32, 32, dtype=torch.float64)
+            y0, y1, x0, x1 = plan.mix_boxes[epoch, own].tolist()
+            visible[y0:y1, x0:x1] = 0
+            share = visible.mean()
+            shares.append(float(share))
+            expected.append(-share * log[own // 3] - (1 - share) * log[other // 3])
+        loss = ours._loss(half, None).double()
+        torch.testing.assert_close(loss, torch.stack(expected).mean(), rtol=1e-4, atol=1e-5)
+    assert len(halves) == 16 and min(shares) < 0.9
+
+
+def test_hard_labels_need_no_labels(chain: Chain, nine: Path, tmp_path: Path) -> None:
+    made = cell(chain, nine, None, tmp_path / "cell.json", labels="hard")
+    assert set(made["inputs"]) == {"distilled"}
+    again = cell(chain, nine, None, tmp_path / "again.json", labels="hard", seed=1)
+    assert made["result"]["curve"][0]["loss"] != again["result"]["curve"][0]["loss"]
+
+
+def test_same_seed_same_cell(chain: Chain, nine: Path, labels: Path, tmp_path: Path) -> None:
+    first, second, other = (
+        cell(chain, nine, labels, tmp_path / f"{i}.json", seed=seed)
+        for i, seed in enumerate((0, 0, 1))
+    )
+    assert first.pop("run")["threads"] == second.pop("run")["threads"] == 1
+    assert first == second
+    assert other["result"]["curve"] != first["result"]["curve"]
+
+
+def test_what_a_cell_says(chain: Chain, nine: Path, labels: Path, tmp_path: Path) -> None:
+    made = cell(chain, nine, labels, tmp_path / "cell.json", epochs=2, test_every=1)
+    assert made["cell"] == {
+        "dataset": "cells",
+        "method": "sre2lpp",
+        "fd2": "fd2",
+        "variant": "base",
+        "ipc": 3,
+        "student": "shufflenet_v2",
+        "seed": 0,
+    }
+    result = made["result"]
+    assert [point["epoch"] for point in result["curve"]] == [0, 1]
+    last = {k: v for k, v in result["curve"][-1].items() if k != "loss"}
+    assert result["last"] == last
+    best = result["best_chosen_on_test"]["top1"]
+    assert best == max(point["top1"] for point in result["curve"])
+    assert made["manifest"] == open_prepared(chain.data).manifest.digest()
+    assert set(made["inputs"]) == {"distilled", "logits", "augmentation"}
+
+
+def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labels: Path) -> None:
+    ours = training(chain, nine, labels)
+    ours.student.train()
+    before = [buffer.clone() for buffer in ours.student.buffers()]
+    figures = ours.test()
+    assert all(torch.equal(a, b) for a, b in zip(before, ours.student.buffers(), strict=True))
+    test = open_prepared(chain.data).test
+    predictions = []
+    for image in test.all_images(chain.job.device):
+        predictions.append(int(ours.student(ours.normaliser.normalise(image)[None])[0].argmax()))
+    assert figures == accuracies(torch.tensor(predictions), test.labels)
+
+
+def test_distillation_loss_is_the_divergence_without_temperature_squared() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 5 * torch.randn(6, 4, generator=generator, dtype=torch.float64)
+    target = 5 * torch.randn(6, 4, generator=generator, dtype=torch.float64)
+    for temperature in (1.0, 3.0, 20.0):
+        total = 0.0
+        for a, b in zip(logits.numpy(), target.numpy(), strict=True):
+            q = np.exp(a / temperature) / np.exp(a / temperature).sum()
+            p = np.exp(b / temperature) / np.exp(b / temperature).sum()
+            total += float((p * np.log(p / q)).sum())
+        ours = distillation_loss(logits, target, temperature)
+        assert float(ours) == pytest.approx(total / 6, rel=1e-10)
+    assert float(distillation_loss(target, target, 20.0)) == pytest.approx(0, abs=1e-12)
+
+
+def test_labels_of_other_images_are_refused(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path
+) -> None:
+    images = read_distilled(nine)
+    other = tmp_path / "other.safetensors"
+    slots = images.images.unflatten(0, (3, 3)).transpose(0, 1).flip(-1)
+    facts = {k: v for k, v in images.metadata.items() if k != "images_per_class"}
+    write_distilled(other, slots, facts)
+    with pytest.raises(FD2Error, match="belong to other distilled images") as refused:
+        cell(chain, other, labels, tmp_path / "cell.json")
+    assert str(other) in refused.value.place and str(labels) in refused.value.place
+    assert not (tmp_path / "cell.json").exists()
+
+
+def test_more_epochs_than_labels_are_refused(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FD2Error, match="3 epochs of training, labels for 2") as refused:
+        cell(chain, nine, labels, tmp_path / "cell.json", epochs=3)
+    assert "relabel.epochs" in refused.value.remedy
+
+
+def test_a_loss_that_is_not_finite_is_an_error(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FD2Error, match="the student's loss is nan") as refused:
+        cell(chain, nine, labels, tmp_path / "cell.json", learning_rate=1e30)
+    assert "epoch 1" in refused.value.place
+    assert not (tmp_path / "cell.json").exists()

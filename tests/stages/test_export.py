@@ -1,0 +1,270 @@
+"""The archive of a distilled set: the same pixels and labels for anyone, and safe names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision.datasets import ImageFolder
+
+from fd2.artifacts.files import file_digest
+from fd2.artifacts.images import read_distilled, write_distilled, write_slots
+from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.errors import FD2Error
+from fd2.stages.export import ExportSettings, export, folder_names, safe_name
+
+SIZE = 8
+HOSTILE = (
+    "zebra finch",
+    "../../etc/passwd",
+    "..",
+    "",
+    ".hidden",
+    "F/A-18",
+    "F\\A-18",
+    "/absolute",
+    "C:\\Windows\\nul",
+    'line\nbreak, "quoted"',
+    "naïve 鳥",
+    "F:A-18",
+    "x" * 400,
+    "鳥" * 200,
+    "\u202egnp.exe",
+)
+LICENCE = {"licence": "CC BY-NC-SA 4.0", "attribution": "A. Photographer"}
+SETTINGS = ExportSettings("birds", "random", "plain", "base", 3)
+
+
+class Sets:
+    """Writes a manifest, a distilled set and groups, as the stages do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def manifest(self, classes: tuple[str, ...] = HOSTILE, **source: Any) -> Path:
+        """Prepared data with one image a class and split."""
+        files = [{"path": f"{c}.png", "class": c, "sha256": "0"} for c in range(len(classes))]
+        described = Manifest(
+            dataset="birds",
+            resolution=SIZE,
+            classes=classes,
+            files={"train": files, "test": files},
+            mean=(0.5, 0.25, 0.125),
+            std=(0.25, 0.25, 0.25),
+            source=source,
+        )
+        pixels = np.zeros((len(classes), SIZE, SIZE, 3), np.uint8)
+        write_prepared(self.root / "data", described, {"train": pixels, "test": pixels})
+        self.digest, self.classes = described.digest(), len(classes)
+        return self.root / "data" / "manifest.json"
+
+    def images(self, count: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(5)
+        shape = (count, self.classes, 3, SIZE, SIZE)
+        return torch.randint(256, shape, generator=generator).to(torch.uint8)
+
+    def selected(self, count: int = 3, **changes: Any) -> Path:
+        facts = {
+            "stage": "select_images",
+            "settings": {"method": "random", "seed": 7},
+            "manifest": self.digest,
+            "inputs": {},
+        }
+        path = self.root / "ipc.safetensors"
+        write_distilled(path, self.images(count), facts | changes)
+        return path
+
+    def assembled(self, count: int = 3) -> tuple[Path, list[Path]]:
+        """A set from two groups of two slots."""
+        images, groups = self.images(4), []
+        for number in range(2):
+            slots = (2 * number, 2 * number + 1)
+            facts = {
+                "stage": "distill",
+                "settings": {"slots": slots, "learning_rate": 0.125},
+                "manifest": self.digest,
+            }
+            groups.append(self.root / f"group{number}.safetensors")
+            write_slots(groups[-1], images[2 * number : 2 * number + 2], slots, facts)
+        digests = {f"group{i}": file_digest(path) for i, path in enumerate(groups)}
+        path = self.selected(count, stage="assemble", settings={}, inputs=digests)
+        return path, groups
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> Sets:
+    return Sets(tmp_path)
+
+
+@pytest.fixture
+def unzipped(sets: Sets, tmp_path: Path) -> Callable[..., Path]:
+    def make(
+        distilled: Path, manifest: Path, groups: list[Path] | None = None, **names: Any
+    ) -> Path:
+        output = tmp_path / "out.zip"
+        export(replace(SETTINGS, **names), distilled, manifest, groups or [], output)
+        with zipfile.ZipFile(output) as archive:
+            assert archive.testzip() is None
+            archive.extractall(tmp_path / "out")
+        return tmp_path / "out"
+
+    return make
+
+
+def test_an_image_folder_gives_the_same_pixels_and_labels(
+    sets: Sets, unzipped: Callable[..., Path]
+) -> None:
+    manifest = sets.manifest()
+    distilled = sets.selected()
+    dataset = ImageFolder(str(unzipped(distilled, manifest)))
+    wanted = read_distilled(distilled)
+    pixels = np.stack([np.asarray(image) for image, _ in dataset])
+    assert np.array_equal(pixels, wanted.images.permute(0, 2, 3, 1).numpy())
+    assert [label for _, label in dataset] == wanted.labels.tolist()
+
+
+def test_labels_name_every_picture_and_its_true_class(
+    sets: Sets, unzipped: Callable[..., Path]
+) -> None:
+    manifest = sets.manifest()
+    root = unzipped(sets.selected(), manifest)
+    with (root / "labels.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["class_name"] for row in rows[::3]] == list(HOSTILE)
+    assert [int(row["class_index"]) for row in rows] == [i // 3 for i in range(len(rows))]
+    assert [int(row["slot"]) for row in rows] == [i % 3 for i in range(len(rows))]
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*.png")}
+    assert {row["file"] for row in rows} == files and len(rows) == len(files)
+
+
+def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) -> None:
+    manifest = sets.manifest()
+    export(SETTINGS, sets.selected(), manifest, [], tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    assert len(set(names)) == len(names)
+    texts, pictures = names[:3], names[3:]
+    assert texts == ["README.txt", "labels.csv", "provenance.json"]
+    assert pictures == sorted(pictures)
+    for name in pictures:
+        folder, file = name.split("/")
+        assert ".." not in folder.split() and not folder.startswith((".", "/"))
+        assert not set(folder + file) & set('\\:*?"<>|\n\u202e')
+        assert len(folder.encode()) < 120
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+
+
+def test_same_bytes_twice(sets: Sets, tmp_path: Path) -> None:
+    manifest = sets.manifest(**LICENCE)
+    distilled = sets.selected()
+    for name in ("one.zip", "two.zip"):
+        export(SETTINGS, distilled, manifest, [], tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("F/A-18", "F_A-18"),
+        ("../up", "_up"),
+        ("..", "class"),
+        ("", "class"),
+        (" . ", "class"),
+        (".hidden", "hidden"),
+        ("name.", "name"),
+        ("naïve 鳥", "naïve 鳥"),
+        ("na\u0069\u0308ve", "naïve"),
+        ("हिन्दी", "हिन्दी"),
+        ("tab\there", "tab_here"),
+        ("鳥" * 200, "鳥" * 33),
+    ],
+)
+def test_safe_names(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+def test_names_that_become_the_same_are_told_apart_by_index() -> None:
+    assert folder_names(["a/b", "a:b", "a_b"]) == ["000_a_b", "001_a_b", "002_a_b"]
+
+
+def test_folders_of_many_classes_sort_by_index() -> None:
+    names = folder_names([str(1200 - i) for i in range(1200)])
+    assert names == sorted(names) and names[1100] == "1100_100"
+
+
+def test_card_quotes_licence_and_settings(sets: Sets, unzipped: Callable[..., Path]) -> None:
+    manifest = sets.manifest(**LICENCE)
+    root = unzipped(sets.selected(), manifest)
+    text = (root / "README.txt").read_text(encoding="utf-8")
+    assert "inherit the licence of the data" in text
+    assert "Licence: CC BY-NC-SA 4.0" in text and "Attribution: A. Photographer" in text
+    assert "Random real images, variant base" in text and sets.digest in text
+    assert json.loads(text[text.index("{") :]) == {"select_images": {"method": "random", "seed": 7}}
+    assert "mean = [0.500000, 0.250000, 0.125000]" in text
+
+
+def test_card_says_that_the_licence_is_not_known(sets: Sets, unzipped: Callable[..., Path]) -> None:
+    manifest = sets.manifest()
+    root = unzipped(sets.selected(), manifest)
+    assert "names no licence" in (root / "README.txt").read_text(encoding="utf-8")
+
+
+def test_groups_tell_how_an_assembled_set_was_made(
+    sets: Sets, unzipped: Callable[..., Path]
+) -> None:
+    manifest = sets.manifest(**LICENCE)
+    distilled, groups = sets.assembled()
+    root = unzipped(distilled, manifest, groups, method="sre2lpp")
+    facts = json.loads((root / "provenance.json").read_text(encoding="utf-8"))
+    assert [step["stage"] for step in facts["steps"]] == ["assemble", "distill", "distill"]
+    assert [step["settings"].get("slots") for step in facts["steps"]] == [None, [0, 1], [2, 3]]
+    assert facts["source"] == LICENCE and facts["classes"] == list(HOSTILE)
+    assert facts["distilled_sha256"] == file_digest(distilled)
+    text = (root / "README.txt").read_text(encoding="utf-8")
+    assert json.loads(text[text.index("{") :])["distill"]["slots"] == [0, 1]
+
+
+def test_other_groups_are_refused(sets: Sets, tmp_path: Path) -> None:
+    manifest = sets.manifest()
+    distilled, groups = sets.assembled()
+    with pytest.raises(FD2Error, match="assembled from other groups"):
+        export(SETTINGS, distilled, manifest, groups[:1], tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_other_data_is_refused(sets: Sets, tmp_path: Path) -> None:
+    sets.manifest()
+    distilled = sets.selected()
+    manifest = sets.manifest(classes=tuple(reversed(HOSTILE)))
+    with pytest.raises(FD2Error, match="different manifests"):
+        export(SETTINGS, distilled, manifest, [], tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+@pytest.mark.parametrize("names", [{"ipc": 2}, {"dataset": "cars"}])
+def test_a_set_that_is_not_what_its_path_says_is_refused(
+    sets: Sets, tmp_path: Path, names: dict[str, Any]
+) -> None:
+    manifest = sets.manifest()
+    with pytest.raises(FD2Error, match="not \\(") as caught:
+        export(replace(SETTINGS, **names), sets.selected(), manifest, [], tmp_path / "out.zip")
+    assert "delete the file" in caught.value.remedy
+
+
+def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
+    manifest = sets.manifest()
+    export(SETTINGS, sets.selected(), manifest, [], tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        content = archive.read(archive.namelist()[-1])
+    assert io.BytesIO(content).read(8) == b"\x89PNG\r\n\x1a\n"

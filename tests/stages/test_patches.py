@@ -1,0 +1,149 @@
+"""Scored crops: which images, which order, which pixels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from fd2.artifacts.images import read_slots
+from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.errors import FD2Error
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.stages.patches import ScoredCrops, make_patches, score_crops
+from fd2.stages.prepare import PrepareSettings, prepare
+from fd2.stages.pretrain import pretrain
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+
+def made(chain: Chain, folder: Path, **changes: Any) -> tuple[Tensor, list[dict[str, Any]]]:
+    """Images ``[S, C, 3, H, W]`` and, per slot, chosen images and losses ``[ranks][C]``."""
+    settings = chain.patch_settings(**changes)
+    output, record = folder / "patches.safetensors", folder / "patches.json"
+    make_patches(settings, chain.data, chain.plain, output, record, chain.job)
+    return read_slots(output).images, json.loads(record.read_text())["chosen"]
+
+
+def scored(chain: Chain, **changes: Any) -> tuple[ScoredCrops, PreparedDataset, LoadedTeacher]:
+    dataset, teacher = open_prepared(chain.data), read_teacher(chain.plain, chain.job.device)
+    settings = chain.patch_settings(**changes)
+    members = dataset.class_indices(dataset.train)
+    return score_crops(dataset, teacher, settings, members, 0, chain.job), dataset, teacher
+
+
+def cut(dataset: PreparedDataset, index: int, box: Tensor, size: int) -> Tensor:
+    """One crop ``[3, size, size]`` in [0, 1], image by image."""
+    pixels = dataset.train.batch(torch.tensor([index]), torch.device("cpu")).double() / 255
+    top, left, height, width = (round(float(v) * pixels.shape[-1]) for v in box)
+    piece = pixels[:, :, top : top + height, left : left + width]
+    shown = interpolate(piece, size=(size, size), mode="bilinear", align_corners=False)
+    return shown[0].clamp(0, 1)
+
+
+def test_same_seed_same_bytes(chain: Chain, tmp_path: Path) -> None:
+    images, _ = made(chain, tmp_path)
+    assert (tmp_path / "patches.safetensors").read_bytes() == chain.patches.read_bytes()
+    other, _ = made(chain, tmp_path, seed=1)
+    assert not torch.equal(images, other)
+
+
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_every_image_of_a_class_is_scored(chain: Chain, tiles: int) -> None:
+    """And the score is the cross-entropy of its best crop, as it appears among the tiles."""
+    crops, dataset, teacher = scored(chain, tiles=tiles)
+    assert sorted(crops.indices.tolist()) == list(range(36))
+    for row in (0, 17, 35):
+        index = int(crops.indices[row])
+        side = 32 // tiles
+        shown = cut(dataset, index, crops.boxes[row], side).float()
+        margin = (32 - side) // 2
+        canvas = pad(teacher.normaliser.normalise(shown), (margin,) * 4)
+        logits = teacher.network.backbone(canvas[None])[0].double()
+        loss = logits.exp().sum().log() - logits[dataset.train.labels[index]]
+        torch.testing.assert_close(crops.losses[row].double(), loss, rtol=1e-4, atol=1e-4)
+
+
+def test_distinct_slots_hold_different_images_by_rising_loss(chain: Chain, tmp_path: Path) -> None:
+    _, chosen = made(chain, tmp_path)
+    labels = open_prepared(chain.data).train.labels
+    crops, _, _ = scored(chain)
+    for c in range(3):
+        picked = [index for slot in chosen for index in (row[c] for row in slot["images"])]
+        losses = [loss for slot in chosen for loss in (row[c] for row in slot["losses"])]
+        assert len(set(picked)) == 4 and set(labels[picked].tolist()) == {c}
+        assert losses == sorted(losses)
+        mine = crops.losses[labels[crops.indices] == c]
+        assert losses == pytest.approx(mine.sort().values[:4].tolist())
+
+
+def test_tiles_lie_in_reading_order_by_rising_loss(chain: Chain, tmp_path: Path) -> None:
+    changes = {"kind": "2x2", "tiles": 2, "slots": 3}
+    images, chosen = made(chain, tmp_path, **changes)
+    crops, dataset, _ = scored(chain, **changes)
+    corners = ((0, 0), (0, 16), (16, 0), (16, 16))
+    for slot in range(3):
+        for c in range(3):
+            losses = [row[c] for row in chosen[slot]["losses"]]
+            assert losses == sorted(losses)
+            for (top, left), row in zip(corners, chosen[slot]["images"], strict=True):
+                box = crops.boxes[crops.indices == row[c]][0]
+                expected = (255 * cut(dataset, row[c], box, 16)).round()
+                tile = images[slot, c, :, top : top + 16, left : left + 16].double()
+                assert (tile - expected).abs().max() <= 1
+
+
+def test_repeated_slots_take_the_best_of_fresh_crops(chain: Chain, tmp_path: Path) -> None:
+    images, chosen = made(chain, tmp_path, slot_patches="repeated", slots=8, images_scored=2)
+    members = open_prepared(chain.data).class_indices(open_prepared(chain.data).train)
+    for c in range(3):
+        picked = {slot["images"][0][c] for slot in chosen}
+        assert picked <= set(members[c][:2].tolist())
+    assert not torch.equal(images[0], images[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "numbers"),
+    [
+        ({"slots": 13}, ("12 images", "13 slots", "need 13")),
+        ({"kind": "2x2", "tiles": 2, "slots": 4}, ("12 images", "4 slots", "need 16")),
+        ({"images_scored": 3}, ("3 images", "4 slots", "need 4")),
+    ],
+)
+def test_a_class_with_too_few_images_is_named(
+    chain: Chain, tmp_path: Path, changes: dict[str, Any], numbers: tuple[str, ...]
+) -> None:
+    with pytest.raises(FD2Error, match="class 'mono_000'") as refused:
+        made(chain, tmp_path, **changes)
+    assert all(number in refused.value.thing for number in numbers)
+    assert "distill.slots" in refused.value.remedy
+    assert not list(tmp_path.iterdir())
+
+
+def test_codecs(chain: Chain, tmp_path: Path) -> None:
+    """png keeps the pixels; jpeg75 changes them, but not beyond recognition."""
+    lossless, _ = made(chain, tmp_path)
+    lossy, _ = made(chain, tmp_path, image_codec="jpeg75")
+    gaps = (lossless.int() - lossy.int()).abs().double()
+    assert 0.1 < gaps.mean() < 20
+
+
+def test_an_odd_resolution_leaves_no_line(chain: Chain, tmp_path: Path) -> None:
+    options = {"path": str(chain.images)}
+    prepare(PrepareSettings("cells", "imagefolder", 33, options), tmp_path / "data", chain.job)
+    teacher = tmp_path / "plain.safetensors"
+    settings = chain.pretrain_settings("plain", batch_size=36)
+    pretrain(settings, tmp_path / "data", teacher, tmp_path / "metrics.json", chain.job)
+    output = tmp_path / "patches.safetensors"
+    settings = chain.patch_settings(kind="2x2", tiles=2, slots=2, image_codec="png")
+    make_patches(settings, tmp_path / "data", teacher, output, tmp_path / "r.json", chain.job)
+    images = read_slots(output).images.flatten(0, 1)
+    for line in (15, 16, 17, 32):
+        assert (images[:, :, line].double().std(-1) > 0).all()
+        assert (images[:, :, :, line].double().std(-1) > 0).all()

@@ -1,0 +1,186 @@
+"""Teachers: order of images, statistics, prototypes, selection, and what is written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.tensors import read_tensors
+from fd2.errors import FD2Error
+from fd2.networks.stored_teacher import read_teacher
+from fd2.stages.pretrain import pretrain
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+
+def trained(chain: Chain, path: Path, recipe: str, **changes: Any) -> dict[str, Any]:
+    """The metrics of a teacher that is written to ``path``."""
+    settings = chain.pretrain_settings(recipe, **changes)
+    pretrain(settings, chain.data, path, path.with_suffix(".json"), chain.job)
+    written: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    return written
+
+
+@pytest.mark.parametrize("recipe", ["plain", "cal"])
+def test_same_seed_same_bytes(chain: Chain, tmp_path: Path, recipe: str) -> None:
+    again = trained(chain, tmp_path / "again.safetensors", recipe)
+    first = getattr(chain, recipe)
+    assert (tmp_path / "again.safetensors").read_bytes() == first.read_bytes()
+    written = json.loads(first.with_suffix(".json").read_text())
+    assert {**again, "run": None} == {**written, "run": None}
+    trained(chain, tmp_path / "other.safetensors", recipe, seed=1)
+    other, mine = (read_tensors(path)[0] for path in (tmp_path / "other.safetensors", first))
+    assert not torch.equal(other["backbone.head.weight"], mine["backbone.head.weight"])
+
+
+def test_metrics_of_both_heads(chain: Chain) -> None:
+    for path, heads in ((chain.plain, ("backbone",)), (chain.cal, ("backbone", "cal"))):
+        written = json.loads(path.with_suffix(".json").read_text())
+        result = written["result"]
+        for point in (result["last"], result["chosen"], *result["curve"]):
+            for head in ("backbone", "cal"):
+                if head not in heads:
+                    assert point[head] is None
+                    continue
+                assert set(point[head]) == {"top1", "balanced_top1"}
+                assert 0 <= point[head]["top1"] <= 100
+        assert result["majority_class_top1"] == pytest.approx(100 / 3)
+        assert written["teacher"] == {
+            "dataset": "cells",
+            "backbone": "resnet10t",
+            "recipe": path.stem,
+        }
+        assert written["manifest"] == open_prepared(chain.data).manifest.digest()
+
+
+def test_a_stored_teacher_predicts_as_its_metrics_say(chain: Chain) -> None:
+    written = json.loads(chain.plain.with_suffix(".json").read_text())
+    teacher = read_teacher(chain.plain, chain.job.device)
+    test = open_prepared(chain.data).test
+    logits = teacher.network.backbone(
+        teacher.normaliser.normalise(test.all_images(chain.job.device))
+    )
+    hits = (logits.argmax(1) == test.labels).double().mean()
+    chosen = written["result"]["chosen"]["backbone"]["top1"]
+    assert chosen == pytest.approx(100 * float(hits))
+    assert not any(p.requires_grad for p in teacher.network.parameters())
+    assert not teacher.network.training
+
+
+def test_plain_and_cal_see_the_same_images(chain: Chain, tmp_path: Path, fed: list[Tensor]) -> None:
+    """In the same order with the same augmentation; CAL also sees crops and drops of them."""
+    shown = {}
+    for recipe in ("plain", "cal"):
+        fed.clear()
+        running = {"epochs": 2, "batch_norm_statistics": "running"}
+        trained(chain, tmp_path / f"{recipe}.safetensors", recipe, **running)
+        shown[recipe] = list(fed)
+    assert [len(batch) for batch in shown["plain"]] == [12] * 6
+    assert [len(batch) for batch in shown["cal"]] == [12, 24] * 6
+    for plain, cal in zip(shown["plain"], shown["cal"][::2], strict=True):
+        assert torch.equal(plain, cal)
+    assert not torch.equal(shown["plain"][0], shown["plain"][3])
+
+
+def test_plain_and_cal_start_from_the_same_backbone(chain: Chain, tmp_path: Path) -> None:
+    started = []
+    for recipe in ("plain", "cal"):
+        path = tmp_path / f"{recipe}.safetensors"
+        trained(chain, path, recipe, learning_rate=0.0)
+        started.append(read_tensors(path)[0])
+    for name in started[0]:
+        if "running" not in name and "tracked" not in name:
+            assert torch.equal(started[0][name], started[1][name]), name
+
+
+@pytest.mark.parametrize("recipe", ["plain", "cal"])
+def test_statistics_are_averages_over_the_training_images(chain: Chain, recipe: str) -> None:
+    """Each layer's buffers are mean and variance of what reaches it from all 36 images."""
+    teacher = read_teacher(getattr(chain, recipe), chain.job.device)
+    train = open_prepared(chain.data).train
+    inputs: dict[nn.Module, Tensor] = {}
+    network = teacher.network
+    layers = [*network.batch_norms(), *network.cal_batch_norms()]
+    stored = [(layer.running_mean.clone(), layer.running_var.clone()) for layer in layers]
+    for layer in layers:
+        layer.train()
+        layer.register_forward_pre_hook(lambda m, x: inputs.__setitem__(m, x[0].double()))
+    network(teacher.normaliser.normalise(train.all_images(chain.job.device)))
+    for layer, (mean, variance) in zip(layers, stored, strict=True):
+        columns = inputs[layer].transpose(0, 1).flatten(1)
+        expected = columns.sum(1) / columns.shape[1]
+        torch.testing.assert_close(mean.double(), expected, rtol=1e-3, atol=1e-4)
+        spread = (columns - expected[:, None]).square().sum(1) / (columns.shape[1] - 1)
+        torch.testing.assert_close(variance.double(), spread, rtol=1e-3, atol=1e-4)
+
+
+def test_running_statistics_are_left_alone(chain: Chain, tmp_path: Path) -> None:
+    path = tmp_path / "running.safetensors"
+    trained(chain, path, "plain", batch_norm_statistics="running")
+    running, recomputed = read_tensors(path)[0], read_tensors(chain.plain)[0]
+    for name in running:
+        same = torch.equal(running[name], recomputed[name])
+        assert same == ("running" not in name and "tracked" not in name), name
+    assert running["backbone.extractor.bn1.num_batches_tracked"] == 3
+
+
+def test_prototypes_of_both_rules(chain: Chain, tmp_path: Path) -> None:
+    """Averages of unit features have norm 1 at most; the release's have its rate as norm."""
+    norms = read_tensors(chain.cal)[0]["prototypes"].norm(dim=1)
+    assert (norms > 0).all() and (norms <= 1).all()
+    # Three batches of momentum 0.05 from zero cannot exceed 1 - 0.95 ** 3.
+    assert (norms <= 1 - 0.95**3 + 1e-6).all()
+    path = tmp_path / "last.safetensors"
+    trained(chain, path, "cal", prototypes="last_feature", epochs=2)
+    last = read_tensors(path)[0]["prototypes"].norm(dim=1)
+    torch.testing.assert_close(last, torch.full((3,), 0.05), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", ["plain", "cal"])
+def test_best_on_test_keeps_the_best(chain: Chain, tmp_path: Path, recipe: str) -> None:
+    changes = {"epochs": 3, "test_every": 1, "batch_norm_statistics": "running"}
+    best = trained(
+        chain, tmp_path / "best.safetensors", recipe, selection="best_on_test", **changes
+    )["result"]
+    last = trained(chain, tmp_path / "last.safetensors", recipe, **changes)["result"]
+    assert best["curve"] == last["curve"] and len(best["curve"]) == 3
+
+    def score(point: dict[str, Any]) -> float:
+        return max(point[head]["top1"] for head in ("backbone", "cal") if point[head])
+
+    winner = max(best["curve"], key=score)
+    assert best["chosen"] == {head: winner[head] for head in ("backbone", "cal")}
+    assert last["chosen"] == {head: last["curve"][-1][head] for head in ("backbone", "cal")}
+    assert best["selected"] == "best_on_test" and last["selected"] == "last"
+    kept, final = (read_tensors(tmp_path / f"{name}.safetensors")[0] for name in ("best", "last"))
+    same = all(torch.equal(kept[name], final[name]) for name in final)
+    assert same == (winner["epoch"] == 2)
+
+
+@pytest.mark.parametrize("recipe", ["plain", "cal"])
+def test_the_loss_falls(chain: Chain, tmp_path: Path, recipe: str) -> None:
+    changes = {"epochs": 5, "test_every": 1, "learning_rate": 0.003}
+    result = trained(chain, tmp_path / "t.safetensors", recipe, **changes)["result"]
+    losses = [point["loss"] for point in result["curve"]]
+    assert min(losses[-2:]) < 0.9 * losses[0]
+
+
+def test_tests_happen_every_so_often_and_at_the_end(chain: Chain, tmp_path: Path) -> None:
+    result = trained(chain, tmp_path / "t.safetensors", "plain", epochs=5, test_every=2)["result"]
+    assert [point["epoch"] for point in result["curve"]] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("recipe", ["plain", "cal"])
+def test_a_loss_that_is_not_finite_is_an_error(chain: Chain, tmp_path: Path, recipe: str) -> None:
+    with pytest.raises(FD2Error, match="the training loss is nan") as refused:
+        trained(chain, tmp_path / "t.safetensors", recipe, learning_rate=1e30)
+    assert refused.value.place == f"teacher resnet10t/{recipe}, epoch 0"
+    assert "pretrain.learning_rate" in refused.value.remedy
+    assert not list(tmp_path.iterdir())

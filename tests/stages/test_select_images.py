@@ -1,0 +1,67 @@
+"""Selecting methods: IPC n is a prefix of IPC m, and what is chosen is real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from fd2.artifacts.images import DistilledSet, read_distilled, read_slots
+from fd2.artifacts.prepared import open_prepared
+from fd2.errors import FD2Error
+from fd2.stages.select_images import select_images
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+RECIPES = {"random": {}, "rded": {"patches": "1x1"}}
+
+
+def chosen(chain: Chain, folder: Path, method: str, count: int) -> DistilledSet:
+    settings = chain.select_settings(method, count, **RECIPES[method])
+    patches = chain.patches if method == "rded" else None
+    output = folder / f"{method}{count}.safetensors"
+    select_images(settings, chain.data, patches, output, folder / "record.json", chain.job)
+    return read_distilled(output)
+
+
+@pytest.mark.parametrize("method", RECIPES)
+def test_ipc_n_is_a_prefix_of_ipc_m(chain: Chain, tmp_path: Path, method: str) -> None:
+    whole = chosen(chain, tmp_path, method, 4)
+    parts = whole.images.unflatten(0, (3, 4))
+    for count in (1, 3):
+        fewer = chosen(chain, tmp_path, method, count)
+        assert torch.equal(fewer.images.unflatten(0, (3, count)), parts[:, :count])
+    again = tmp_path / "again"
+    again.mkdir()
+    chosen(chain, again, method, 4)
+    name = f"{method}4.safetensors"
+    assert (again / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_random_images_are_different_photographs_of_their_class(
+    chain: Chain, tmp_path: Path
+) -> None:
+    picked = chosen(chain, tmp_path, "random", 12)
+    train = open_prepared(chain.data).train
+    originals = train.all_images(torch.device("cpu"))
+    for label in range(3):
+        mine = {image.numpy().tobytes() for image in picked.images[picked.labels == label]}
+        theirs = {image.numpy().tobytes() for image in originals[train.labels == label]}
+        assert mine == theirs
+
+
+def test_rded_takes_patches_in_rank_order(chain: Chain, tmp_path: Path) -> None:
+    picked = chosen(chain, tmp_path, "rded", 4).images.unflatten(0, (3, 4))
+    assert torch.equal(picked.transpose(0, 1), read_slots(chain.patches).images)
+
+
+@pytest.mark.parametrize(("method", "count"), [("random", 13), ("rded", 5)])
+def test_too_many_images_per_class_are_refused(
+    chain: Chain, tmp_path: Path, method: str, count: int
+) -> None:
+    with pytest.raises(FD2Error, match=f"{count} (images per class )?are wanted"):
+        chosen(chain, tmp_path, method, count)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,94 @@
+"""Training images and attention views of a teacher."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from fd2.augment.normalise import Normaliser
+from fd2.config.settings import TrainingAugmentation
+from fd2.training.teacher_views import attention_views, augment_training
+
+NORMALISER = Normaliser((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+NOTHING = TrainingAugmentation("none", 0.0, 0.0, 0.0, 0.0, 0.0)
+IMAGES = torch.randint(0, 256, (24, 3, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def augmented(settings: TrainingAugmentation, seed: int = 0) -> Tensor:
+    return augment_training(IMAGES, NORMALISER, settings, np.random.default_rng(seed))
+
+
+def test_no_strength_changes_nothing() -> None:
+    assert torch.equal(augmented(NOTHING), NORMALISER.normalise(IMAGES))
+
+
+@pytest.mark.parametrize(("flip", "axes"), [("horizontal", (3,)), ("both", (2, 3))])
+def test_flips_of_the_named_axes(flip: str, axes: tuple[int, ...]) -> None:
+    shown = augmented(replace(NOTHING, flip=flip))
+    base = NORMALISER.normalise(IMAGES)
+    choices = [base, *(base.flip(axis) for axis in axes)]
+    if len(axes) == 2:
+        choices.append(base.flip(axes))
+    found = [[torch.equal(shown[i], c[i]) for c in choices] for i in range(len(IMAGES))]
+    assert all(any(row) for row in found)
+    assert all(any(column) for column in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("name", ["rotation", "brightness", "contrast", "saturation", "hue"])
+def test_each_strength_acts(name: str) -> None:
+    value = 30.0 if name == "rotation" else 0.4
+    shown = augmented(replace(NOTHING, **{name: value}))
+    base = NORMALISER.normalise(IMAGES)
+    assert (shown - base).abs().flatten(1).amax(1).gt(0.01).double().mean() > 0.9
+    assert torch.equal(shown, augmented(replace(NOTHING, **{name: value})))
+    assert not torch.equal(shown, augmented(replace(NOTHING, **{name: value}), seed=1))
+
+
+def test_attention_views_crop_and_drop_the_bright_quarter() -> None:
+    """One map that is lit at its top left: the crop is centred there, the drop erases it."""
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1)) + 1
+    maps = torch.zeros(2, 1, 4, 4)
+    maps[:, :, :2, :2] = 1.0
+    generator = torch.Generator().manual_seed(2)
+    shown = attention_views(images, maps, (0.5, 0.5), (0.5, 0.5), generator)
+    crops, drops = shown.chunk(2)
+    assert shown.shape == (4, 3, 16, 16)
+    assert (drops[:, :, :7, :7] == 0).all()
+    assert torch.equal(drops[:, :, 9:, :], images[:, :, 9:, :])
+    lit = interpolate(maps, size=(16, 16), mode="bilinear", align_corners=False)[0, 0] >= 0.5
+    reach = int(lit.any(1).sum()) / 16 + 0.1
+    assert 0 < reach < 0.8
+    side = reach * 16
+    centre = 7.5 * side / 16 - 0.5
+    low = int(centre)
+    part = centre - low
+    block = images[:, :, low : low + 2, low : low + 2]
+    weights = torch.tensor([1 - part, part])
+    expected = torch.einsum("bcij,i,j->bc", block, weights, weights)
+    torch.testing.assert_close(crops[:, :, 7, 7], expected, rtol=0, atol=2e-3)
+
+
+def test_maps_are_drawn_by_the_root_of_their_sum() -> None:
+    """Maps of sums 9, 1 and 0: three quarters of the draws take the first, none the last."""
+    images = torch.ones(4000, 1, 3, 3).expand(-1, 3, -1, -1)
+    maps = torch.zeros(4000, 3, 3, 3)
+    maps[:, 0, 0, 0] = 9.0
+    maps[:, 1, 2, 2] = 1.0
+    generator = torch.Generator().manual_seed(3)
+    _, drops = attention_views(images, maps, (0.5, 0.5), (0.5, 0.5), generator).chunk(2)
+    first = (drops[:, 0, 0, 0] == 0).double().mean()
+    second = (drops[:, 0, 2, 2] == 0).double().mean()
+    assert float(first) == pytest.approx(0.75, abs=0.03)
+    assert float(first + second) == pytest.approx(1.0, abs=0.003)
+
+
+def test_no_gradient_reaches_the_attention_maps() -> None:
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    maps = torch.rand(2, 2, 2, 2, requires_grad=True)
+    views = attention_views(images, maps, (0.4, 0.6), (0.2, 0.5), torch.Generator())
+    assert not views.requires_grad

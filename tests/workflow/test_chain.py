@@ -1,0 +1,57 @@
+"""The finished tiny workflow: its artefacts, logs, benchmarks and report."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+TINY = ["--configfile", "config/tiny.yaml"]
+
+
+def test_every_heavy_job_has_a_log_and_a_benchmark(finished: Any) -> None:
+    for cell in (finished.folder / "results" / "students").rglob("seed*.json"):
+        name = cell.relative_to(finished.folder / "results").with_suffix("")
+        log = finished.folder / "logs" / name.with_suffix(".log")
+        assert "device: cpu" in log.read_text()
+        benchmark = finished.folder / "benchmarks" / name.with_suffix(".tsv")
+        assert len(benchmark.read_text().splitlines()) == 2
+
+
+def test_no_temporary_or_state_file_is_left(finished: Any) -> None:
+    left = [path for path in (finished.folder / "results").rglob(".*") if path.is_file()]
+    assert left == []
+
+
+def test_table_shows_the_results_beside_the_published_number(finished: Any) -> None:
+    tables = finished.folder / "results" / "tables"
+    markdown = (tables / "tiny.md").read_text()
+    assert "60.5" in markdown
+    assert "missing" not in markdown.lower()
+    for row in ("sre2lpp/plain", "sre2lpp/fd2"):
+        path = f"results/students/tiny/{row}/base/ipc2/resnet10t/seed0.json"
+        top1 = json.loads((finished.folder / path).read_text())["result"]["last"]["top1"]
+        assert f"{top1:.1f}" in markdown
+    assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}
+
+
+def test_report_holds_tables_figures_captions_and_labels(finished: Any) -> None:
+    done = finished.snakemake(*TINY, "--report", "report.html")
+    assert done.returncode == 0, done.stderr
+    report = html.unescape((finished.folder / "report.html").read_text())
+    for expected in (
+        *("results/tables/tiny.md", "results/tables/tiny.csv", "results/figures/curves.png"),
+        *("results/figures/images.png", "results/figures/attention.png"),
+        # Captions of the workflow, a table and each kind of figure.
+        "how far a student gets on a few images per class",
+        "top-1 / class-balanced top-1 in percent on the test images at the last epoch",
+        "the line is the mean over seeds",
+        "A block of rows for each method",
+        "bright where the teacher looks",
+        # Labels and categories.
+        *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"'),
+    ):
+        assert expected in report, expected

@@ -1,0 +1,205 @@
+"""Which jobs a target needs, counted a second time from the sheets."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
+CHAIN = ("pretrain", "patches", "distill", "relabel", "evaluate")
+pytestmark = pytest.mark.workflow
+
+Jobs = set[tuple[Any, ...]]
+
+
+def laid_over(below: Any, above: Any) -> Any:
+    """``above`` over ``below``, mappings key by key."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {
+        key: laid_over(below.get(key), above[key]) if key in above else below[key]
+        for key in {**below, **above}
+    }
+
+
+def shipped(*names: str) -> dict[str, Any]:
+    """Config files of the repository, each over those before."""
+    merged: Any = {}
+    for name in names:
+        merged = laid_over(merged, yaml.safe_load((CONFIG / name).read_text()))
+    return dict(merged)
+
+
+class Counting:
+    """The jobs behind results, as a set of tuples that begin with the rule's name."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.jobs: Jobs = set()
+
+    def section(self, stage: str, variant: str, **names: Any) -> dict[str, Any]:
+        section = self.config[stage]
+        for override in self.config["overrides"].values():
+            wanted = override["where"].items()
+            if all(names.get(k) in (v if isinstance(v, list) else [v]) for k, v in wanted):
+                section = laid_over(section, override["set"].get(stage, {}))
+        change = {} if variant == "base" else self.config["variants"][variant]
+        return dict(laid_over(section, change.get(stage, {})))
+
+    def own(self, variant: str, stage: str) -> str:
+        """The variant's name where it changes ``stage`` or one before it, else ``base``."""
+        changes = {} if variant == "base" else self.config["variants"][variant]
+        before = CHAIN[: CHAIN.index(stage) + 1]
+        return variant if set(changes) & set(before) else "base"
+
+    def teacher(self, dataset: str, backbone: str, fd2: str, variant: str = "base") -> None:
+        self.jobs |= {("prepare", dataset)}
+        self.jobs |= {("pretrain", dataset, backbone, fd2, self.own(variant, "pretrain"))}
+
+    def images(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> None:
+        variant = self.own(variant, "distill")
+        settings = self.section("distill", variant, dataset=dataset, method=method, fd2=fd2)
+        kind = settings["methods"][method].get("patches")
+        self.jobs |= {("prepare", dataset)}
+        if kind is not None:
+            self.jobs |= {("patches", dataset, kind)}
+            self.teacher(
+                dataset, self.section("patches", "base", dataset=dataset)["scorer"], "plain"
+            )
+        if "iterations" not in settings["methods"][method]:
+            self.jobs |= {("select_images", dataset, method, fd2, variant, ipc)}
+            return
+        self.jobs |= {("assemble", dataset, method, fd2, variant, ipc)}
+        for first in range(0, ipc, settings["group_size"]):
+            self.jobs |= {("distill", dataset, method, fd2, variant, first)}
+        for backbone in settings["methods"][method]["teachers"]:
+            self.teacher(dataset, backbone, fd2, variant)
+
+    def cell(self, dataset: str, method: str, fd2: str, variant: str, ipc: int, *rest: Any) -> None:
+        names = {"dataset": dataset, "method": method, "fd2": fd2, "ipc": ipc}
+        self.images(dataset, method, fd2, variant, ipc)
+        self.jobs |= {("evaluate", dataset, method, fd2, variant, ipc, *rest)}
+        if self.section("evaluate", variant, **names, student=rest[0])["labels"] == "hard":
+            return
+        shared = self.own(variant, "relabel")
+        self.jobs |= {("relabel", dataset, method, fd2, shared, ipc)}
+        for backbone in self.section("relabel", shared, **names)["teachers"]:
+            self.teacher(dataset, backbone, fd2, shared)
+
+    def table(self, name: str) -> None:
+        self.jobs |= {("tabulate", name)}
+        for row in csv.DictReader((CONFIG / "tables" / f"{name}.csv").open()):
+            if row["method"] == "full":
+                self.teacher(row["dataset"], row["student"], row["fd2"])
+                continue
+            for seed in self.config["seeds"]:
+                names = (row["dataset"], row["method"], row["fd2"], row["variant"])
+                self.cell(*names, int(row["ipc"]), row["student"], seed)
+
+    def figure(self, name: str) -> None:
+        self.jobs |= {("draw", name)}
+        figure = self.config["figures"][name]
+        for row in figure["rows"]:
+            names = (figure["dataset"], row["method"], row["fd2"], row["variant"], figure["ipc"])
+            if figure["kind"] == "training_curves":
+                for seed in self.config["seeds"]:
+                    self.cell(*names, figure["student"], seed)
+            else:
+                self.images(*names)
+        if figure["kind"] == "attention_maps":
+            self.teacher(figure["dataset"], figure["teacher"], "fd2")
+
+    def counts(self, **more: int) -> dict[str, int]:
+        return dict(Counter(str(job[0]) for job in self.jobs)) | more
+
+
+def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
+    counting = Counting(shipped("config.yaml", "quickstart.yaml"))
+    for table in counting.config["tables"]:
+        counting.table(table)
+    for figure in counting.config["figures"]:
+        counting.figure(figure)
+    plan = sources.dry_run("--configfile", "config/quickstart.yaml")
+    assert plan == counting.counts(all=1)
+    # In plain numbers, for readers; a change of config/tables/quickstart.csv changes them.
+    assert plan == {
+        **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 4, "distill": 4},
+        **{"assemble": 4, "relabel": 8, "evaluate": 30, "draw": 3, "tabulate": 1, "all": 1},
+    }
+
+
+@pytest.mark.parametrize("table", SHEETS)
+def test_each_table_is_a_target(sources: Any, table: str) -> None:
+    counting = Counting(shipped("config.yaml"))
+    counting.table(table)
+    assert sources.dry_run(table, "--config", f'tables=["{table}"]') == counting.counts(
+        **{table: 1}
+    )
+
+
+def test_figures_are_a_target(sources: Any) -> None:
+    counting = Counting(shipped("config.yaml"))
+    for figure in counting.config["figures"]:
+        counting.figure(figure)
+    assert sources.dry_run("figures") == counting.counts(figures=1)
+
+
+def test_one_cell_needs_one_job_of_each_stage_and_two_teachers(sources: Any) -> None:
+    cell = "results/students/elpv/sre2lpp/fd2/base/ipc1/resnet18/seed0.json"
+    assert sources.dry_run(cell) == {
+        **{"prepare": 1, "pretrain": 2, "patches": 1, "distill": 1, "assemble": 1},
+        **{"relabel": 1, "evaluate": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "plan"),
+    [
+        ("data/elpv/manifest.json", {"prepare": 1}),
+        ("teachers/elpv/resnet50/cal.json", {"prepare": 1, "pretrain": 1}),
+        (
+            "distilled/elpv/random/plain/base/ipc3.png",
+            {"prepare": 1, "select_images": 1, "preview": 1},
+        ),
+        (
+            "students/elpv/random/plain/hard-labels/ipc2/resnet50/seed7.json",
+            {"prepare": 1, "select_images": 1, "evaluate": 1},
+        ),
+    ],
+)
+def test_any_artefact_is_a_target(sources: Any, target: str, plan: dict[str, int]) -> None:
+    assert sources.dry_run(f"results/{target}") == plan
+
+
+def test_images_beyond_a_group_need_the_next_group(sources: Any) -> None:
+    path = "results/distilled/elpv/sre2lpp/plain/base/ipc{}.safetensors"
+    groups = [sources.dry_run(path.format(ipc))["distill"] for ipc in (4, 5)]
+    assert groups == [1, 2]
+
+
+def test_a_variant_of_the_teacher_has_teachers_of_its_own(sources: Any) -> None:
+    name = sources.write("config/variant.yaml", {"variants": {"v": {"pretrain": {"epochs": 2}}}})
+    cell = "results/students/elpv/sre2lpp/fd2/v/ipc1/resnet18/seed0.json"
+    plan = sources.dry_run(cell, "--configfile", name)
+    assert (plan["pretrain"], plan["distill"]) == (2, 1)
+
+
+def test_lint_and_format(sources: Any) -> None:
+    done = sources.snakemake("--lint")
+    assert done.returncode == 0, done.stderr
+    formatted = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules"],
+        cwd=sources.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert formatted.returncode == 0, formatted.stderr

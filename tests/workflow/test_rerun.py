@@ -1,0 +1,201 @@
+"""What runs again after an edit, on a finished workflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+#: Each job of the tiny workflow and the jobs whose files it reads.
+READS: dict[str, tuple[str, ...]] = {
+    "prepare": (),
+    "pretrain plain": ("prepare",),
+    "pretrain cal": ("prepare",),
+    "patches 2x2": ("prepare", "pretrain plain"),
+    "select_images random plain": ("prepare",),
+    "select_images rded plain": ("prepare", "patches 2x2"),
+    "distill sre2lpp plain": ("prepare", "patches 2x2", "pretrain plain"),
+    "distill sre2lpp fd2": ("prepare", "patches 2x2", "pretrain cal"),
+    "assemble sre2lpp plain": ("distill sre2lpp plain",),
+    "assemble sre2lpp fd2": ("distill sre2lpp fd2",),
+    "relabel sre2lpp plain": ("assemble sre2lpp plain", "pretrain plain"),
+    "relabel sre2lpp fd2": ("assemble sre2lpp fd2", "pretrain cal"),
+    "evaluate random plain": ("prepare", "select_images random plain"),
+    "evaluate sre2lpp plain": ("prepare", "assemble sre2lpp plain", "relabel sre2lpp plain"),
+    "evaluate sre2lpp fd2": ("prepare", "assemble sre2lpp fd2", "relabel sre2lpp fd2"),
+    "tabulate tiny": (
+        "pretrain cal",
+        "evaluate random plain",
+        "evaluate sre2lpp plain",
+        "evaluate sre2lpp fd2",
+    ),
+    "draw curves": ("evaluate sre2lpp plain", "evaluate sre2lpp fd2"),
+    "draw images": (
+        *("prepare", "select_images rded plain"),
+        *("assemble sre2lpp plain", "assemble sre2lpp fd2"),
+    ),
+    "draw attention": (
+        *("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
+        "pretrain cal",
+    ),
+}
+TINY = ["--configfile", "config/tiny.yaml"]
+
+
+def jobs(*beginnings: str) -> set[str]:
+    """Jobs by the first words of their names."""
+    found = {job for job in READS if any(f"{job} ".startswith(f"{b} ") for b in beginnings)}
+    assert found, beginnings
+    return found
+
+
+def and_what_follows(first: set[str]) -> set[str]:
+    """Jobs and all that read them, at any distance."""
+    known = set(first)
+    while more := {job for job, read in READS.items() if known & set(read)} - known:
+        known |= more
+    return known
+
+
+def test_a_finished_workflow_has_nothing_to_do(finished: Any) -> None:
+    assert finished.dry_run(*TINY) == {}
+    assert finished.pending(*TINY) == set()
+
+
+def test_a_touch_reruns_nothing(finished: Any) -> None:
+    for name in ("Snakefile", "src", "workflow", "config", "profiles", "envs"):
+        top = finished.folder / name
+        for path in (top, *top.rglob("*")):
+            os.utime(path)
+    assert finished.pending(*TINY) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("src/fd2/datasets/imagefolder.py", {"prepare"}),
+        ("src/fd2/datasets/elpv.py", set()),
+        ("src/fd2/stages/pretrain.py", jobs("pretrain")),
+        ("src/fd2/engine/codec.py", jobs("patches", "distill")),
+        ("src/fd2/losses/similarity.py", jobs("distill sre2lpp fd2")),
+        ("src/fd2/regularisers/characteristic.py", jobs("distill sre2lpp fd2")),
+        ("src/fd2/losses/batch_norm.py", jobs("distill")),
+        ("src/fd2/methods/sre2lpp.py", jobs("distill", "tabulate")),
+        ("src/fd2/methods/rded.py", jobs("select_images rded", "tabulate")),
+        ("src/fd2/stages/assemble.py", jobs("assemble")),
+        ("workflow/scripts/relabel.py", jobs("relabel")),
+        ("src/fd2/stages/evaluate.py", jobs("evaluate")),
+        (
+            "src/fd2/backbones/resnet10t.py",
+            jobs("pretrain", "patches", "distill", "relabel", "evaluate"),
+        ),
+        ("src/fd2/backbones/resnet18.py", set()),
+        ("src/fd2/reporting/latex.py", jobs("tabulate")),
+        ("src/fd2/figures/training_curves.py", jobs("draw curves")),
+        # Stamped into every artefact instead: no edit of the log or the plan retrains a teacher.
+        ("src/fd2/artifacts/files.py", set()),
+        ("src/fd2/runtime/progress.py", set()),
+        ("src/fd2/config/resolve.py", set()),
+        ("workflow/rules/evaluate.smk", set()),
+    ],
+)
+def test_an_edit_reruns_what_depends_on_it(finished: Any, path: str, first: set[str]) -> None:
+    with finished.edited(path):
+        assert finished.pending(*TINY) == and_what_follows(first)
+
+
+def test_a_reverted_edit_reruns_nothing(finished: Any) -> None:
+    for path in ("src/fd2/losses/batch_norm.py", "src/fd2/stages/prepare.py"):
+        with finished.edited(path):
+            pass
+    assert finished.pending(*TINY) == set()
+
+
+def test_a_published_number_reruns_the_table(finished: Any) -> None:
+    sheet = "config/tables/tiny.csv"
+    text = (finished.folder / sheet).read_text()
+    with finished.edited(sheet, text.replace("60.5", "61.5")):
+        assert finished.pending(*TINY) == {"tabulate tiny"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"datasets": {"tiny": {"resolution": 48}}}, {"prepare"}),
+        ({"pretrain": {"epochs": 2}}, jobs("pretrain")),
+        ({"patches": {"crops_per_image": 2}}, jobs("patches")),
+        ({"distill": {"seed": 1}}, jobs("distill", "select_images")),
+        ({"distill": {"methods": {"sre2lpp": {"iterations": 3}}}}, jobs("distill")),
+        (
+            {"distill": {"fd2": {"regularisers": {"similarity": {"weight": 0.3}}}}},
+            jobs("distill sre2lpp fd2"),
+        ),
+        ({"distill": {"fd2": {"cal_ratio": 0.1}}}, jobs("distill sre2lpp fd2")),
+        ({"relabel": {"epochs": 3}}, jobs("relabel")),
+        # Hard labels are seen through the same augmentation.
+        ({"relabel": {"crop_scale": [0.5, 1.0]}}, jobs("relabel", "evaluate")),
+        ({"evaluate": {"learning_rate": 0.01}}, jobs("evaluate")),
+        (
+            {
+                "overrides": {
+                    "slower": {"where": {"method": "random"}, "set": {"evaluate": {"eta": 1}}}
+                }
+            },
+            jobs("evaluate random"),
+        ),
+        ({"figures": {"images": {"slots": 1}}}, jobs("draw images")),
+        ({"protocol": "release"}, set(READS) - {"prepare"}),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_setting_reruns_what_it_shapes(
+    finished: Any, changed: Callable[[object], list[str]], settings: object, first: set[str]
+) -> None:
+    assert finished.pending(*changed(settings)) == and_what_follows(first)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"device": "auto"},
+        {"threads": {"prepare": 3, "pretrain": 3, "distill": 3, "evaluate": 3}},
+        {"variants": {"wider": {"distill": {"group_size": 1}}}},
+        {"datasets": {"other": {"kind": "imagefolder", "path": "elsewhere", "resolution": 64}}},
+        {"overrides": {"a": {"where": {"dataset": "elpv"}, "set": {"pretrain": {"epochs": 9}}}}},
+        {"pretrain": {"epochs": 1}},
+    ],
+    ids=str,
+)
+def test_what_shapes_no_result_reruns_nothing(
+    finished: Any, changed: Callable[[object], list[str]], settings: object
+) -> None:
+    assert finished.pending(*changed(settings)) == set()
+
+
+def test_more_cores_rerun_nothing(finished: Any) -> None:
+    assert finished.pending(*TINY, "--cores", "8", "--resources", "gpu=4") == set()
+
+
+def test_another_seed_adds_its_cells(finished: Any, changed: Callable[[object], list[str]]) -> None:
+    cells = {f"{job} seed1" for job in jobs("evaluate")}
+    pending = finished.pending(*changed({"seeds": [0, 1]}))
+    assert pending == cells | {"tabulate tiny", "draw curves"}
+
+
+def test_a_row_adds_its_cells(finished: Any) -> None:
+    sheet = "config/tables/tiny.csv"
+    text = (finished.folder / sheet).read_text() + "tiny,random,plain,hard-labels,2,resnet18,\n"
+    with finished.edited(sheet, text):
+        assert finished.dry_run(*TINY) == {"evaluate": 1, "tabulate": 1, "all": 1}
+
+
+def test_another_results_folder_is_empty(
+    finished: Any, changed: Callable[[object], list[str]]
+) -> None:
+    arguments = changed({"pathvars": {"results": "elsewhere"}})
+    assert finished.pending(*arguments) == set(READS)
+    assert finished.pending(*TINY) == set()

@@ -1,0 +1,135 @@
+# Functions behind the inputs of the rules, in the order of the chain.
+
+
+def prepare_code(wildcards):
+    kind = SETTINGS.values["datasets"][wildcards.dataset]["kind"]
+    return code("prepare", f"datasets.{kind}")
+
+
+def pretrain_code(wildcards):
+    return code("pretrain", f"backbones.{wildcards.backbone}")
+
+
+def patches_code(wildcards):
+    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
+    return code("patches", f"backbones.{scorer}")
+
+
+def patches_scorer(wildcards):
+    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
+    return teacher(wildcards.dataset, scorer, "plain")
+
+
+def distill_variant(wildcards):
+    return wildcards.dataset, wildcards.method, wildcards.fd2, wildcards.variant
+
+
+def require_slots(wildcards):
+    """Refuse a target with more images per class than are distilled."""
+    names = distill_variant(wildcards)
+    place = f"target .../{'/'.join(names)}/ipc{wildcards.ipc}"
+    explained(SETTINGS.check_ipc, *names, int(wildcards.ipc), place)
+
+
+def distill_patches(wildcards):
+    kind = explained(SETTINGS.patch_kind, *distill_variant(wildcards))
+    return folder(f"patches/{wildcards.dataset}/{kind}.safetensors") if kind else []
+
+
+def distill_teachers(wildcards):
+    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
+    names = explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
+    return [teacher(wildcards.dataset, name, recipe) for name in names]
+
+
+def distill_code(wildcards):
+    modules = [f"methods.{wildcards.method}"]
+    modules += [
+        f"backbones.{name}"
+        for name in explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
+    ]
+    if wildcards.fd2 == "fd2":
+        names = cell_settings("distill", wildcards)["regularisers"]
+        modules += [f"regularisers.{name}" for name in names]
+    return code("distill", *modules)
+
+
+def select_code(wildcards):
+    require_slots(wildcards)
+    return code("select_images", f"methods.{wildcards.method}")
+
+
+def assemble_groups(wildcards):
+    require_slots(wildcards)
+    groups = explained(SETTINGS.groups, *distill_variant(wildcards), int(wildcards.ipc))
+    root = "distilled/" + "/".join(distill_variant(wildcards))
+    return [folder(f"{root}/group{group}.safetensors") for group in groups]
+
+
+def relabel_names(wildcards):
+    names = distill_variant(wildcards)
+    return explained(SETTINGS.relabel_teachers, *names, int(wildcards.ipc))
+
+
+def relabel_teachers(wildcards):
+    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
+    return [
+        teacher(wildcards.dataset, name, recipe) for name in relabel_names(wildcards)
+    ]
+
+
+def relabel_code(wildcards):
+    return code("relabel", *(f"backbones.{name}" for name in relabel_names(wildcards)))
+
+
+def distilled_set(wildcards):
+    require_slots(wildcards)
+    variant = SETTINGS.variant_at(wildcards.variant, "distill")
+    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
+    return folder(f"distilled/{cell}/ipc{wildcards.ipc}.safetensors")
+
+
+def cell_labels(wildcards):
+    """The soft labels' two files, or nothing where the student learns from class labels."""
+    if cell_settings("evaluate", wildcards)["labels"] == "hard":
+        return []
+    variant = SETTINGS.variant_at(wildcards.variant, "relabel")
+    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
+    root = f"labels/{cell}/ipc{wildcards.ipc}"
+    return [folder(f"{root}/logits.npy"), folder(f"{root}/augmentation.safetensors")]
+
+
+def evaluate_code(wildcards):
+    return code("evaluate", f"backbones.{wildcards.student}")
+
+
+def table_sources(wildcards):
+    rows = explained(SETTINGS.rows, wildcards.table)
+    seeds = SETTINGS.values["seeds"]
+    return [folder(path) for row in rows for path in row.sources(seeds)]
+
+
+def figure_spec(wildcards):
+    return SETTINGS.values["figures"][wildcards.figure]
+
+
+def figure_inputs(wildcards):
+    spec = figure_spec(wildcards)
+    plugin = plugins.load("figures", spec["kind"])
+    found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
+    roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
+    return {"code": code("draw", f"figures.{spec['kind']}"), **roles}
+
+
+def export_code(wildcards):
+    return code("export", f"methods.{wildcards.method}")
+
+
+def export_groups(wildcards):
+    """The groups' files tell how an assembled set was made."""
+    return assemble_groups(wildcards) if wildcards.method in OPTIMISING else []
+
+
+def unknown_path(wildcards):
+    """No files: the reason why there is no such target."""
+    raise WorkflowError(str(PATHS.fault(wildcards.path)))

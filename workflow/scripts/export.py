@@ -1,0 +1,24 @@
+"""Rule export: a distilled set as a zip of pictures."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from fd2.runtime.job import logged
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with logged(snakemake.log[0]):
+    from fd2.stages.export import ExportSettings, export
+
+    names = snakemake.wildcards
+    export(
+        ExportSettings(names.dataset, names.method, names.fd2, names.variant, int(names.ipc)),
+        Path(snakemake.input.distilled),
+        Path(snakemake.input.manifest),
+        [Path(path) for path in snakemake.input.groups],
+        Path(snakemake.output.archive),
+    )

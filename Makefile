@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test lint
+.PHONY: help environment quickstart test lint rulegraph
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
@@ -34,9 +34,18 @@ quickstart: $(READY)
 	@echo "table:   results/tables/quickstart.md (.csv, .tex)"
 	@echo "figures: $$(ls results/figures/*.png | tr '\n' ' ')"
 	@echo "report:  report.html"
+	@grep -h '^device' logs/teachers/*/*/plain.log
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Needs graphviz: apt-get install graphviz
+rulegraph: $(READY)
+	$(BIN)/snakemake --configfile config/quickstart.yaml --rulegraph dot \
+	  | sed -e 's/bgcolor=white/bgcolor=transparent/' \
+	    -e 's/fontname=sans/fontname="Helvetica,Arial,sans-serif"/' -e 's/fontsize=10/fontsize=14/' \
+	    -e 's/style="rounded"/style="rounded,filled", fillcolor=white/' -e 's/color=grey/color="#808080"/' \
+	  | dot -Tsvg -o docs/images/rulegraph.svg
 
 lint: $(READY)
 	$(BIN)/ruff check

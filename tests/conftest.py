@@ -42,7 +42,8 @@ TINY: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chain
 
 
 def pretrain_settings(recipe: str, **changes: Any) -> PretrainSettings:
-    cal = TINY["cal"] if recipe != "plain" else None
+    of_cal = {key: changes.pop(key) for key in list(changes) if key in TINY["cal"]}
+    cal = {**TINY["cal"], **of_cal} if recipe != "plain" else None
     values = {**TINY["pretrain"], "recipe": recipe, "cal": cal}
     return build(PretrainSettings, {**values, **changes})
 

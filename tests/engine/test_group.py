@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.images import read_slots
+from fd2.artifacts.prepared import read_manifest
 from fd2.engine.group import GroupPlan, distill_slot
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.stages.distill import _plan
@@ -28,7 +29,8 @@ def teacher(chain: Chain) -> LoadedTeacher:
 def plan(chain: Chain, teacher: LoadedTeacher) -> GroupPlan:
     similarity = {"similarity": {"weight": 20.0, "crop": "shared"}}
     settings = chain.distill_settings(cal_ratio=0.0, regularisers=similarity)
-    return _plan(settings, 32, [teacher], chain.job)
+    manifest = read_manifest(chain.data / "manifest.json")
+    return _plan(settings, manifest, [teacher], chain.job)
 
 
 @pytest.fixture(scope="module")

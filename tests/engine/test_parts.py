@@ -107,6 +107,13 @@ def test_views_are_within_the_recipe() -> None:
     pixels = views.rolls * 32
     assert torch.equal(pixels, pixels.round()) and pixels.min() == 0 and pixels.max() == 4
     assert 5 < views.flips.sum() < 45
-    apart = independent_views(RECIPE, 32, 6, ("a", 1))
+
+
+def test_independent_views_follow_the_class_name_not_its_position() -> None:
+    names = ["b", "a", "f", "c", "e", "d"]
+    apart = independent_views(RECIPE, 32, names, ("a", 1))
     assert len(apart) == 6 and not apart.rolls.any()
     assert len(set(apart.boxes[:, 3].tolist())) > 1
+    turned = independent_views(RECIPE, 32, names[::-1], ("a", 1))
+    assert torch.equal(turned.boxes, apart.boxes.flip(0))
+    assert torch.equal(turned.flips, apart.flips.flip(0))

@@ -59,7 +59,7 @@ wildcard_constraints:
     dataset=either(SETTINGS.values["datasets"]),
     backbone=either(plugins.names("backbones")),
     recipe=either(SETTINGS.recipes()),
-    kind="1x1|2x2",
+    kind=either(SETTINGS.patch_kinds()),
     method=either(plugins.names("methods")),
     fd2="plain|fd2",
     variant=either(["base", *SETTINGS.variants()]),

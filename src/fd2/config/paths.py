@@ -53,7 +53,7 @@ class ArtefactPaths:
             "backbone": plugins.names("backbones"),
             "student": plugins.names("backbones"),
             "recipe": configuration.recipes(),
-            "kind": ("1x1", "2x2"),
+            "kind": configuration.patch_kinds(),
             "method": plugins.names("methods"),
             "method:optimising": configuration.methods("optimisation"),
             "fd2": FD2,

@@ -152,10 +152,11 @@ class Configuration:
             "protocol": self.values["protocol"],
         }
 
-    def patches(self, dataset: str, kind: str, variant: str = "base") -> dict[str, Any]:
-        """Settings of the initial images; ``kind`` is ``1x1`` or ``2x2``."""
-        section = stage_config(self.values, "patches", variant, {"dataset": dataset})
-        tiles = int(kind.split("x")[0])
+    def patches(self, dataset: str, kind: str) -> dict[str, Any]:
+        """Settings of the initial images; ``kind`` is one of `patch_kinds`."""
+        tiling, _, variant = kind.partition("-")
+        section = stage_config(self.values, "patches", variant or "base", {"dataset": dataset})
+        tiles = int(tiling.split("x")[0])
         slots = self._patch_slots(dataset)
         return {**section, "dataset": dataset, "kind": kind, "tiles": tiles, "slots": slots}
 
@@ -179,11 +180,23 @@ class Configuration:
         settings: dict[str, Any] = self._distill(dataset, method, fd2, variant)["methods"][method]
         return settings
 
+    def patch_kinds(self) -> list[str]:
+        """``1x1`` and ``2x2``, and each with the variants that have a section ``patches``.
+
+        A variant of the teacher alone keeps the patches: another, plain teacher scores them.
+        """
+        own = [
+            f"-{name}" for name, changed in self.values["variants"].items() if "patches" in changed
+        ]
+        return [kind + suffix for kind in ("1x1", "2x2") for suffix in ("", *own)]
+
     def patch_kind(self, dataset: str, method: str, fd2: str, variant: str) -> str | None:
         """The patches that the method starts from or selects; None if it takes none."""
         settings = self.method_settings(dataset, method, fd2, variant)
         kind: str | None = plugins.load("methods", method).patch_kind(settings)
-        return kind
+        if kind is None or "patches" not in self.values["variants"].get(variant, {}):
+            return kind
+        return f"{kind}-{variant}"
 
     def distill_teachers(self, dataset: str, method: str, fd2: str, variant: str) -> list[str]:
         """Backbones that an optimising method looks through."""

@@ -139,7 +139,9 @@ def score_crops(
     before = (size - small) // 2
     padding = (before, size - small - before) * 2
     indices = torch.cat(scored)
-    rng = numpy_generator("patches", settings.seed, settings.dataset, settings.kind, "draw", draw)
+    # Not keyed by the kind's variant: variants see the same crops.
+    names = ("patches", settings.seed, settings.dataset, settings.tiles)
+    rng = numpy_generator(*names, "draw", draw)
     count = settings.crops_per_image
     boxes = sample_crops(rng, len(indices) * count, size, settings.crop_scale, ratio=(1.0, 1.0))
     boxes = boxes.reshape(len(indices), count, 4)

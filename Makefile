@@ -27,7 +27,7 @@ $(READY): pyproject.toml
 
 quickstart: $(READY)
 	$(CHAIN)
-	$(CHAIN) --report report.html
+	@test -f report.html || $(CHAIN) --report report.html
 	@echo
 	@cat results/tables/quickstart.md
 	@echo

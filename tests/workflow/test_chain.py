@@ -38,10 +38,14 @@ def test_table_shows_the_results_beside_the_published_number(finished: Any) -> N
     assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}
 
 
-def test_report_holds_tables_figures_captions_and_labels(finished: Any) -> None:
-    done = finished.snakemake(*TINY, "--report", "report.html")
-    assert done.returncode == 0, done.stderr
-    report = html.unescape((finished.folder / "report.html").read_text())
+@pytest.mark.parametrize("made_by", ["the run itself", "--report"])
+def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by: str) -> None:
+    path = finished.folder / "report.html"
+    if made_by == "--report":
+        path = finished.folder / "again.html"
+        done = finished.snakemake(*TINY, "--report", path.name)
+        assert done.returncode == 0, done.stderr
+    report = html.unescape(path.read_text())
     for expected in (
         *("results/tables/tiny.md", "results/tables/tiny.csv", "results/figures/curves.png"),
         *("results/figures/images.png", "results/figures/attention.png"),

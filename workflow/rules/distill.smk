@@ -17,9 +17,9 @@ rule distill:
     wildcard_constraints:
         method=either(OPTIMISING),
         variant=either(SETTINGS.variants_at("distill")),
+    priority: 80
     conda:
         "../../envs/fd2.yaml"
-    priority: 80
     threads: THREADS["distill"]
     resources:
         device=DEVICE,

@@ -13,9 +13,9 @@ rule patches:
         "<logs>/patches/{dataset}/{kind}.log",
     benchmark:
         "<benchmarks>/patches/{dataset}/{kind}.tsv"
+    priority: 90
     conda:
         "../../envs/fd2.yaml"
-    priority: 90
     threads: THREADS["patches"]
     resources:
         device=DEVICE,

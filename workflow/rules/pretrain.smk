@@ -12,9 +12,9 @@ rule pretrain:
         "<logs>/teachers/{dataset}/{backbone}/{recipe}.log",
     benchmark:
         "<benchmarks>/teachers/{dataset}/{backbone}/{recipe}.tsv"
+    priority: 100
     conda:
         "../../envs/fd2.yaml"
-    priority: 100
     threads: THREADS["pretrain"]
     resources:
         device=DEVICE,

@@ -16,9 +16,9 @@ rule relabel:
         "<benchmarks>/labels/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
     wildcard_constraints:
         variant=either(SETTINGS.variants_at("relabel")),
+    priority: 70
     conda:
         "../../envs/fd2.yaml"
-    priority: 70
     threads: THREADS["relabel"]
     resources:
         device=DEVICE,

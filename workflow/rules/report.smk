@@ -1,0 +1,33 @@
+# After a run that left every table and figure: the HTML report, and where everything is.
+
+
+def collect_report():
+    """Write report.html once all of the default targets exist, and print the paths.
+
+    A run of single cells leaves the report as it is. The nested call reads the effective config
+    from a file, because command-line settings are part of it.
+    """
+    import subprocess
+    import tempfile
+
+    import yaml
+
+    root = Path(config.get("pathvars", {}).get("results", "results"))
+    tables = [root / "tables" / f"{name}.md" for name in SETTINGS.values["tables"]]
+    figures = [root / "figures" / f"{name}.png" for name in SETTINGS.values["figures"]]
+    targets = [str(path) for path in (*tables, *figures)]
+    if not targets or not all(Path(path).exists() for path in targets):
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as effective:
+        yaml.safe_dump(dict(config), effective)
+        effective.flush()
+        command = [sys.executable, "-m", "snakemake", *targets, "--nolock"]
+        command += ["--snakefile", str(ROOT / "Snakefile"), "--quiet", "all"]
+        command += ["--report", "report.html", "--configfile", effective.name]
+        subprocess.run(command, check=True)
+    for path in (*targets, "report.html"):
+        print(f"made: {path}")
+
+
+onsuccess:
+    collect_report()

@@ -121,7 +121,12 @@ def files(
         make_set(named[row][0], ipc=2, base=100)
     paths = locate(named)
     facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4}
-    facts |= {"mean": [0.5] * 3, "std": [0.2] * 3, "manifest": manifest.digest()}
+    facts |= {
+        "stage": "pretrain",
+        "mean": [0.5] * 3,
+        "std": [0.2] * 3,
+        "manifest": manifest.digest(),
+    }
     teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
     write_teacher(paths["teacher"][0], teacher, facts)
     return paths
@@ -144,7 +149,7 @@ def test_a_teacher_of_other_data_is_refused(
     spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
     facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4, "manifest": "other"}
-    facts |= {"mean": [0.5] * 3, "std": [0.2] * 3}
+    facts |= {"stage": "pretrain", "mean": [0.5] * 3, "std": [0.2] * 3}
     teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
     write_teacher(files["teacher"][0], teacher, facts)
     with pytest.raises(FD2Error, match="different manifests"):

@@ -17,7 +17,16 @@ LAYERS = (
     {"stages"},
     {
         *("datasets", "backbones", "methods", "regularisers", "figures"),
-        *("networks", "losses", "augment", "engine", "training", "replay", "reporting"),
+        *(
+            "networks",
+            "losses",
+            "augment",
+            "engine",
+            "training",
+            "replay",
+            "reporting",
+            "downloads",
+        ),
     },
     {"artifacts", "runtime"},
     {"config"},

@@ -9,6 +9,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.config import plugins
 from fd2.config.code import stage_sources
+from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
@@ -31,12 +32,13 @@ PATHS = ArtefactPaths(SETTINGS)
 
 
 pathvars:
+    resources="resources",
     results="results",
     logs="logs",
     benchmarks="benchmarks",
 
 
-for name in ("results", "logs", "benchmarks"):
+for name in ("resources", "results", "logs", "benchmarks"):
     explained(
         require_writable,
         config.get("pathvars", {}).get(name, name),

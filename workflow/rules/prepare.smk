@@ -4,6 +4,7 @@
 rule prepare:
     input:
         code=prepare_code,
+        downloaded=prepare_download,
     output:
         manifest="<results>/data/{dataset}/manifest.json",
         train="<results>/data/{dataset}/train.npy",

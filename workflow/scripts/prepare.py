@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 with logged(snakemake.log[0]):
     from fd2.stages.prepare import PrepareSettings, prepare
 
+    downloaded = snakemake.input.get("downloaded")
     prepare(
         PrepareSettings(**snakemake.params.settings),
         Path(snakemake.output.manifest).parent,
         start_job("cpu", snakemake.threads),
         workers=snakemake.threads,
+        downloaded=Path(downloaded).parent if downloaded else None,
     )

@@ -10,8 +10,8 @@ import fd2
 
 PACKAGE = Path(fd2.__path__[0])
 #: Imported by every stage and stamped into provenance instead: an edit of the log or the file
-#: format must not retrain every teacher.
-UNTRACKED = ("artifacts", "runtime", "config", "errors")
+#: format must not retrain every teacher. What is downloaded is told by its digest.
+UNTRACKED = ("artifacts", "runtime", "downloads", "config", "errors")
 
 
 def stage_sources(stage: str, plugin_modules: tuple[str, ...] = ()) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Image files to one uint8 array: decoded once, the whole frame warped to a square."""
+"""Images to one uint8 array: files decoded once, the whole frame warped; or drawn by a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from multiprocessing.pool import ThreadPool
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from fd2.datasets._source import SourceImage
 from fd2.runtime.progress import Progress
 
 #: Decoders that an image file may reach: a PostScript file named ``.jpg`` must not start the one
@@ -36,11 +37,12 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Decoded:
-    """Decoded images, in the order of their files.
+    """Decoded or rendered images, in the order they were asked for.
 
     Attributes:
         images: uint8 ``[N, R, R, 3]``; a broken image's row is undefined.
-        digests: sha256 of each file's bytes, in hexadecimal; empty for a broken one.
+        digests: sha256 of each file's bytes, or of a rendered image's pixels, in hexadecimal;
+            empty for a broken one.
         broken: what was wrong, by position.
         sums: int64 ``[2, 3]``: per channel the sum and the sum of squares over all pixels.
     """
@@ -51,7 +53,9 @@ class Decoded:
     sums: np.ndarray
 
 
-def decode_all(paths: Sequence[Path], resolution: int, workers: int, what: str) -> Decoded:
+def decode_all(
+    paths: Sequence[Path], resolution: int, workers: int, what: str, crop_bottom: int = 0
+) -> Decoded:
     """Decode files with several threads; the result does not depend on their number.
 
     Args:
@@ -59,15 +63,57 @@ def decode_all(paths: Sequence[Path], resolution: int, workers: int, what: str) 
         resolution: height and width R of each row, in pixels.
         workers: threads; Pillow decodes and resizes without the interpreter's lock.
         what: the progress bar's label.
+        crop_bottom: rows cut off each picture before it is warped.
     """
-    images = np.empty((len(paths), resolution, resolution, 3), dtype=np.uint8)
-    sums = np.zeros((len(paths), 2, 3), dtype=np.int64)
-    digests = [""] * len(paths)
+    return _fill(
+        len(paths),
+        resolution,
+        lambda position, row: _decode_into(row, paths[position], crop_bottom),
+        workers,
+        what,
+    )
+
+
+def render_all(
+    images: Sequence[SourceImage],
+    render: Callable[[SourceImage, int], np.ndarray],
+    resolution: int,
+    workers: int,
+    what: str,
+) -> Decoded:
+    """Draw images with several threads; the result does not depend on their number.
+
+    Args:
+        images: what to draw.
+        render: see `ImageSource.render`.
+        resolution: height and width R of each row, in pixels.
+        workers: threads.
+        what: the progress bar's label.
+    """
+
+    def drawn_into(position: int, row: np.ndarray) -> str:
+        row[...] = render(images[position], resolution)
+        return hashlib.sha256(row.data).hexdigest()
+
+    return _fill(len(images), resolution, drawn_into, workers, what)
+
+
+def _fill(
+    count: int,
+    resolution: int,
+    fill: Callable[[int, np.ndarray], str],
+    workers: int,
+    what: str,
+) -> Decoded:
+    """Call ``fill(position, row)`` for each row ``[R, R, 3]``; it returns the row's digest."""
+    images = np.empty((count, resolution, resolution, 3), dtype=np.uint8)
+    sums = np.zeros((count, 2, 3), dtype=np.int64)
+    digests = [""] * count
     broken: dict[int, str] = {}
 
-    def decode(position: int) -> None:
+    def one(position: int) -> None:
         try:
-            digests[position] = _decode_into(images[position], paths[position])
+            digests[position] = fill(position, images[position])
         except _BROKEN as error:
             broken[position] = getattr(error, "strerror", None) or str(error) or repr(error)
             return
@@ -75,24 +121,32 @@ def decode_all(paths: Sequence[Path], resolution: int, workers: int, what: str) 
         sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
 
     with ThreadPool(max(workers, 1)) as pool:
-        done = pool.imap(decode, range(len(paths)))
-        for _ in Progress(len(paths), what, unit="image"):
+        done = pool.imap(one, range(count))
+        for _ in Progress(count, what, unit="image"):
             next(done)
     return Decoded(images, digests, dict(sorted(broken.items())), sums.sum(axis=0))
 
 
-def _decode_into(row: np.ndarray, path: Path) -> str:
+def _decode_into(row: np.ndarray, path: Path, crop_bottom: int) -> str:
     """Fill ``row`` ``[R, R, 3]`` and return the sha256 of the very bytes that were decoded."""
     content = path.read_bytes()
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
             rgb = to_rgb(image)
+            if crop_bottom:
+                rgb = _without_bottom(rgb, crop_bottom)
     except UnidentifiedImageError:
         start = content[:12].decode("ascii", "backslashreplace")
         raise ValueError(f"not an image; it begins with {start!r}, {len(content)} bytes") from None
     row[...] = rgb.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
     return hashlib.sha256(content).hexdigest()
+
+
+def _without_bottom(image: Image.Image, rows: int) -> Image.Image:
+    if image.height <= rows:
+        raise ValueError(f"{image.height} rows, of which {rows} are to be cut off")
+    return image.crop((0, 0, image.width, image.height - rows))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

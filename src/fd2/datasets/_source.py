@@ -1,24 +1,28 @@
-"""What every dataset kind hands over: image files with class and split, not yet decoded."""
+"""What every dataset kind hands over: images with class and split, not yet decoded or rendered."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SplitName = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image file.
+    """One image.
 
     Attributes:
-        path: where it lies on this machine.
+        path: the file that it is made from on this machine: the picture, or what it is rendered
+            with, e.g. a font.
         name: its stable id: POSIX, relative to the dataset's root, the same on every machine.
         class_id: position of its class in `ImageSource.classes`.
         split: ``train`` or ``test``.
@@ -38,11 +42,16 @@ class ImageSource:
         classes: names; a class's id is its position.
         images: every image once, in a fixed order.
         facts: JSON-able and free of local paths: version, split rule, licence, attribution.
+        render: None where the images are files to decode. Otherwise draws an image at a resolution
+            R as uint8 ``[R, R, 3]``, always the same pixels, from any thread.
+        crop_bottom: rows of pixels that are cut off each file's picture before it is warped.
     """
 
     classes: tuple[str, ...]
     images: tuple[SourceImage, ...]
     facts: dict[str, Any]
+    render: Callable[[SourceImage, int], np.ndarray] | None = None
+    crop_bottom: int = 0
 
 
 def hashed_test_names(names: Sequence[str], fraction: float) -> set[str]:

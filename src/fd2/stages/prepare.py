@@ -1,4 +1,4 @@
-"""Stage prepare: every image of a dataset decoded once, at the working resolution."""
+"""Stage prepare: every image of a dataset decoded or rendered once, at the working resolution."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fd2.artifacts.files import write_json
 from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.config import plugins, schema
-from fd2.datasets._decode import Decoded, channel_statistics, decode_all
+from fd2.datasets._decode import Decoded, channel_statistics, decode_all, render_all
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
 MINIMUM_TRAIN_IMAGES = 2
 RESIZE = "whole frame warped to the square, RGB, Pillow bicubic"
+#: How far mean or standard deviation may be from a kind's published value without a warning.
+STATISTICS_TOLERANCE = 0.005
+STATISTICS_RESOLUTION = 224
+RENDERED = "none: rendered at the working resolution, RGB"
 _NAMED = 10
 
 
@@ -40,14 +45,25 @@ class PrepareSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def prepare(settings: PrepareSettings, folder: Path, job: Job, *, workers: int = 1) -> None:
+def prepare(
+    settings: PrepareSettings,
+    folder: Path,
+    job: Job,
+    *,
+    workers: int = 1,
+    downloaded: Path | None = None,
+) -> None:
     """Decode, warp the whole frame to a square (bicubic), and write arrays, manifest and record.
+
+    The images of a source that renders are drawn at the working resolution instead.
 
     Args:
         settings: which dataset, at which resolution.
         folder: gets the files of `write_prepared` and ``record.json``.
         job: the running job; it does not shape the result.
-        workers: threads that decode; their number does not shape the result.
+        workers: threads that decode or render; their number does not shape the result.
+        downloaded: folder of the unpacked archives, for a kind that has some; it takes the place
+            of the option ``local_path``.
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than
@@ -57,16 +73,12 @@ def prepare(settings: PrepareSettings, folder: Path, job: Job, *, workers: int =
     place = f"setting 'datasets.{settings.dataset}'"
     plugin = plugins.load("datasets", settings.kind, place)
     schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
-    source: ImageSource = plugin.source(settings.options, place)
+    copy = {} if downloaded is None else {"local_path": str(downloaded)}
+    source: ImageSource = plugin.source({**settings.options, **copy}, place)
     _check_class_sizes(source, place)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
-        split: decode_all(
-            [image.path for image in files[split]],
-            settings.resolution,
-            workers,
-            f"decode {settings.dataset} {split}",
-        )
+        split: _pixels(settings, source, files[split], workers, f"{settings.dataset} {split}")
         for split in SPLITS
     }
     _check_broken(files, decoded, place)
@@ -79,7 +91,42 @@ def prepare(settings: PrepareSettings, folder: Path, job: Job, *, workers: int =
         )
     write_prepared(folder, manifest, {split: decoded[split].images for split in SPLITS})
     shaped = shaped_by("prepare", asdict(settings), manifest.digest(), {})
-    write_json(Path(folder) / "record.json", record(shaped, job))
+    warnings = _unusual_statistics(plugin, settings, source, manifest)
+    for line in warnings:
+        print(f"warning: {line}", flush=True)
+    noted = {"warnings": warnings} if warnings else {}
+    write_json(Path(folder) / "record.json", {**record(shaped, job), **noted})
+
+
+def _pixels(
+    settings: PrepareSettings,
+    source: ImageSource,
+    images: list[SourceImage],
+    workers: int,
+    what: str,
+) -> Decoded:
+    if source.render is not None:
+        return render_all(images, source.render, settings.resolution, workers, f"render {what}")
+    paths = [image.path for image in images]
+    return decode_all(paths, settings.resolution, workers, f"decode {what}", source.crop_bottom)
+
+
+def _unusual_statistics(
+    plugin: ModuleType, settings: PrepareSettings, source: ImageSource, manifest: Manifest
+) -> list[str]:
+    """What tells the images from those that the kind's published statistics are of.
+
+    These are of whole frames at one resolution, so that others are not compared.
+    """
+    known = getattr(plugin, "REFERENCE_STATISTICS", None)
+    if known is None or settings.resolution != STATISTICS_RESOLUTION or source.crop_bottom:
+        return []
+    found = (("mean", manifest.mean), ("std", manifest.std))
+    return [
+        f"{name} {[round(value, 4) for value in ours]}, FD²'s code has {list(published)}"
+        for (name, ours), published in zip(found, known, strict=True)
+        if max(abs(a - b) for a, b in zip(ours, published, strict=True)) > STATISTICS_TOLERANCE
+    ]
 
 
 def _check_class_sizes(source: ImageSource, place: str) -> None:
@@ -143,5 +190,10 @@ def _manifest(
         },
         mean=mean,
         std=std,
-        source={**source.facts, "kind": settings.kind, "resize": RESIZE, "pixels_sha256": pixels},
+        source={
+            **source.facts,
+            "kind": settings.kind,
+            "resize": RESIZE if source.render is None else RENDERED,
+            "pixels_sha256": pixels,
+        },
     )

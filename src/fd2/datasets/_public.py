@@ -1,0 +1,202 @@
+"""What the public datasets have in common: where a copy lies, and whether it is complete."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fd2.datasets._source import SourceImage
+from fd2.errors import FD2Error
+
+#: How deep below the given folder a dataset's own folder is looked for: archives and mirrors add
+#: one or two folders around it.
+DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Published:
+    """The numbers that a dataset's authors state.
+
+    Attributes:
+        classes, train, test: how many there are.
+    """
+
+    classes: int
+    train: int
+    test: int
+
+
+def download_properties(kind: str) -> dict[str, Any]:
+    """The settings of every kind that can be downloaded, as JSON-schema properties.
+
+    Args:
+        kind: named in the descriptions.
+    """
+    return {
+        "local_path": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "default": None,
+            "description": f"{kind}: folder of a copy that is already there; null downloads one",
+        },
+        "mirrors": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^https?://"},
+            "description": f"{kind}: addresses of folders that hold the archives under their own "
+            "names; they replace the known mirrors",
+        },
+        "sha256": {
+            "type": "object",
+            "description": f"{kind}: digests, by archive name, of archives that differ from the "
+            "known ones",
+            "additionalProperties": {
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+                "description": f"{kind}: sha256 of the archive of that name",
+            },
+        },
+    }
+
+
+def local_copy(settings: Mapping[str, Any], place: str, key: str = "local_path") -> Path:
+    """The folder that a setting names.
+
+    Raises:
+        FD2Error: if it is not set or there is no such folder.
+    """
+    path = settings.get(key)
+    if path is None:
+        raise FD2Error("no copy of the images", place, "set 'local_path', or run the workflow")
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise FD2Error(
+            f"no such folder: {root}", f"{place}, '{key}'", "name the folder of the copy"
+        )
+    return root
+
+
+def find(root: Path, *names: str) -> Path | None:
+    """The first folder, from ``root`` downwards, that holds all ``names``; None if none does.
+
+    Args:
+        root: looked at first, then its folders in order of their names, `DEPTH` levels deep.
+        names: files or folders, with ``/`` for what lies deeper.
+    """
+    level = [root]
+    for depth in range(DEPTH + 1):
+        if depth:
+            level = [child for folder in level for child in _folders(folder)]
+        for folder in level:
+            if all((folder / name).exists() for name in names):
+                return folder
+    return None
+
+
+def find_required(root: Path, place: str, *names: str) -> Path:
+    """As `find`.
+
+    Raises:
+        FD2Error: if there is no such folder; says what was looked for.
+    """
+    found = find(root, *names)
+    if found is None:
+        raise FD2Error(
+            f"no folder with {', '.join(names)}",
+            f"{root} and {DEPTH} levels below ({place})",
+            "name the folder of the unpacked dataset, or remove the setting to download one",
+        )
+    return found
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    return (folder / name for name in names if not name.startswith("."))
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list that are not empty.
+
+    Raises:
+        FD2Error: if it cannot be read as UTF-8.
+    """
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise FD2Error(
+            f"cannot read the list: {error}", str(path), "get a whole copy of the dataset"
+        ) from error
+
+
+def read_pairs(path: Path) -> dict[str, str]:
+    """A list whose lines read ``key value``, split at the first space; the value may have more.
+
+    Raises:
+        FD2Error: if it cannot be read, a line has one word only, or a key stands twice.
+    """
+    pairs: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        key, _, value = line.strip().partition(" ")
+        if not value or key in pairs:
+            reason = "stands twice" if value else "has no value"
+            raise FD2Error(
+                f"'{key}' {reason}", f"{path}, line {number}", "get a whole copy of the dataset"
+            )
+        pairs[key] = value.strip()
+    return pairs
+
+
+def check_published(
+    classes: Sequence[str],
+    images: Sequence[SourceImage],
+    published: Published,
+    root: Path,
+    hint: str = "",
+) -> None:
+    """Refuse a copy with other numbers of classes or images than the published ones.
+
+    Args:
+        classes: all names.
+        images: all images.
+        published: the numbers that must be met.
+        root: where the copy lies, for the error.
+        hint: what a wrong number usually means.
+
+    Raises:
+        FD2Error: names found and published numbers.
+    """
+    count = Counter(image.split for image in images)
+    found = Published(len(classes), count["train"], count["test"])
+    if found != published:
+        raise FD2Error(
+            f"{_numbers(found)}; published are {_numbers(published)}",
+            str(root),
+            f"get a whole copy of this very version{f': {hint}' if hint else ''}",
+        )
+    if len({image.name for image in images}) != len(images):
+        raise FD2Error("an image stands twice in the lists", str(root), "get a whole copy")
+
+
+def _numbers(numbers: Published) -> str:
+    return f"{numbers.classes} classes, {numbers.train} training and {numbers.test} test images"
+
+
+def class_position(label: Any, classes: int, place: str) -> int:
+    """A one-based class label, as text or number, as a position.
+
+    Raises:
+        FD2Error: unless it is a whole number from 1 to ``classes``.
+    """
+    try:
+        number = float(label)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not number.is_integer() or not 1 <= number <= classes:
+        raise FD2Error(
+            f"class label {label!r}", place, f"labels go from 1 to {classes}; get a whole copy"
+        )
+    return int(number) - 1

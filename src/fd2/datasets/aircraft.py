@@ -1,0 +1,103 @@
+"""FGVC-Aircraft: 100 variants of aircraft.
+
+Source: Maji et al., "Fine-Grained Visual Classification of Aircraft", arXiv:1306.5151. Ten
+thousand images and 100 variants; the archive's own README tells older numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fd2.datasets._public import (
+    Published,
+    check_published,
+    download_properties,
+    find_required,
+    local_copy,
+    read_lines,
+    read_pairs,
+)
+from fd2.datasets._source import ImageSource, SourceImage, SplitName
+from fd2.downloads.archive import Archive
+from fd2.errors import FD2Error, suggest
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **download_properties("aircraft"),
+        "crop_banner": {
+            "type": "boolean",
+            "default": False,
+            "description": "aircraft: cut off the 20 rows of copyright notice at the bottom of "
+            "each photograph; the published numbers were made with them",
+        },
+    },
+}
+
+ARCHIVES = (
+    Archive(
+        "fgvc-aircraft-2013b.tar.gz",
+        (
+            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/"
+            "fgvc-aircraft-2013b.tar.gz",
+        ),
+        sizes=(2_753_340_328,),
+        sha256=("e4e323d410e29f0370c81eabdcbb0e2b813acea1de22891b70b58ff41bfc9834",),
+        md5=("d4acdd33327262359767eeaa97a4f732",),
+    ),
+)
+PUBLISHED = Published(classes=100, train=6667, test=3333)
+#: Mean and standard deviation per channel at 224 pixels, in FD²'s code; with the banner.
+REFERENCE_STATISTICS = ((0.4865, 0.5177, 0.5425), (0.2124, 0.2051, 0.2375))
+BANNER_ROWS = 20
+
+_FACTS = {
+    "version": "fgvc-aircraft-2013b, variants",
+    "split_rule": "official: images_variant_trainval.txt and images_variant_test.txt",
+    "licence": "non-commercial research only, photographers keep their rights",
+    "attribution": "Maji, Kannala, Rahtu, Blaschko, Vedaldi: Fine-Grained Visual Classification "
+    "of Aircraft, arXiv:1306.5151, 2013",
+}
+_LISTS: tuple[tuple[str, SplitName], ...] = (
+    ("images_variant_trainval.txt", "train"),
+    ("images_variant_test.txt", "test"),
+)
+
+
+def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+    """List training (train and val) and test images; classes in the order of ``variants.txt``.
+
+    Args:
+        settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
+        place: where the settings were read, for errors.
+
+    Raises:
+        FD2Error: if the copy is not there or not complete, or a list names an unknown variant.
+    """
+    names = [name for name, _ in _LISTS]
+    root = find_required(local_copy(settings, place), place, "variants.txt", "images", *names)
+    classes = tuple(line.strip() for line in read_lines(root / "variants.txt"))
+    images = [
+        image for name, split in _LISTS for image in _listed(root, root / name, split, classes)
+    ]
+    check_published(classes, images, PUBLISHED, root, "variants of release 2013b")
+    crop = bool(settings.get("crop_banner", False))
+    facts = {**_FACTS, "banner": f"{BANNER_ROWS} rows cut off" if crop else "kept"}
+    return ImageSource(classes, tuple(images), facts, crop_bottom=BANNER_ROWS if crop else 0)
+
+
+def _listed(
+    root: Path, path: Path, split: SplitName, classes: tuple[str, ...]
+) -> list[SourceImage]:
+    """Images of a list whose lines read ``0034309 Boeing 747-400``: the zeros belong to the id."""
+    positions = {name: position for position, name in enumerate(classes)}
+    images = []
+    for key, variant in read_pairs(path).items():
+        if variant not in positions:
+            raise FD2Error(f"unknown variant '{variant}'", str(path), suggest(variant, classes))
+        name = f"images/{key}.jpg"
+        images.append(SourceImage(root / name, name, positions[variant], split))
+    return images

@@ -1,0 +1,100 @@
+"""Stanford Cars: 196 models of cars.
+
+Source: Krause et al., "3D Object Representations for Fine-Grained Categorization", 3dRR-13. The
+authors' server is gone, so that the archives come from copies: one with the official two folders,
+or one with all images in one folder. Two numberings of that folder go around: its label file must
+come from the same copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fd2.datasets._cars_labels import labelled_images
+from fd2.datasets._public import Published, check_published, download_properties, local_copy
+from fd2.datasets._source import ImageSource
+from fd2.downloads.archive import Archive
+
+if TYPE_CHECKING:
+    from fd2.datasets._source import SourceImage
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": download_properties("cars"),
+}
+
+_REPACKED = (
+    "https://huggingface.co/datasets/XiN0919/FGVC/resolve/921e8dce38536cd5982739d85d5e9235d2cb2a76"
+)
+ARCHIVES = (
+    # Packed anew by its host: no known digest, so the numbers of images and labels decide.
+    Archive(
+        "stanford-cars.tgz",
+        ("https://s3.amazonaws.com/fast-ai-imageclas/stanford-cars.tgz",),
+        sizes=(1_957_803_273,),
+    ),
+    Archive(
+        "car_devkit.tgz",
+        ("https://github.com/pytorch/vision/files/11644847/car_devkit.tgz",),
+        sizes=(330_960,),
+        sha256=("b97deb463af7d58b6bfaa18b2a4de9829f0f79e8ce663dfa9261bf7810e9accd",),
+        md5=("c3b158d763b6e2245038c8ad08e45376",),
+    ),
+    Archive(
+        "cars_test_annos_withlabels.mat",
+        (
+            "https://raw.githubusercontent.com/jhpohovey/StanfordCars-Dataset/HEAD/stanford_cars/"
+            "cars_test_annos_withlabels.mat",
+            "https://raw.githubusercontent.com/nguyentruonglau/stanford-cars/HEAD/labeldata/"
+            "cars_test_annos_withlabels.mat",
+        ),
+        sizes=(185_758,),
+        sha256=("790f75be8ea34eeded134cc559332baf23e30e91367e9ddca97d26ed9b895f05",),
+        md5=("b0a2b23655a3edd16d84508592a98d10",),
+    ),
+)
+#: All images in one folder, and the labels of the same copy.
+ALTERNATIVES = (
+    (
+        Archive(
+            "car_ims.tgz",
+            (f"{_REPACKED}/car_ims.tgz",),
+            sizes=(1_956_628_579,),
+            sha256=("4d96e3e3e892c6b7e4a71959325c7de4804037d27ba5aaf1c756100fd94a5342",),
+        ),
+        Archive("cars_annos.mat", (f"{_REPACKED}/cars_annos.mat",), sizes=(394_471,)),
+    ),
+)
+PUBLISHED = Published(classes=196, train=8144, test=8041)
+#: Mean and standard deviation per channel at 224 pixels, in FD²'s code.
+REFERENCE_STATISTICS = ((0.4708, 0.4601, 0.4551), (0.2885, 0.2879, 0.2962))
+
+_FACTS = {
+    "version": "Stanford Cars (car196)",
+    "licence": "none stated; for non-commercial research",
+    "attribution": "Krause, Stark, Deng, Fei-Fei: 3D Object Representations for Fine-Grained "
+    "Categorization, 4th IEEE Workshop on 3D Representation and Recognition, ICCV 2013",
+}
+
+
+def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+    """List training images, then test images; classes in the order of the devkit.
+
+    That order is not alphabetical, and a class name holds a slash.
+
+    Args:
+        settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
+        place: where the settings were read, for errors.
+
+    Raises:
+        FD2Error: if images or labels are not there or not complete.
+    """
+    root: Path = local_copy(settings, place)
+    classes: tuple[str, ...]
+    images: list[SourceImage]
+    classes, images, rule = labelled_images(root, place)
+    check_published(classes, images, PUBLISHED, root)
+    return ImageSource(classes, tuple(images), {**_FACTS, "split_rule": rule})

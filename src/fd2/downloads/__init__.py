@@ -1,0 +1,1 @@
+"""Archives from the network: fetched whole or not at all, checked, unpacked."""

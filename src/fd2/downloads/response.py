@@ -1,0 +1,91 @@
+"""The answer to a request for a file: where it starts, how long it is, and that it is no page."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from typing import Any
+from urllib.request import Request
+
+_PAGES = ("text/html", "application/xhtml+xml")
+_MARKUP = (b"<!doctype html", b"<html", b"<?xml")
+
+
+class RefusedError(Exception):
+    """A server's answer that is not the file."""
+
+
+class WrongRangeError(RefusedError):
+    """Another part of the file than the one that was asked for."""
+
+
+@dataclass
+class Body:
+    """The bytes of a file from ``offset`` on.
+
+    Attributes:
+        offset: position of the first byte: 0 where the server ignores ranges.
+        total: bytes of the whole file; None if the server does not tell.
+    """
+
+    offset: int
+    total: int | None
+    _response: HTTPResponse
+    _first: bytes = field(default=b"")
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes; none at the end."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return self._response.read(count)
+
+
+@contextlib.contextmanager
+def open_body(
+    request: Request, offset: int, timeout: float, opener: Callable[..., Any]
+) -> Iterator[Body]:
+    """Send a request and look at the answer before any of it is kept.
+
+    Args:
+        request: asks for bytes from ``offset`` on, if that is above 0.
+        offset: bytes that are there already.
+        timeout: seconds without a byte.
+        opener: ``urllib.request.urlopen``.
+
+    Raises:
+        RefusedError: for a web page or an empty answer.
+        WrongRangeError: for a part of the file that was not asked for.
+        HTTPError: for a status of 400 and above.
+        OSError: where the connection fails.
+    """
+    with opener(request, timeout=timeout) as response:
+        kind = response.headers.get_content_type()
+        if kind in _PAGES:
+            raise RefusedError(f"a web page ({kind}) instead of the file")
+        start, total = _extent(response, offset)
+        body = Body(start, total, response)
+        if start == 0:
+            body._first = response.read(512)
+            if not body._first:
+                raise RefusedError("an empty answer")
+            if body._first.lstrip().lower().startswith(_MARKUP):
+                raise RefusedError("a web page instead of the file")
+        yield body
+
+
+def _extent(response: HTTPResponse, offset: int) -> tuple[int, int | None]:
+    """First position and total size that an answer of 200 or 206 tells."""
+    length = response.headers.get("Content-Length")
+    if response.status != 206:
+        return 0, int(length) if length else None
+    told = re.fullmatch(
+        r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
+    )
+    if told is None or int(told[1]) != offset:
+        told_range = response.headers.get("Content-Range")
+        raise WrongRangeError(f"bytes from {offset} on were asked for, got {told_range}")
+    return offset, None if told[2] == "*" else int(told[2])

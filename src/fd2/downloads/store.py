@@ -1,0 +1,102 @@
+"""A dataset kind's folder of unpacked archives, each with a note of where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from fd2.downloads.archive import Archive, Identity
+from fd2.downloads.transfer import fetch
+from fd2.downloads.unpack import unpack
+from fd2.errors import FD2Error, suggest
+
+
+def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, str]) -> Archive:
+    """The archive at a user's own servers.
+
+    Args:
+        archive: as it is known.
+        mirrors: addresses of folders that hold a file of the archive's name; they replace the
+            known mirrors, unless there are none.
+        sha256: digest by archive name; replaces the known sizes and digests.
+    """
+    if mirrors:
+        urls = tuple(f"{mirror.rstrip('/')}/{archive.name}" for mirror in mirrors)
+        archive = replace(archive, urls=urls)
+    digest = sha256.get(archive.name)
+    return replace(archive, sizes=(), sha256=(digest,), md5=()) if digest else archive
+
+
+def obtain(routes: Sequence[Sequence[Archive]], folder: Path, place: str) -> list[dict[str, Any]]:
+    """Have all archives of one route unpacked in ``folder``; the first route that works is taken.
+
+    An archive that was unpacked before is not fetched again. The archive file is removed once its
+    folder is there.
+
+    Args:
+        routes: the main one first; each is complete by itself.
+        folder: gets one folder an archive, named by its stem, and a note beside it.
+        place: the setting that asks for the data, for errors.
+
+    Returns:
+        The notes: for each archive its name, size, sha256, md5, and the mirror.
+
+    Raises:
+        FD2Error: if no route works; names every failure.
+    """
+    failures: list[FD2Error] = []
+    for route in routes:
+        try:
+            return [_obtain_one(archive, folder) for archive in route]
+        except FD2Error as error:
+            failures.append(error)
+            print(f"error: {error}", flush=True)
+    if len(failures) == 1:
+        raise failures[0]
+    raise FD2Error(
+        "\n  ".join(error.thing for error in failures),
+        f"{folder} ({place})",
+        "; or ".join(dict.fromkeys(error.remedy for error in failures)),
+    )
+
+
+def check_names(routes: Sequence[Sequence[Archive]], names: Sequence[str], place: str) -> None:
+    """Refuse digests of files that are not among the archives.
+
+    Raises:
+        FD2Error: names the nearest.
+    """
+    known = [archive.name for route in routes for archive in route]
+    for name in names:
+        if name not in known:
+            raise FD2Error(f"no archive '{name}'", place, suggest(name, known))
+
+
+def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
+    target = folder / archive.stem
+    note = folder / f"{archive.stem}.json"
+    if target.is_dir() and (noted := _noted(archive, note)) is not None:
+        print(f"{archive.name}: unpacked already", flush=True)
+        return noted
+    fetched = fetch(archive, folder)
+    note.unlink(missing_ok=True)
+    unpack(fetched.path, target)
+    content = {"name": archive.name, "url": fetched.url, **asdict(fetched.identity)}
+    temporary = note.with_suffix(".json.part")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.replace(note)
+    fetched.path.unlink()
+    return content
+
+
+def _noted(archive: Archive, note: Path) -> dict[str, Any] | None:
+    """The note of an unpacked archive, if that is one of the versions asked for today."""
+    try:
+        content: dict[str, Any] = json.loads(note.read_text())
+        identity = Identity(*(content[key] for key in ("size", "sha256", "md5")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return content if content.get("name") == archive.name and not identity.fault(archive) else None

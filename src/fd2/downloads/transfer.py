@@ -1,0 +1,184 @@
+"""One file over HTTP: mirrors in order, a cut transfer continued, the result checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from fd2.downloads.archive import Archive, Identity, identify
+from fd2.downloads.response import Body, RefusedError, WrongRangeError, open_body
+from fd2.errors import FD2Error
+from fd2.runtime.progress import Progress
+
+#: Some servers answer 403 to clients that do not look like a browser.
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (compatible; fd2)"
+TIMEOUT_SECONDS = 60.0
+#: Requests to one mirror before the next is tried; each continues where the one before was cut.
+ATTEMPTS = 4
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A checked file.
+
+    Attributes:
+        path: where it lies.
+        url: the mirror it came from; None if it was there already.
+        identity: its size and digests.
+    """
+
+    path: Path
+    url: str | None
+    identity: Identity
+
+
+def fetch(archive: Archive, folder: Path) -> Fetched:
+    """Have the archive as a checked file in ``folder``, from the first mirror that gives it.
+
+    A transfer that is cut leaves a ``.part`` file, which the next request or the next call
+    continues. Wrong content is removed. A file of the archive's name that is there already is
+    checked and taken.
+
+    Raises:
+        FD2Error: if no mirror gives the file (each one's failure is named), if a file that was
+            there already is another one, or if the folder cannot be written.
+    """
+    path = folder / archive.name
+    if path.exists():
+        return _already_there(archive, path)
+    failures = []
+    for url in archive.urls:
+        print(f"fetch {url}", flush=True)
+        try:
+            identity = _from_mirror(archive, url, path)
+        except (RefusedError, HTTPException, OSError) as error:
+            failures.append(f"{url}: {_reason(error)}")
+            print(f"failed: {_reason(error)}", flush=True)
+        else:
+            return Fetched(path, url, identity)
+    raise FD2Error(
+        f"no mirror gives {archive.name}:" + "".join(f"\n    {line}" for line in failures),
+        str(folder),
+        f"fetch it by hand and put it at {path}, set 'local_path' to an unpacked copy, or name "
+        "your own server in 'mirrors'",
+    )
+
+
+def _already_there(archive: Archive, path: Path) -> Fetched:
+    identity = identify(path)
+    if fault := identity.fault(archive):
+        raise FD2Error(f"not the known file: {fault}", str(path), "delete it or put the right one")
+    return Fetched(path, None, identity)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    return str(getattr(error, "reason", None) or error) or type(error).__name__
+
+
+def _from_mirror(archive: Archive, url: str, path: Path) -> Identity:
+    part = _part(archive, url, path)
+    while True:
+        continued = part.exists()
+        _complete(archive, url, part)
+        identity = identify(part)
+        fault = identity.fault(archive)
+        if fault is None:
+            part.replace(path)
+            return identity
+        part.unlink()
+        # What was there may not have been the beginning of this file: once more, from the start.
+        if not continued:
+            raise RefusedError(fault)
+
+
+def _part(archive: Archive, url: str, path: Path) -> Path:
+    """Mirrors share an unfinished file only where a digest will tell if they fit together."""
+    own = "" if archive.identified else "." + hashlib.sha256(url.encode()).hexdigest()[:8]
+    return path.with_name(f"{path.name}{own}.part")
+
+
+def _complete(archive: Archive, url: str, part: Path) -> None:
+    """Request until the server has sent all; go on after a cut, start anew after a 416."""
+    for remaining in reversed(range(ATTEMPTS)):
+        offset = part.stat().st_size if part.exists() else 0
+        try:
+            with open_body(_request(url, offset), offset, TIMEOUT_SECONDS, urlopen) as body:
+                _check_total(archive, body)
+                _write(body, part, archive.name)
+            return
+        except HTTPError as error:
+            if error.code != 416 or offset == 0:
+                raise
+            if _is_whole(archive, error, offset):
+                return
+            part.unlink()
+        except WrongRangeError:
+            part.unlink()
+        except (HTTPException, OSError):
+            grown = part.stat().st_size if part.exists() else 0
+            if remaining == 0 or grown <= offset:
+                raise
+    raise RefusedError(f"cut off {ATTEMPTS} times")
+
+
+def _request(url: str, offset: int) -> Request:
+    headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    return Request(url, headers=headers, method="GET")
+
+
+def _is_whole(archive: Archive, error: HTTPError, offset: int) -> bool:
+    """Whether a 416 means that nothing is left to send: the size is known, or the answer tells."""
+    told = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
+    return offset in archive.sizes or told == str(offset)
+
+
+def _check_total(archive: Archive, body: Body) -> None:
+    if archive.sizes and body.total is not None and body.total not in archive.sizes:
+        known = " or ".join(map(str, archive.sizes))
+        raise RefusedError(f"offers {body.total} bytes, not {known}")
+
+
+def _write(body: Body, part: Path, name: str) -> None:
+    """Append to ``part``, or write it anew where the server sends all from the start."""
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        stream = part.open("ab" if body.offset else "wb")
+    except OSError as error:
+        raise _cannot_write(part, error) from error
+    with stream:
+        expected = None if body.total is None else body.total - body.offset
+        # Where the length is not told, the blocks cannot be counted beforehand.
+        blocks = -(-expected // BLOCK) if expected is not None else None
+        steps = iter(Progress(blocks, f"fetch {name}", unit="MiB")) if blocks else None
+        while block := body.read(BLOCK):
+            if steps is not None:
+                next(steps, None)
+            try:
+                stream.write(block)
+            except OSError as error:
+                raise _cannot_write(part, error) from error
+        if steps is not None:
+            next(steps, None)
+        stream.flush()
+        os.fsync(stream.fileno())
+    size = part.stat().st_size
+    if body.total is not None and size < body.total:
+        raise ConnectionError(f"cut after {size} of {body.total} bytes")
+
+
+def _cannot_write(path: Path, error: OSError) -> FD2Error:
+    return FD2Error(
+        f"cannot write: {error.strerror or error}",
+        str(path),
+        "make the folder writable and check free space (df -h), then run again",
+    )

@@ -1,0 +1,80 @@
+"""Archives unpacked beside their place, every member checked, then renamed in one step."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from fd2.errors import FD2Error
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack a tar or zip file into ``folder``; any other file is copied there.
+
+    The content is written to a temporary folder beside ``folder`` and renamed at the end, so that
+    ``folder`` is whole or not there. A folder that is there already is replaced.
+
+    Args:
+        path: the archive; what it is shows in its content, not in its name.
+        folder: gets the members.
+
+    Raises:
+        FD2Error: for a damaged archive, or a member that is absolute, leads out of the folder,
+            links out of it, or is a device; nothing is left then.
+    """
+    temporary = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        _extract(path, temporary)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise FD2Error(
+            f"cannot be unpacked: {error or type(error).__name__}",
+            str(path),
+            "check free space (df -h, df -i); if there is enough, delete the archive and run again",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _extract(path: Path, folder: Path) -> None:
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            # The filter refuses what leads out, and devices; but it would strip a leading slash.
+            for member in archive:
+                _check_name(member.name, path)
+                try:
+                    archive.extract(member, folder, filter="data")
+                except tarfile.FilterError as error:
+                    raise _unsafe(member.name, path) from error
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as zipped:
+            for entry in zipped.infolist():
+                _check_name(entry.filename, path)
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise _unsafe(entry.filename, path)
+                zipped.extract(entry, folder)
+    else:
+        shutil.copy2(path, folder / path.name)
+
+
+def _check_name(name: str, path: Path) -> None:
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
+        raise _unsafe(name, path)
+
+
+def _unsafe(name: str, path: Path) -> FD2Error:
+    return FD2Error(
+        f"member {name!r} would be written outside its folder, or is no file",
+        str(path),
+        "do not use this archive; fetch it from another source",
+    )

@@ -1,0 +1,56 @@
+"""Stage download: a dataset's archives from their mirrors, checked and unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fd2.artifacts.files import write_json
+from fd2.config import plugins
+from fd2.downloads.archive import Archive
+from fd2.downloads.store import check_names, obtain, redirected
+
+
+@dataclass(frozen=True)
+class DownloadSettings:
+    """What is fetched.
+
+    Attributes:
+        kind: a plug-in of ``fd2.datasets`` with ``ARCHIVES``.
+        mirrors: a user's own servers, addresses of folders; they replace the known ones.
+        sha256: digest by archive name, for archives that are not the known ones.
+    """
+
+    kind: str
+    mirrors: Sequence[str] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
+    """Have the archives of a dataset kind unpacked in ``folder``.
+
+    The record depends on what was unpacked alone, not on when: a run that finds all there writes
+    the same bytes.
+
+    Args:
+        settings: which kind, from where.
+        folder: one folder an archive.
+        record: JSON file: the settings, and name, mirror, size and digests of each archive.
+
+    Raises:
+        FD2Error: if the archives cannot be had, or ``sha256`` names one that there is not.
+    """
+    place = f"datasets of kind {settings.kind}"
+    plugin = plugins.load("datasets", settings.kind, place)
+    routes: list[tuple[Archive, ...]] = [plugin.ARCHIVES, *getattr(plugin, "ALTERNATIVES", ())]
+    check_names(routes, list(settings.sha256), f"{place}, setting 'sha256'")
+    if settings.mirrors:
+        # One's own server holds the main archives; the others would come from elsewhere.
+        routes = routes[:1]
+    chosen = [
+        [redirected(archive, settings.mirrors, settings.sha256) for archive in route]
+        for route in routes
+    ]
+    notes = obtain(chosen, folder, place)
+    write_json(record, {"stage": "download", "settings": asdict(settings), "archives": notes})

@@ -1,0 +1,161 @@
+"""Small copies of the public datasets in their true layouts, made of real photographs."""
+
+from __future__ import annotations
+
+import importlib.util
+import tarfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+MODES = ("RGB", "L", "CMYK")
+
+
+@cache
+def photographs() -> list[Path]:
+    """The photographs of the installed package elpv-dataset."""
+    spec = importlib.util.find_spec("elpv_dataset")
+    assert spec is not None and spec.origin is not None
+    return sorted((Path(spec.origin).parent / "data" / "images").glob("*.png"))
+
+
+def write_photo(path: Path, number: int) -> None:
+    """A JPEG of 60 by 45 pixels; in turn coloured, grey and CMYK."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(photographs()[37 * number % 2624]) as image:
+        grey = image.convert("L").resize((60, 45))
+    channels = [grey.point(lambda value, step=step: value // step) for step in (1, 2, 3)]
+    Image.merge("RGB", channels).convert(MODES[number % 3]).save(path, "JPEG")
+
+
+def write_text(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def packed(folder: Path, path: Path) -> Path:
+    """All that is in ``folder`` as a tar file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for member in sorted(folder.iterdir()):
+            archive.add(member, member.name)
+    return path
+
+
+CUB_CLASSES = ("001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross")
+
+
+def write_cub(folder: Path, train: int = 3, test: int = 2) -> None:
+    """``CUB_200_2011/`` with its lists, and the stray file beside it."""
+    root = folder / "CUB_200_2011"
+    images, labels, splits = [], [], []
+    for label, name in enumerate(CUB_CLASSES, start=1):
+        for number in range(train + test):
+            key = len(images) + 1
+            image = f"{name}/{name[4:]}_{number:04}_{key}.jpg"
+            write_photo(root / "images" / image, key)
+            images.append(f"{key} {image}")
+            labels.append(f"{key} {label}")
+            # Training and test images are mixed, as they are in the original.
+            splits.append(f"{key} {int(number % 2 == 0 or number >= 2 * test)}")
+    write_text(root / "images.txt", images)
+    write_text(root / "image_class_labels.txt", labels)
+    write_text(root / "train_test_split.txt", splits)
+    write_text(root / "classes.txt", (f"{i} {name}" for i, name in enumerate(CUB_CLASSES, 1)))
+    write_text(folder / "attributes.txt", ["1 has_bill_shape::curved_(up_or_down)"])
+
+
+AIRCRAFT_CLASSES = ("F/A-18", "Boeing 747-400", "F-16A/B")
+
+
+def write_aircraft(folder: Path) -> None:
+    """``fgvc-aircraft-2013b/data/``: two images a class in train, one in val, two in test."""
+    root = folder / "fgvc-aircraft-2013b" / "data"
+    lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    key = 34309
+    for number in range(5):
+        for name in AIRCRAFT_CLASSES:
+            key += 1
+            write_photo(root / "images" / f"{key:07}.jpg", key)
+            split = ("train", "train", "val", "test", "test")[number]
+            lists[split].append(f"{key:07} {name}")
+    lists["trainval"] = sorted(lists["train"] + lists["val"])
+    for split, lines in lists.items():
+        write_text(root / f"images_variant_{split}.txt", lines)
+    write_text(root / "variants.txt", AIRCRAFT_CLASSES)
+    write_text(folder / "fgvc-aircraft-2013b" / "README", ["10,200 images of 102 variants"])
+
+
+CARS_CLASSES = (
+    "Acura TSX Sedan 2012",
+    "Acura Integra Type R 2001",
+    "Ram C/V Cargo Van Minivan 2012",
+)
+
+
+def cars_records(train: bool, with_classes: bool = True) -> list[dict[str, Any]]:
+    """Annotations of nine training or six test images, with one-based classes."""
+    records = []
+    for number in range(9 if train else 6):
+        record: dict[str, Any] = {"bbox_x1": 1, "bbox_y1": 2, "bbox_x2": 40, "bbox_y2": 30}
+        if with_classes:
+            record["class"] = np.uint8(2 - number % 3 + 1)
+        records.append({**record, "fname": f"{number + 1:05}.jpg"})
+    return records
+
+
+def write_mat(path: Path, records: list[dict[str, Any]], names: bool = False) -> None:
+    """A MATLAB file as the devkit's: a struct array ``annotations``, and perhaps the classes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content: dict[str, Any] = {}
+    if records:
+        array = np.zeros((1, len(records)), dtype=[(key, object) for key in records[0]])
+        for position, record in enumerate(records):
+            array[0, position] = tuple(record.values())
+        content["annotations"] = array
+    if names:
+        content["class_names"] = np.array([CARS_CLASSES], dtype=object)
+    savemat(path, content)
+
+
+def write_cars(folder: Path, nested: bool = False, labels: bool = True) -> None:
+    """``cars_train/``, ``cars_test/``, ``devkit/``; ``nested`` as on Kaggle."""
+    for split in ("train", "test"):
+        inner = f"cars_{split}/cars_{split}" if nested else f"cars_{split}"
+        for number, record in enumerate(cars_records(split == "train")):
+            write_photo(folder / inner / record["fname"], number + (50 if split == "test" else 0))
+    devkit = folder / ("car_devkit/devkit" if nested else "devkit")
+    write_mat(devkit / "cars_train_annos.mat", cars_records(True))
+    write_mat(devkit / "cars_test_annos.mat", cars_records(False, with_classes=False))
+    write_mat(devkit / "cars_meta.mat", [], names=True)
+    if labels:
+        write_mat(folder / "cars_test_annos_withlabels.mat", cars_records(False))
+
+
+def write_combined_cars(folder: Path) -> None:
+    """``car_ims/`` with all images, and ``cars_annos.mat``; test images first here."""
+    records = []
+    for split in ("test", "train"):
+        for record in cars_records(split == "train"):
+            name = f"car_ims/{len(records) + 1:06}.jpg"
+            write_photo(folder / name, len(records))
+            fields = {key: value for key, value in record.items() if key != "fname"}
+            test = np.uint8(split == "test")
+            records.append({"relative_im_path": name, **fields, "test": test})
+    write_mat(folder / "cars_annos.mat", records, names=True)
+
+
+def write_imagenette(folder: Path, wnids: Iterable[str], name: str) -> None:
+    """``NAME2/{train,val}/WNID/``: three training and two test images a class, and a csv file."""
+    root = folder / f"{name}2"
+    for position, wnid in enumerate(wnids):
+        for number in range(5):
+            split, stem = ("train", wnid) if number < 3 else ("val", "ILSVRC2012_val")
+            file = f"{stem}_{100 * position + number:08}.JPEG"
+            write_photo(root / split / wnid / file, 5 * position + number)
+    write_text(root / f"noisy_{name}.csv", ["path,noisy_labels_0"])

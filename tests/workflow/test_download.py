@@ -1,0 +1,104 @@
+"""From an archive on a server to a table's cell, through snakemake."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+TESTS = Path(__file__).resolve().parents[1]
+SHEET = """\
+dataset,method,fd2,variant,ipc,student,published
+birds,full,plain,base,,resnet10t,
+birds,random,plain,base,2,resnet10t,
+"""
+#: Of three classes together.
+TRAIN, TEST = 12, 6
+ARGUMENTS = ("--configfile", "config/tiny.yaml", "config/birds.yaml")
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"workflow_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def configure(project: Any, **entry: Any) -> None:
+    """The tiny workflow on the dataset ``birds`` alone."""
+    birds = {"kind": "cub200", "resolution": 32, **entry}
+    changes = {"tables": ["birds"], "relabel": {"batch_size": 8}, "datasets": {"birds": birds}}
+    project.write("config/birds.yaml", changes)
+
+
+def test_from_a_server_to_a_table(tiny: Any, tmp_path: Path) -> None:
+    load(TESTS / "datasets" / "layouts.py").write_cub(tmp_path / "copy", TRAIN // 3, TEST // 3)
+    layouts = sys.modules["workflow_layouts"]
+    archive = layouts.packed(tmp_path / "copy", tmp_path / "CUB_200_2011.tgz")
+    content = archive.read_bytes()
+    plugin = tiny.folder / "src/fd2/datasets/cub200.py"
+    text = plugin.read_text()
+    numbers = "Published(classes=200, train=5994, test=5794)"
+    assert numbers in text
+    plugin.write_text(text.replace(numbers, f"Published(3, {TRAIN}, {TEST})"))
+    tiny.write("config/tables/birds.csv", SHEET)
+    with load(TESTS / "downloads" / "server.py").serve() as mirror:
+        mirror.offer("bad/CUB_200_2011.tgz", b"<html>moved</html>", kind="text/html")
+        mirror.offer("good/CUB_200_2011.tgz", content, cuts=[len(content) // 2])
+        mirrors = [f"{mirror.url}/{name}" for name in ("gone", "bad", "good")]
+        configure(
+            tiny,
+            mirrors=mirrors,
+            sha256={archive.name: hashlib.sha256(content).hexdigest()},
+        )
+        plan = tiny.dry_run("birds", *ARGUMENTS)
+        assert (plan["download"], plan["prepare"], plan["evaluate"]) == (1, 1, 1)
+        done = tiny.snakemake("birds", "--cores", "1", *ARGUMENTS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        asked = [(request.path.split("/")[0], request.range) for request in mirror.asked]
+        half = f"bytes={len(content) // 2}-"
+        assert asked == [("gone", None), ("bad", None), ("good", None), ("good", half)]
+    assert "random" in (tiny.folder / "results/tables/birds.md").read_text().lower()
+    record = json.loads((tiny.folder / "resources/cub200/downloaded.json").read_text())
+    assert record["archives"][0]["url"] == f"{mirrors[2]}/CUB_200_2011.tgz"
+    assert "HTTP 404" in (tiny.folder / "logs/downloads/cub200.log").read_text()
+    later(tiny, tmp_path)
+
+
+def later(tiny: Any, tmp_path: Path) -> None:
+    """The finished workflow: what is downloaded can go, or be replaced by a copy of one's own."""
+    assert tiny.dry_run("birds", *ARGUMENTS) == {}
+    # An edit of the code that fetches does not reach what was prepared.
+    with tiny.edited("src/fd2/downloads/archive.py"):
+        assert tiny.dry_run("birds", *ARGUMENTS) == {}
+    with tiny.edited("src/fd2/stages/download.py"):
+        assert tiny.dry_run("birds", *ARGUMENTS) == {"download": 1}
+    shutil.rmtree(tiny.folder / "resources")
+    assert tiny.dry_run("birds", *ARGUMENTS) == {}
+    manifest = tiny.folder / "results/data/birds/manifest.json"
+    before = manifest.read_bytes()
+    configure(tiny, local_path=str(tmp_path / "copy"))
+    done = tiny.snakemake("results/data/birds/manifest.json", "--cores", "1", *ARGUMENTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert manifest.read_bytes() == before
+
+
+def test_no_mirror(tiny: Any) -> None:
+    configure(tiny, mirrors=["http://127.0.0.1:1"])
+    tiny.write("config/tables/birds.csv", SHEET)
+    target = "results/data/birds/manifest.json"
+    done = tiny.snakemake(target, "--cores", "1", "--retries", "0", *ARGUMENTS)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in output
+    assert "error: no mirror gives CUB_200_2011.tgz" in output
+    assert "put it at resources/cub200/CUB_200_2011.tgz" in output

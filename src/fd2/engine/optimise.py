@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
+from fd2.engine.mixed_precision import MixedPrecision, precision_on
 from fd2.engine.terms import TeacherTerms
 from fd2.engine.views_plan import plan_views
 from fd2.errors import FD2Error
@@ -46,11 +48,19 @@ def optimise_slot(
     Raises:
         FD2Error: if the loss is not finite at the end of a phase; names the term.
     """
+    slot = _Slot(
+        recipe,
+        terms,
+        context,
+        normaliser,
+        precision_on(patches.device, recipe.mixed_precision),
+        what,
+    )
     images = _resized(patches, recipe.phases[0].size)
     done = 0
     for number, phase in enumerate(recipe.phases):
         views = plan_views(recipe, phase, (*names, "phase", number)).to(images.device)
-        images = _phase(recipe, phase, done, terms, images, context, normaliser, views, what)
+        images = _phase(slot, phase, done, images, views)
         done += phase.iterations
         if number + 1 < len(recipe.phases):
             size = recipe.phases[number + 1].size
@@ -60,38 +70,44 @@ def optimise_slot(
     return images
 
 
-def _phase(
-    recipe: Recipe,
-    phase: Phase,
-    done: int,
-    terms: Sequence[TeacherTerms],
-    initial: Tensor,
-    context: SlotContext,
-    normaliser: Normaliser,
-    views: Views,
-    what: str,
-) -> Tensor:
-    """One phase with an Adam of its own, under the recipe's one cosine schedule."""
+@dataclass(frozen=True)
+class _Slot:
+    """What all phases of a slot share."""
+
+    recipe: Recipe
+    terms: Sequence[TeacherTerms]
+    context: SlotContext
+    normaliser: Normaliser
+    precision: MixedPrecision
+    what: str
+
+
+def _phase(slot: _Slot, phase: Phase, done: int, initial: Tensor, views: Views) -> Tensor:
+    """One phase with an Adam of its own, under the recipe's one cosine schedule.
+
+    ``done`` counts the iterations of earlier phases: schedule and turns go on where they were.
+    """
+    recipe, terms = slot.recipe, slot.terms
     images = initial.detach().clone().requires_grad_(True)
-    lower, upper = (bound.to(images.device) for bound in normaliser.bounds())
+    lower, upper = (bound.to(images.device) for bound in slot.normaliser.bounds())
     adam = torch.optim.Adam([images], lr=recipe.learning_rate, betas=recipe.betas)
-    progress = Progress(phase.iterations, what, unit="iteration")
+    progress = Progress(phase.iterations, slot.what, unit="iteration")
     latest: dict[str, Tensor] = {}
     for step in progress:
         total_step = done + step
         set_learning_rate(adam, _cosine(recipe.learning_rate, total_step, recipe.iterations))
         view = views[step : step + 1]
-        seen = view.apply(images, phase.size)
         chosen = [terms[total_step % len(terms)]] if recipe.teachers_in_turn else terms
-        losses = _mean([term.losses(seen, context, view) for term in chosen])
+        with slot.precision.autocast():
+            seen = view.apply(images, phase.size)
+            losses = _mean([term.losses(seen, slot.context, view) for term in chosen])
         adam.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        adam.step()
+        slot.precision.step(torch.stack(list(losses.values())).sum(), adam)
         with torch.no_grad():
             images.copy_(images.maximum(lower).minimum(upper))
         latest = {name: loss.detach() for name, loss in losses.items()}
         progress.show(latest)
-    _require_finite(latest, images, what)
+    _require_finite(latest, images, slot.what)
     return images.detach()
 
 

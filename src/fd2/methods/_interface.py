@@ -46,6 +46,7 @@ class Recipe:
         crop_scale: smallest and largest area of the random crop, as fractions of the image.
         maximum_roll: the image is rolled by 0 to this many pixels down and right.
         teachers_in_turn: one teacher per iteration, round-robin; otherwise the mean over all.
+        mixed_precision: the networks compute in half precision.
     """
 
     phases: tuple[Phase, ...]
@@ -56,6 +57,7 @@ class Recipe:
     crop_scale: tuple[float, float]
     maximum_roll: int
     teachers_in_turn: bool = False
+    mixed_precision: bool = False
 
     @property
     def iterations(self) -> int:

@@ -39,7 +39,8 @@ def paths() -> ArtefactPaths:
         "labels/elpv/rded/plain/hot/ipc1/logits.npy",
         "labels/elpv/rded/plain/group-2/ipc1/record.json",
         "students/elpv/random/plain/hard/ipc1/resnet50/seed12.json",
-        "tables/main.tex",
+        "tables/table1.tex",
+        "tables/partial/table1.md",
         "figures/curves.pdf",
     ],
 )
@@ -75,7 +76,7 @@ def test_known_path(paths: ArtefactPaths, path: str) -> None:
             "unknown file 'seed.json'",
             "did you mean 'seedN.json'?",
         ),
-        ("tables/mian.md", "unknown file 'mian.md'", "did you mean 'main.md'?"),
+        ("tables/tabel1.md", "unknown file 'tabel1.md'", "did you mean 'table1.md'?"),
         ("figures/curves.svg", "unknown file 'curves.svg'", "curves.pdf"),
     ],
 )
@@ -110,9 +111,9 @@ def test_folder_and_file_below_a_file(paths: ArtefactPaths) -> None:
     folder = paths.fault("students/elpv/rded")
     assert folder.thing == "a folder, not a file"
     assert "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedN.json" in folder.remedy
-    below = paths.fault("tables/main.md/x")
-    assert below.thing == "'main.md' is a file, nothing lies below it"
-    assert below.remedy == "ask for tables/main.md"
+    below = paths.fault("tables/table1.md/x")
+    assert below.thing == "'table1.md' is a file, nothing lies below it"
+    assert below.remedy == "ask for tables/table1.md"
 
 
 def test_every_output_of_a_rule_is_a_template() -> None:
@@ -127,7 +128,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
     names = {
         **{"dataset": "elpv", "backbone": "resnet18", "recipe": "cal", "kind": "1x1"},
         **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
-        **{"student": "resnet18", "seed": "0", "table": "main", "name": "main"},
+        **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
         "figure": "curves",
     }
     shipped = ArtefactPaths(Configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG))

@@ -52,11 +52,15 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("table", SHEETS)
 def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
-    names = ["quickstart.yaml"] if table == "quickstart" else []
+    names = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
     settings = shipped(protocol, table, *names)
     seeds = settings.values["seeds"]
-    rows = read_sheet(settings.sheet(table))
-    assert rows
+    rows = settings.rows(table)
+    teachers = settings.teacher_rows(table)
+    assert rows or teachers
+    for teacher in teachers:
+        values = settings.pretrain(teacher.dataset, teacher.backbone, "cal")
+        assert build(PretrainSettings, values).cal is not None
     assert len(set(rows)) == len(rows), "a row stands twice"
     for row in rows:
         if row.ipc is None:
@@ -85,10 +89,58 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
             build(EvaluateSettings, settings.evaluate(*names4, row.ipc, row.student, seed))
 
 
+@pytest.mark.parametrize(("table", "cells"), [("table1", 90), ("table2", 36), ("table3", 20)])
+def test_published_numbers_stand_where_students_start_as_theirs(table: str, cells: int) -> None:
+    """FD²'s release starts ResNet50 from ImageNet; RDED and the rows of FADRM's paper do not."""
+    settings = shipped("paper", table)
+    rows = [row for row in settings.rows(table) if row.ipc is not None]
+    published = [row for row in rows if row.published]
+    assert len(published) == cells
+    for row in published:
+        copied = row.method == "rded" or (table == "table2" and row.fd2 == "plain")
+        warm = row.student == "resnet50" and not copied
+        assert settings.start(row) == ("imagenet" if warm else "scratch"), row
+    # Beside each published number stand the like-for-like row and random real images.
+    names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
+    for row in rows:
+        own = (row.dataset, row.method, row.fd2, "base", row.ipc, row.student)
+        random = (row.dataset, "random", "plain", "base", row.ipc, row.student)
+        assert own in names or row.variant == "hard-labels"
+        assert random in names
+        if row.variant == "imagenet-student":
+            assert (*random[:3], row.variant, *random[4:]) in names
+
+
+def test_cells_with_two_published_numbers_show_both_in_both_tables() -> None:
+    pairs = {
+        (table, row.fd2): row.published
+        for table in ("table1", "table2", "table3")
+        for row in read_sheet(CONFIG / "tables" / f"{table}.csv")
+        if len(row.published) > 1
+    }
+    assert pairs == {
+        ("table1", "plain"): (65.1, 64.2),
+        ("table3", "plain"): (64.2, 65.1),
+        ("table1", "fd2"): (73.7, 67.7),
+        ("table3", "fd2"): (67.7, 73.7),
+    }
+
+
+def test_the_sheet_of_teachers() -> None:
+    rows = shipped("paper", "teachers").teacher_rows("teachers")
+    assert len({(row.dataset, row.backbone) for row in rows}) == len(rows) == 25
+    assert all(len(row.published_backbone) == len(row.published_cal) == 1 for row in rows)
+
+
+def override(name: str, where: list[str], *values: str) -> list[str]:
+    """Leaves of an override that only the release has."""
+    whole = f"overrides.release-{name}"
+    return [f"{whole}.where.{key}" for key in where] + [f"{whole}.set.{key}" for key in values]
+
+
 def test_presets_differ_in_the_named_settings_only() -> None:
-    paper, release = (dict(leaves(shipped(name, "main").values)) for name in PROTOCOLS)
+    paper, release = (dict(leaves(shipped(name, "table1").values)) for name in PROTOCOLS)
     differing = {key for key in paper | release if paper.get(key) != release.get(key)}
-    student = "overrides.release-resnet50-students"
     assert differing == {
         "protocol",
         "pretrain.prototypes",
@@ -106,14 +158,31 @@ def test_presets_differ_in_the_named_settings_only() -> None:
         "distill.fd2.regularisers.similarity.crop",
         "relabel.teacher_dropout",
         # ResNet50 students start from ImageNet weights in the release.
-        *("overrides", f"{student}.where.student"),
-        f"{student}.set.evaluate.initialisation",
+        *override("resnet50-students", ["student"], "evaluate.initialisation"),
+        # Its rows of FADRM+ without FD² have budgets and files of their own.
+        *override(
+            "fadrmplus-baseline",
+            ["dataset", "method", "fd2"],
+            *("distill.class_chunk", "relabel.epochs", "evaluate.epochs"),
+        ),
+        *override(
+            "general-fadrm-images",
+            ["dataset", "method", "fd2"],
+            *("distill.image_codec", "distill.initial_patch"),
+        ),
+        *override("imagewoof-batch", ["dataset", "ipc"], "relabel.batch_size"),
+        *override(
+            "imagewoof-ipc10-resnet50", ["dataset", "ipc", "student"], "evaluate.learning_rate"
+        ),
+        "overrides.general-batch.set.relabel.batch_size",
+        "overrides.imagenette-fadrm-rate.set.distill.methods.fadrm.learning_rate",
     }
 
 
 def test_both_presets_name_the_same_settings() -> None:
     paper, release = (read_yaml(CONFIG / "protocols" / f"{name}.yaml") for name in PROTOCOLS)
-    release.pop("overrides")
+    for preset in (paper, release):
+        preset.pop("overrides")
     assert {key for key, _ in leaves(paper)} == {key for key, _ in leaves(release)}
 
 
@@ -145,7 +214,7 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_every_shipped_value_is_in_the_schema() -> None:
-    settings = shipped("paper", "main").values
+    settings = shipped("paper", "table1").values
     assert set(settings) <= set(config_schema()["properties"])
     assert set(settings["distill"]["methods"]) == set(plugins.names("methods"))
     assert set(settings["distill"]["fd2"]["regularisers"]) == set(plugins.names("regularisers"))

@@ -35,7 +35,7 @@ def test_mean_and_sample_std_are_of_the_last_epoch(
     assert entry.std("top1") == pytest.approx(7.0**0.5)
     assert entry.std("balanced_top1") == pytest.approx(statistics.stdev(balanced))
     assert scores(entry) == "62.0 ± 2.6 / 42.0 ± 2.6"
-    assert published(entry) == "53.4 (+8.6)"
+    assert published(entry) == "53.4 (+8.6) ✗"
 
 
 def test_a_single_seed_has_no_spread(
@@ -73,7 +73,7 @@ def test_nothing_there_gives_missing_and_still_the_published_number(
     ]
 
 
-def test_lines_start_with_full_data_and_columns_rise_within_a_dataset(
+def test_a_block_a_dataset_with_full_data_first_and_rising_columns(
     sheet: Callable[..., Path], tmp_path: Path
 ) -> None:
     lines = [
@@ -83,27 +83,115 @@ def test_lines_start_with_full_data_and_columns_rise_within_a_dataset(
         "b,full,plain,base,,resnet18,",
         "a,rded,plain,base,2,resnet18,",
     ]
-    table = build_table(sheet(*lines), tmp_path, [0])
-    assert table.columns == [("b", 1), ("b", 3), ("b", 5), ("a", 2)]
-    assert [key[0] for key in table.lines] == ["full", "sre2lpp", "rded"]
-    assert [table.label(key) for key in table.lines] == ["Full data (teacher)", "SRe²L++", "RDED"]
+    first, second = build_table(sheet(*lines), tmp_path, [0]).blocks
+    assert (first.counts, second.counts) == ([1, 3, 5], [2])
+    assert (first.title, second.title) == ("b, resnet18", "a, resnet18")
+    labels = [first.label(line) for line in first.lines]
+    assert labels == ["Full data (teacher)", "SRe²L++", "RDED"]
+    assert [second.label(line) for line in second.lines] == ["RDED"]
 
 
-def test_several_students_stand_in_the_label(sheet: Callable[..., Path], tmp_path: Path) -> None:
-    lines = ["d,rded,plain,base,1,resnet18,", "d,rded,plain,small,1,resnet50,"]
-    table = build_table(sheet(*lines), tmp_path, [0])
-    assert [table.label(key) for key in table.lines] == [
-        "RDED, resnet18",
-        "RDED (small), resnet50",
+def test_students_have_blocks_of_their_own_and_a_shared_variant_stands_in_the_title(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [
+        "d,rded,plain,base,1,resnet18,",
+        "d,rded,plain,small,1,resnet50,",
+        "d,random,plain,small,1,resnet50,",
+    ]
+    first, second = build_table(sheet(*lines), tmp_path, [0]).blocks
+    assert first.title == "d, resnet18"
+    assert second.title == "d, resnet50, variant small"
+    assert [second.label(line) for line in second.lines] == ["RDED", "Random real images"]
+
+
+def test_students_that_start_differently_have_blocks_of_their_own(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [
+        "d,full,plain,base,,resnet50,",
+        "d,rded,plain,base,1,resnet50,",
+        "d,rded,plain,warm,1,resnet50,33.4",
+        "d,rded,plain,hard,1,resnet50,",
+    ]
+    path = sheet(*lines)
+    starts = [None, "scratch", "imagenet", "scratch"]
+    scratch, imagenet = build_table(path, tmp_path, [0], starts).blocks
+    assert scratch.title == "d, resnet50 from scratch"
+    assert imagenet.title == "d, resnet50 from ImageNet weights, variant warm"
+    for block in (scratch, imagenet):
+        assert block.lines[0][0] == "full", "the teacher stands in both"
+    labels = [scratch.label(line) for line in scratch.lines]
+    assert labels == ["Full data (teacher)", "RDED", "RDED (hard)"]
+    alone = build_table(path, tmp_path, [0])
+    assert len(alone.blocks) == 1, "starts that are not known separate nothing"
+    with pytest.raises(ValueError, match="zip"):
+        build_table(path, tmp_path, [0], starts[:2])
+
+
+def test_a_teacher_of_another_network_is_named_and_stands_in_every_block(
+    sheet: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [
+        "d,full,plain,base,,resnet10t,",
+        "d,full,plain,base,,resnet50,",
+        "d,rded,plain,base,1,resnet18,",
+        "d,rded,plain,base,1,resnet50,",
+    ]
+    first, second = build_table(sheet(*lines), tmp_path, [0]).blocks
+    assert [first.label(line) for line in first.lines] == ["Full data (teacher), resnet10t", "RDED"]
+    assert [second.label(line) for line in second.lines] == [
+        "Full data (teacher), resnet10t",
+        "Full data (teacher), resnet50",
+        "RDED",
     ]
 
 
-def test_a_teacher_of_another_network_is_named_alone(
-    sheet: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(
+    ("values", "number", "verdict", "text"),
+    [
+        # mean 52, standard deviation 2: within 4 points
+        ((50, 52, 54), "56.0", "agrees", "56.0 (−4.0) ✓"),
+        ((50, 52, 54), "48.0", "agrees", "48.0 (+4.0) ✓"),
+        ((50, 52, 54), "47.9", "differs", "47.9 (+4.1) ✗"),
+        ((52, 52), "52.1", "differs", "52.1 (−0.1) ✗"),
+        ((52,), "52.0", "unknown", "52.0 (+0.0)"),
+        ((), "52.0", "", "52.0"),
+        ((50, 52, 54), "", "", ""),
+    ],
+)
+def test_agreement_is_two_standard_deviations_over_seeds(
+    sheet: Callable[..., Path],
+    tmp_path: Path,
+    write_cell: Callable[..., Path],
+    values: tuple[float, ...],
+    number: str,
+    verdict: str,
+    text: str,
 ) -> None:
-    lines = ["d,full,plain,base,,resnet50,", "d,rded,plain,base,1,resnet18,"]
-    table = build_table(sheet(*lines), tmp_path, [0])
-    assert [table.label(key) for key in table.lines] == ["Full data (teacher), resnet50", "RDED"]
+    for seed, top1 in enumerate(values):
+        write_cell(tmp_path, cell(seed=seed), top1, 1.0)
+    table = build_table(sheet(f"d,sre2lpp,plain,base,1,resnet18,{number}"), tmp_path, [0, 1, 2])
+    assert table.entries[0].agreement() == verdict
+    assert published(table.entries[0]) == text
+    assert tidy(table).loc[0, "agreement"] == verdict
+
+
+def test_two_published_numbers_are_both_shown(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    for seed, top1 in enumerate((63.0, 64.0, 65.0)):
+        write_cell(tmp_path, cell(seed=seed), top1, 1.0)
+    line = "d,sre2lpp,plain,base,1,resnet18,{}"
+    table = build_table(sheet(line.format("65.1;67.2")), tmp_path, [0, 1, 2])
+    assert published(table.entries[0]) == "65.1 (−1.1) ✓; elsewhere 67.2 (−3.2) ✗"
+    frame = tidy(table)
+    columns = ["published", "agreement", "published_elsewhere", "agreement_elsewhere"]
+    assert [frame[name].tolist()[0] for name in columns] == [65.1, "agrees", 67.2, "differs"]
+    assert frame.loc[0, "difference_elsewhere"] == pytest.approx(-3.2)
+    for wrong in ("1;2;3", "1;", "x"):
+        with pytest.raises(FD2Error, match=r"published number|not a number"):
+            build_table(sheet(line.format(wrong)), tmp_path, [0])
 
 
 def test_full_data_counts_by_the_backbone_head_as_it_is_used(
@@ -117,6 +205,7 @@ def test_full_data_counts_by_the_backbone_head_as_it_is_used(
     assert (cal.mean("top1"), cal.mean("balanced_top1")) == (70.0, 60.0)
     assert plain.asked == 1
     assert cal.difference() == pytest.approx(-6.1)
+    assert cal.agreement() == "differs", "a teacher is trained once: one point decides"
 
 
 @pytest.mark.parametrize(

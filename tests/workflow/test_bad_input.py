@@ -90,7 +90,7 @@ def failed(project: Any, log: str, *arguments: str, **environment: str) -> str:
             {"figures": {"curves": {"kind": "training_curve"}}},
             ["'figures.curves.kind' is 'training_curve'", "did you mean 'training_curves'?"],
         ),
-        ({"tables": ["mian"]}, ["no sheet for table 'mian'", "sheets that are there: main"]),
+        ({"tables": ["tabel1"]}, ["no sheet for table 'tabel1'", "are there: quickstart, table1"]),
         (
             {"evaluate": {"epochs": 500}},
             ["'evaluate.epochs' is 500, 'relabel.epochs' only 400", "as many epochs"],
@@ -121,9 +121,9 @@ def test_setting(sources: Any, settings: object, messages: list[str]) -> None:
 )
 def test_sheet(sources: Any, sheet: str, messages: list[str]) -> None:
     text = sheet if sheet.startswith("dataset") else f"{HEADER}{sheet}\n"
-    with sources.edited("config/tables/main.csv", text):
+    with sources.edited("config/tables/table1.csv", text):
         output = refused(sources, "--dry-run")
-    for message in [*messages, "config/tables/main.csv", "remedy:"]:
+    for message in [*messages, "config/tables/table1.csv", "remedy:"]:
         assert message in output
 
 

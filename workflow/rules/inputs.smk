@@ -6,6 +6,19 @@ def prepare_code(wildcards):
     return code("prepare", f"datasets.{kind}")
 
 
+def prepare_download(wildcards):
+    """The note of the unpacked archives, where the entry names no copy of its own.
+
+    Its age does not count: what is in the archives stands in params and in the plug-in.
+    """
+    kind = download_kind(SETTINGS.values, wildcards.dataset)
+    return ancient(f"<resources>/{kind}/downloaded.json") if kind else []
+
+
+def download_code(wildcards):
+    return code("download", f"datasets.{wildcards.kind}")
+
+
 def pretrain_code(wildcards):
     return code("pretrain", f"backbones.{wildcards.backbone}")
 
@@ -104,9 +117,40 @@ def evaluate_code(wildcards):
 
 
 def table_sources(wildcards):
+    """Paths below the results folder of what fills a table."""
     rows = explained(SETTINGS.rows, wildcards.table)
+    teachers = explained(SETTINGS.teacher_rows, wildcards.table)
     seeds = SETTINGS.values["seeds"]
-    return [folder(path) for row in rows for path in row.sources(seeds)]
+    paths = [path for row in rows for path in row.sources(seeds)]
+    return paths + [row.source() for row in teachers]
+
+
+def table_inputs(wildcards):
+    return [folder(path) for path in table_sources(wildcards)]
+
+
+def table_starts(wildcards):
+    """Initial weights of each row's students; None for a full-data row."""
+    return [
+        explained(SETTINGS.start, row)
+        for row in explained(SETTINGS.rows, wildcards.table)
+    ]
+
+
+def table_found(wildcards):
+    """A digest of a table's files that are there, so that a partial table follows them.
+
+    It takes no ``output``: params that are derived from files rerun nothing.
+    """
+    import hashlib
+
+    digest = hashlib.sha256()
+    root = Path(config.get("pathvars", {}).get("results", "results"))
+    for path in table_sources(wildcards):
+        file = root / path
+        if file.is_file():
+            digest.update(f"{path}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def figure_spec(wildcards):

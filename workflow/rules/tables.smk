@@ -1,11 +1,13 @@
 # Tables: one sheet each, filled from its cells.
 
+TABULATE = code("tabulate", *(f"methods.{name}" for name in plugins.names("methods")))
+
 
 rule tabulate:
     input:
-        code=code("tabulate", *(f"methods.{name}" for name in plugins.names("methods"))),
+        code=TABULATE,
         sheet="config/tables/{table}.csv",
-        sources=table_sources,
+        sources=table_inputs,
     output:
         csv=report(
             "<results>/tables/{table}.csv",
@@ -29,11 +31,59 @@ rule tabulate:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
+        results=lambda wildcards, output: str(Path(output.csv).parents[1]),
         seeds=SETTINGS.values["seeds"],
+        starts=table_starts,
     message:
         "Filling table {wildcards.table}"
     script:
         "../scripts/tabulate.py"
+
+
+# Tables from what there is: no result is an input, so none is made. Its digest is a param, so that
+# asking again after new results fills the table anew.
+
+
+rule tabulate_partial:
+    input:
+        code=TABULATE,
+        sheet="config/tables/{table}.csv",
+    output:
+        csv=report(
+            "<results>/tables/partial/{table}.csv",
+            caption="../report/table.rst",
+            category="Tables so far",
+            labels={"table": "{table}", "format": "numbers"},
+        ),
+        markdown=report(
+            "<results>/tables/partial/{table}.md",
+            caption="../report/table.rst",
+            category="Tables so far",
+            labels={"table": "{table}", "format": "markdown"},
+        ),
+        latex="<results>/tables/partial/{table}.tex",
+    log:
+        "<logs>/tables/partial/{table}.log",
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        results=lambda wildcards, output: str(Path(output.csv).parents[2]),
+        seeds=SETTINGS.values["seeds"],
+        starts=table_starts,
+        found=table_found,
+    message:
+        "Filling table {wildcards.table} from the results that are there"
+    script:
+        "../scripts/tabulate.py"
+
+
+rule partial:
+    input:
+        collect("<results>/tables/partial/{table}.md", table=SETTINGS.values["tables"]),
 
 
 for name in SETTINGS.values["tables"]:

@@ -1,4 +1,4 @@
-"""Rule tabulate: fill one table from its cells."""
+"""Rules tabulate and tabulate_partial: fill one table from its cells."""
 
 import sys
 from pathlib import Path
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 with logged(snakemake.log[0]):
     from fd2.stages.tabulate import tabulate
 
-    output = Path(snakemake.output.csv)
     tabulate(
         Path(snakemake.input.sheet),
-        output.parents[1],
+        Path(snakemake.params.results),
         snakemake.params.seeds,
-        output.with_suffix(""),
+        Path(snakemake.output.csv).with_suffix(""),
+        snakemake.params.starts,
     )

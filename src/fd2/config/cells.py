@@ -41,10 +41,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table's sheet: the cells of all seeds, and the published number if any.
+    """One line of a table's sheet: the cells of all seeds, and the published numbers if any.
 
     ``method`` may be ``full``: the teacher ``student`` trained on all data (``fd2`` tells with or
-    without counterfactual attention); then ``ipc`` is None.
+    without counterfactual attention); then ``ipc`` is None. ``published`` holds at most two
+    numbers: the table's own, and another that its source prints elsewhere for the same cell.
     """
 
     dataset: str
@@ -53,7 +54,7 @@ class Row:
     variant: str
     ipc: int | None
     student: str
-    published: float | None
+    published: tuple[float, ...]
 
     def cells(self, seeds: list[int]) -> list[Cell]:
         """The row's cells, one a seed; none for a full-data row."""
@@ -76,10 +77,20 @@ def read_sheet(path: Path) -> list[Row]:
     """Read a table's sheet.
 
     Args:
-        path: a csv file with the columns `COLUMNS`; ``published`` may be empty.
+        path: a csv file with the columns `COLUMNS`; ``published`` may be empty, or two numbers
+            joined by ``;``.
 
     Raises:
         FD2Error: a missing file or column, or a value that cannot be read, with the line.
+    """
+    return [_row(values, place) for place, values in sheet_lines(path, COLUMNS)]
+
+
+def sheet_header(path: Path) -> tuple[str, ...]:
+    """The names of a sheet's columns.
+
+    Raises:
+        FD2Error: if there is no such sheet; names those that are there.
     """
     if not path.is_file():
         have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none"
@@ -87,23 +98,48 @@ def read_sheet(path: Path) -> list[Row]:
             f"no sheet for table '{path.stem}'", str(path), f"sheets that are there: {have}"
         )
     with path.open(newline="") as stream:
+        return tuple(csv.DictReader(stream).fieldnames or ())
+
+
+def sheet_lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+    """A sheet's lines by column, each with its place for errors.
+
+    Raises:
+        FD2Error: if there is no such sheet, or its header is another.
+    """
+    header = sheet_header(path)
+    if header != columns:
+        raise FD2Error(
+            f"columns {list(header)}", str(path), f"the header must be {','.join(columns)}"
+        )
+    with path.open(newline="") as stream:
         reader = csv.DictReader(stream)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise FD2Error(
-                f"columns {reader.fieldnames}", str(path), f"the header must be {','.join(COLUMNS)}"
-            )
-        return [_row(values, f"{path}, line {reader.line_num}") for values in reader]
+        return [(f"{path}, line {reader.line_num}", values) for values in reader]
+
+
+def published_numbers(text: str, place: str) -> tuple[float, ...]:
+    """No, one or two numbers joined by ``;``.
+
+    Raises:
+        FD2Error: for anything else.
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(";")) if text else ()
+    except (AttributeError, ValueError) as error:
+        raise FD2Error(
+            f"not a number: {error}", place, "a published number, two joined by ';', or nothing"
+        ) from error
+    if len(numbers) > 2:
+        raise FD2Error(f"{len(numbers)} published numbers", place, "give at most two")
+    return numbers
 
 
 def _row(values: dict[str, str], place: str) -> Row:
     full = values["method"] == FULL_DATA
     try:
         ipc = None if full else int(values["ipc"])
-        published = float(values["published"]) if values["published"] else None
     except (TypeError, ValueError) as error:
-        raise FD2Error(
-            f"not a number: {error}", place, "ipc is a whole number, published a number or empty"
-        ) from error
+        raise FD2Error(f"not a number: {error}", place, "ipc is a whole number") from error
     if ipc is not None and ipc < 1:
         raise FD2Error(f"ipc {ipc}", place, "give at least 1 image per class")
     if values["fd2"] not in ("plain", "fd2"):
@@ -115,5 +151,5 @@ def _row(values: dict[str, str], place: str) -> Row:
         values["variant"],
         ipc,
         values["student"],
-        published,
+        published_numbers(values["published"], place),
     )

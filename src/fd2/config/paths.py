@@ -22,6 +22,7 @@ TEMPLATES = (
     "students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "tables/{table}.{suffix:table}",
+    "tables/partial/{table}.{suffix:table}",
     "figures/{figure}.{suffix:figure}",
 )
 NUMBERS = {"ipc": "[1-9][0-9]*", "group": "[0-9]+", "seed": "[0-9]+"}

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.cells import FULL_DATA, Row, read_sheet
+from fd2.config.cells import Row, read_sheet
+from fd2.config.checks import check_names, check_recipe
+from fd2.config.downloads import SOURCE_KEYS
 from fd2.config.layers import (
     check_overrides,
     first_stage,
@@ -18,7 +20,8 @@ from fd2.config.layers import (
 )
 from fd2.config.schema import config_schema, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
-from fd2.errors import FD2Error, suggest
+from fd2.config.teacher_sheets import TeacherRow, is_teacher_sheet, read_teacher_sheet
+from fd2.errors import FD2Error
 
 FD2 = ("plain", "fd2")
 
@@ -41,27 +44,7 @@ class Configuration:
         self.values = with_protocol(config, folder / "protocols")
         validate(self.values, config_schema(), source)
         check_overrides(self.values)
-        self._check_names()
-
-    def _check_names(self) -> None:
-        for name in self.variants():
-            if name == "base" or name[0] == "-":
-                raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
-        for table in self.values["tables"]:
-            for row in self.rows(table):
-                self._check_row(row, str(self.sheet(table)))
-        for name, figure in self.values["figures"].items():
-            self._known("dataset", figure["dataset"], self.values["datasets"], f"figures.{name}")
-
-    def _check_row(self, row: Row, place: str) -> None:
-        self._known("dataset", row.dataset, self.values["datasets"], place)
-        self._known("student", row.student, plugins.names("backbones"), place)
-        if row.method == FULL_DATA:
-            return
-        self._known("method", row.method, plugins.names("methods"), place)
-        self._known("variant", row.variant, ["base", *self.variants()], place)
-        if row.ipc is not None:
-            self.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, place)
+        check_names(self)
 
     def check_ipc(
         self, dataset: str, method: str, fd2: str, variant: str, ipc: int, place: str
@@ -78,10 +61,6 @@ class Configuration:
                 place,
                 f"only {slots} slots are distilled: raise 'distill.slots'",
             )
-
-    def _known(self, what: str, name: str, allowed: Any, place: str) -> None:
-        if name not in allowed:
-            raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))
 
     # Names, for wildcard constraints and inputs.
 
@@ -125,8 +104,21 @@ class Configuration:
         return self.folder / "tables" / f"{table}.csv"
 
     def rows(self, table: str) -> list[Row]:
-        """The sheet's rows."""
-        return read_sheet(self.sheet(table))
+        """The sheet's rows; none for a sheet of teachers."""
+        path = self.sheet(table)
+        return [] if is_teacher_sheet(path) else read_sheet(path)
+
+    def teacher_rows(self, table: str) -> list[TeacherRow]:
+        """The rows of a sheet of teachers; none for a sheet of cells."""
+        path = self.sheet(table)
+        return read_teacher_sheet(path) if is_teacher_sheet(path) else []
+
+    def start(self, row: Row) -> str | None:
+        """Initial weights of a row's students; None for a full-data row."""
+        if row.ipc is None:
+            return None
+        names = (row.dataset, row.method, row.fd2, row.variant, row.ipc, row.student)
+        return str(self.evaluate(*names, seed=0)["initialisation"])
 
     # Settings of one artefact.
 
@@ -134,7 +126,8 @@ class Configuration:
         """Settings of the prepared data."""
         entry = self.values["datasets"][dataset]
         common = ("kind", "resolution")
-        options = {key: value for key, value in entry.items() if key not in common}
+        skipped = (*common, *SOURCE_KEYS)
+        options = {key: value for key, value in entry.items() if key not in skipped}
         return {"dataset": dataset, **{k: entry[k] for k in common}, "options": options}
 
     def pretrain(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
@@ -215,6 +208,7 @@ class Configuration:
         self, dataset: str, method: str, fd2: str, variant: str, group: int
     ) -> dict[str, Any]:
         """Settings of one distilled group. A slot's result does not depend on how many follow."""
+        check_recipe(self, dataset, method, fd2, variant)
         section = self._distill(dataset, method, fd2, variant)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])

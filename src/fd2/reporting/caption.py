@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
+from fd2.reporting.entry import Entry
 from fd2.reporting.results import Result
-from fd2.reporting.table import Entry, Table
+from fd2.reporting.table import Table
 
 
 def caption(table: Table) -> list[str]:
     """Sentences on metric, preset, students, data, hardware, commits and gaps of a table."""
     sentences = [_metric(table), _preset(table), *_students(table), _datasets(table)]
-    if table.results:
-        sentences += [
-            f"Hardware: {_list(result.device_name for result in table.results)}.",
-            f"Commits: {_list(_commit(result) for result in table.results)}.",
-        ]
+    sentences += provenance(table.results)
     sentences += _teachers(table)
+    sentences += _published(table)
     if table.missing:
         asked = sum(entry.asked for entry in table.entries)
-        sentences.append(f"Missing: {len(table.missing)} of {asked} results.")
+        sentences.append(missing(len(table.missing), asked))
     return sentences
+
+
+def provenance(results: Sequence[Result]) -> list[str]:
+    """Hardware and commits; nothing without results."""
+    if not results:
+        return []
+    return [
+        f"Hardware: {listed(result.device_name for result in results)}.",
+        f"Commits: {listed(_commit(result) for result in results)}.",
+    ]
+
+
+def missing(count: int, asked: int) -> str:
+    """How many results there are not yet."""
+    return f"Missing: {count} of {asked} results."
+
+
+def listed(words: Iterable[str]) -> str:
+    """Sorted, each once."""
+    return ", ".join(sorted(set(words)))
 
 
 def _metric(table: Table) -> str:
@@ -48,7 +67,7 @@ def _preset(table: Table) -> str:
     if len(presets) == 1:
         return f"Preset: {presets[0]}."
     listing = "; ".join(
-        f"{preset}: {_list(_name(table, entry) for entry in _made_with(table, preset))}"
+        f"{preset}: {listed(_name(table, entry) for entry in _made_with(table, preset))}"
         for preset in presets
     )
     return f"Presets are mixed, so rows are not comparable throughout. {listing}."
@@ -60,8 +79,9 @@ def _made_with(table: Table, preset: str) -> list[Entry]:
 
 def _name(table: Table, entry: Entry) -> str:
     columns = "" if entry.row.ipc is None else f" IPC {entry.row.ipc}"
-    dataset = f" {entry.row.dataset}" if len({d for d, _ in table.columns}) > 1 else ""
-    return f"{table.label(entry.key)}{dataset}{columns}"
+    block = next(block for block in table.blocks if entry in block.entries)
+    where = "" if block.alone else f" ({block.title})"
+    return f"{block.label(entry.key)}{columns}{where}"
 
 
 def _students(table: Table) -> list[str]:
@@ -69,8 +89,11 @@ def _students(table: Table) -> list[str]:
     students = dict.fromkeys(entry.row.student for entry in entries)
     words = []
     for student in students:
-        results = [r for e in entries if e.row.student == student for r in e.results]
-        start = _list(r.initialisation or "start not recorded" for r in results)
+        own = [entry for entry in entries if entry.row.student == student]
+        results = [result for entry in own for result in entry.results]
+        planned = [entry.start for entry in own if entry.start and not entry.results]
+        recorded = [result.initialisation or "start not recorded" for result in results]
+        start = listed([*recorded, *planned])
         words.append(f"{student} ({start or 'no result yet'})")
     return [f"Students (initial weights): {', '.join(words)}."] if words else []
 
@@ -79,7 +102,7 @@ def _datasets(table: Table) -> str:
     words = []
     for dataset in dict.fromkeys(entry.row.dataset for entry in table.entries):
         results = [r for e in table.entries if e.row.dataset == dataset for r in e.results]
-        sizes = _list(f"{r.resolution} pixels" for r in results if r.resolution is not None)
+        sizes = listed(f"{r.resolution} pixels" for r in results if r.resolution is not None)
         words.append(f"{dataset} ({sizes})" if sizes else dataset)
     return f"Data: {', '.join(words)}."
 
@@ -103,11 +126,24 @@ def _teachers(table: Table) -> list[str]:
     return sentences
 
 
+def _published(table: Table) -> list[str]:
+    numbers = [entry.row.published for entry in table.entries]
+    if not any(numbers):
+        return []
+    sentences = [
+        f"A tick: ours lies within {SPREADS:g} standard deviations over our seeds of the published "
+        "number; a cross: it does not; no mark: fewer than two seeds. Full-data lines, trained "
+        f"once, are ticked within {TEACHER_POINTS:g} point."
+    ]
+    if any(len(pair) > 1 for pair in numbers):
+        sentences.append(
+            "Where two published numbers stand, the source prints the second elsewhere for the "
+            "same cell."
+        )
+    return sentences
+
+
 def _commit(result: Result) -> str:
     if result.commit is None:
         return "unknown"
     return result.commit[:10] + (" with uncommitted changes" if result.dirty else "")
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(sorted(set(words)))

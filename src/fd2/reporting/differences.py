@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from fd2.config.cells import FULL_DATA
+from fd2.reporting.entry import Entry
 from fd2.reporting.labels import BASE_VARIANT
-from fd2.reporting.table import Entry, Table
+from fd2.reporting.table import Table
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Callable
 
 from fd2.config.cells import FULL_DATA
+from fd2.reporting.blocks import Block, Line
 from fd2.reporting.caption import caption
-from fd2.reporting.table import Entry, Key, Table
+from fd2.reporting.entry import Entry
+from fd2.reporting.table import Table
 from fd2.reporting.wording import published, scores
 
 _ESCAPES: dict[str, str | int | None] = {
@@ -18,71 +20,86 @@ _ESCAPES: dict[str, str | int | None] = {
     "±": r"$\pm$",
     "−": r"$-$",
     "–": "--",
+    "✓": r"$\checkmark$",
+    "✗": r"$\times$",
+    "ρ": r"$\rho$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it stands, with ², ±, minus and dash in plain commands."""
+    """Text that LaTeX prints as it stands, with ², ±, minus, dash and marks as commands."""
     return text.translate(str.maketrans(_ESCAPES))
 
 
 def latex(table: Table) -> str:
-    """A whole ``table`` environment; needs the package booktabs."""
-    columns = len(table.columns)
-    body = [_line(table, key) for key in table.lines if key[0] == FULL_DATA]
-    if body and len(body) < len(table.lines):
-        body.append(r"\midrule")
-    body += [_line(table, key) for key in table.lines if key[0] != FULL_DATA]
+    """A ``table`` environment a block; needs the packages booktabs and amssymb.
+
+    The first has the whole caption and the label ``tab:NAME``, the others ``tab:NAME-2`` and so on.
+    """
+    notes = " ".join(caption(table))
+    floats = []
+    for number, block in enumerate(table.blocks, start=1):
+        first = f"tab:{table.name}"
+        label = first if number == 1 else f"{first}-{number}"
+        text = escape(notes) if number == 1 else rf"Notes as in Table~\ref{{{first}}}."
+        title = "" if block.alone else f"{escape(block.title)}. "
+        floats.append(environment(title + text, label, _tabular(block)))
+    return preamble() + "\n".join(floats)
+
+
+def preamble() -> str:
+    """What the document must load, as comments."""
+    return "% needs \\usepackage{booktabs,amssymb}\n"
+
+
+def environment(caption: str, label: str, tabular: list[str]) -> str:
+    """A ``table`` environment around the lines of a ``tabular``."""
     parts = [
-        r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape(' '.join(caption(table)))}}}",
-        rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{l{'c' * columns}}}",
-        r"\toprule",
-        *_header(table),
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{{label}}}",
+        *tabular,
         r"\end{table}",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _header(table: Table) -> list[str]:
-    spans, rules, start = [], [], 2
-    for dataset, columns in groupby(table.columns, key=lambda column: column[0]):
-        width = len(list(columns))
-        spans.append(_span(width, escape(dataset)))
-        rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
-        start += width
-    counts = [f"IPC {ipc}" if ipc is not None else "" for _, ipc in table.columns]
-    return [rf" & {' & '.join(spans)} \\", "".join(rules), rf"Method & {' & '.join(counts)} \\"]
+def _tabular(block: Block) -> list[str]:
+    body = [_line(block, line) for line in block.lines if line[0] == FULL_DATA]
+    if body and len(body) < len(block.lines):
+        body.append(r"\midrule")
+    body += [_line(block, line) for line in block.lines if line[0] != FULL_DATA]
+    columns = len(block.counts)
+    counts = [f"IPC {count}" if count is not None else "" for count in block.counts]
+    title = block.dataset if block.alone else block.title
+    return [
+        rf"\begin{{tabular}}{{l{'c' * columns}}}",
+        r"\toprule",
+        rf" & {_span(columns, escape(title))} \\",
+        rf"\cmidrule(lr){{2-{1 + columns}}}",
+        rf"Method & {' & '.join(counts)} \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
-def _line(table: Table, key: Key) -> str:
-    entries = _spans(table, key)
-    lines = [[escape(table.label(key)), *(_span(w, escape(_text(e))) for e, w in entries)]]
-    if any(entry is not None and entry.row.published is not None for entry, _ in entries):
-        texts = [_span(w, escape(published(e) if e else "")) for e, w in entries]
-        lines.append([r"\quad published top-1 (ours minus it)", *texts])
-    return "\n".join(rf"{' & '.join(line)} \\" for line in lines)
+def _line(block: Block, line: Line) -> str:
+    lines = [[escape(block.label(line)), *_texts(block, line, scores)]]
+    if any(entry.key == line and entry.row.published for entry in block.entries):
+        lines.append([r"\quad published top-1 (ours minus it)", *_texts(block, line, published)])
+    return "\n".join(rf"{' & '.join(words)} \\" for words in lines)
 
 
-def _spans(table: Table, key: Key) -> list[tuple[Entry | None, int]]:
-    """A line's entries with the number of columns that each fills."""
-    if key[0] != FULL_DATA:
-        return [(table.entry(key, dataset, ipc), 1) for dataset, ipc in table.columns]
-    by_dataset = groupby(table.columns, key=lambda column: column[0])
-    return [(table.entry(key, name, None), len(list(columns))) for name, columns in by_dataset]
-
-
-def _text(entry: Entry | None) -> str:
-    return scores(entry) if entry else ""
+def _texts(block: Block, line: Line, text: Callable[[Entry], str]) -> list[str]:
+    """A line's texts for each column; full data spans all."""
+    entries = [block.entry(line, count) for count in block.counts]
+    texts = [escape(text(entry)) if entry is not None else "" for entry in entries]
+    return [_span(len(texts), texts[0])] if line[0] == FULL_DATA else texts
 
 
 def _span(width: int, text: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fd2.config.cells import FULL_DATA
+from fd2.reporting.blocks import Block, Line
 from fd2.reporting.caption import caption
 from fd2.reporting.differences import differences
+from fd2.reporting.entry import Entry
 from fd2.reporting.results import METRICS
-from fd2.reporting.table import Entry, Key, Table
+from fd2.reporting.table import Table
 from fd2.reporting.wording import NO_SPREAD, published, scores, signed
 
 PUBLISHED = "– published top-1 (ours minus it)"
@@ -16,55 +18,49 @@ SAME = "←"
 
 
 def markdown(table: Table) -> str:
-    """The caption, the table, FD² against plain, and the commands for what is missing."""
-    parts = [f"# {table.name}", "\n".join(f"- {line}" for line in caption(table)), _grid(table)]
-    if any(entry.row.ipc is None for entry in table.entries) and len(table.columns) > 1:
+    """The caption, a grid a block, FD² against plain, and the commands for what is missing."""
+    parts = [heading(table.name, caption(table))]
+    for block in table.blocks:
+        parts += [_grid(block)] if block.alone else [f"## {block.title}", _grid(block)]
+    if any(len(block.counts) > 1 and _has_full_data(block) for block in table.blocks):
         parts.append(f"`{SAME}`: full data knows no IPC; as in the column to the left.")
     if pairs := _pairs(table):
         parts += ["## Differences: with FD² minus without", pairs]
-    if table.missing:
-        commands = "\n".join(f"snakemake {path}" for path in table.missing)
-        parts += ["## Missing results", f"```\n{commands}\n```"]
+    parts += missing_results([str(path) for path in table.missing])
     return "\n\n".join(parts) + "\n"
 
 
-def _grid(table: Table) -> str:
-    several = len({dataset for dataset, _ in table.columns}) > 1
+def heading(name: str, sentences: Sequence[str]) -> str:
+    """A table's name and the sentences of its caption as a list."""
+    return "\n\n".join([f"# {name}", "\n".join(f"- {line}" for line in sentences)])
+
+
+def missing_results(paths: Sequence[str]) -> list[str]:
+    """A section with the command for each missing result; nothing if there is none."""
+    commands = "\n".join(f"snakemake {path}" for path in paths)
+    return ["## Missing results", f"```\n{commands}\n```"] if paths else []
+
+
+def _has_full_data(block: Block) -> bool:
+    return any(line[0] == FULL_DATA for line in block.lines)
+
+
+def _grid(block: Block) -> str:
     header = ["method"]
-    for dataset, ipc in table.columns:
-        words = [dataset] if several or ipc is None else []
-        header.append(" ".join([*words, *([f"IPC {ipc}"] if ipc is not None else [])]))
+    header += [block.dataset if count is None else f"IPC {count}" for count in block.counts]
     lines = []
-    for key in table.lines:
-        entries = _line_entries(table, key)
-        spanned = _spanned(table, key)
-        texts = [_filled(e, scores, s) for e, s in zip(entries, spanned, strict=True)]
-        lines.append([table.label(key), *texts])
-        if any(entry is not None and entry.row.published is not None for entry in entries):
-            texts = [_filled(e, published, s) for e, s in zip(entries, spanned, strict=True)]
-            lines.append([PUBLISHED, *texts])
-    return _pipes(header, lines)
+    for line in block.lines:
+        lines.append([block.label(line), *_texts(block, line, scores)])
+        if any(entry.key == line and entry.row.published for entry in block.entries):
+            lines.append([PUBLISHED, *_texts(block, line, published)])
+    return pipes(header, lines)
 
 
-def _line_entries(table: Table, key: Key) -> list[Entry | None]:
-    """A line's entry for each column; a full-data entry stands in every column of its dataset."""
-    full = key[0] == FULL_DATA
-    return [table.entry(key, dataset, None if full else ipc) for dataset, ipc in table.columns]
-
-
-def _spanned(table: Table, key: Key) -> list[bool]:
-    """For each column whether a full-data line already stands to the left of it."""
-    datasets = [dataset for dataset, _ in table.columns]
-    return [
-        key[0] == FULL_DATA and position > 0 and datasets[position - 1] == dataset
-        for position, dataset in enumerate(datasets)
-    ]
-
-
-def _filled(entry: Entry | None, text: Callable[[Entry], str], spanned: bool) -> str:
-    if entry is None:
-        return ""
-    return SAME if spanned else text(entry)
+def _texts(block: Block, line: Line, text: Callable[[Entry], str]) -> list[str]:
+    """A line's texts for each column; full data is written once."""
+    entries = [block.entry(line, count) for count in block.counts]
+    texts = [text(entry) if entry is not None else "" for entry in entries]
+    return [texts[0], *[SAME] * (len(texts) - 1)] if line[0] == FULL_DATA else texts
 
 
 def _pairs(table: Table) -> str:
@@ -81,10 +77,11 @@ def _pairs(table: Table) -> str:
             spread = NO_SPREAD if std is None else f"{std:.1f}"
             line += [signed(pair.value(metric)), spread, pair.verdict(metric)]
         lines.append(line)
-    return _pipes(header, lines) if lines else ""
+    return pipes(header, lines) if lines else ""
 
 
-def _pipes(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def pipes(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     rows = [list(header), ["---"] * len(header), *[list(line) for line in lines]]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows

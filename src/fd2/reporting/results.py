@@ -30,6 +30,8 @@ class Result:
         commit, dirty: the source's state; None outside a checkout.
         majority_top1: accuracy of always answering the commonest class; teachers only.
         chosen_on_test: whether distillation uses a teacher checkpoint chosen on test images.
+        attention_maps, cal_ratio: M and rho of a teacher with counterfactual attention.
+        accuracy: how a teacher's accuracy was counted, see setting ``pretrain.accuracy``.
     """
 
     path: Path
@@ -45,15 +47,26 @@ class Result:
     dirty: bool | None
     majority_top1: float | None = None
     chosen_on_test: bool = False
+    attention_maps: int | None = None
+    cal_ratio: float | None = None
+    accuracy: str | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that should hold one number of a row, and the name it must carry inside."""
+    """A file that should hold one number of a row, and the name it must carry inside.
+
+    Attributes:
+        path: the file.
+        kind: ``cell`` or ``teacher``.
+        identity: the name.
+        head: of a teacher, ``backbone``, which labels the distilled images, or ``cal``.
+    """
 
     path: Path
     kind: str
     identity: Mapping[str, Any]
+    head: str = "backbone"
 
 
 def sources(row: Row, seeds: list[int], results: Path) -> list[Source]:
@@ -74,7 +87,7 @@ def sources(row: Row, seeds: list[int], results: Path) -> list[Source]:
 
 
 def read_result(source: Source) -> Result:
-    """Read one file. Teachers count by the backbone head, which labels the distilled images.
+    """Read one file.
 
     Raises:
         FD2Error: if the file is missing or damaged, or holds the numbers of another cell.
@@ -95,7 +108,8 @@ def read_result(source: Source) -> Result:
 def _parse(source: Source, content: Mapping[str, Any]) -> Result:
     result, settings, run = content["result"], content["settings"], content["run"]
     teacher = source.kind == "teacher"
-    scores = result["chosen"]["backbone"] if teacher else result["last"]
+    scores = result["chosen"][source.head] if teacher else result["last"]
+    attention = (settings.get("cal") if teacher else None) or {}
     return Result(
         path=source.path,
         top1=float(scores["top1"]),
@@ -110,4 +124,7 @@ def _parse(source: Source, content: Mapping[str, Any]) -> Result:
         dirty=run["dirty"],
         majority_top1=float(result["majority_class_top1"]) if teacher else None,
         chosen_on_test=teacher and result["selected"] == "best_on_test",
+        attention_maps=attention.get("attention_maps"),
+        cal_ratio=attention.get("cal_ratio"),
+        accuracy=settings.get("accuracy") if teacher else None,
     )

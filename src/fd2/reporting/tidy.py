@@ -12,9 +12,11 @@ def tidy(table: Table) -> pd.DataFrame:
     """One line a sheet row, accuracies in percent.
 
     Returns:
-        Columns: the row's names and label, ``seeds`` asked for, ``n`` found, mean and sample
-        standard deviation of both metrics (empty where unknown), ``published``, ``difference``,
-        ``protocol`` (several joined by ``;``), and ``missing``: the command for what is not there.
+        Columns: the row's names and label, the students' ``initialisation``, ``seeds`` asked for,
+        ``n`` found, mean and sample standard deviation of both metrics (empty where unknown),
+        ``published``, ``difference`` and ``agreement``, the same three with ``_elsewhere`` for a
+        second published number, ``protocol`` (several joined by ``;``), and ``missing``: the
+        command for what is not there.
     """
     frame = pd.DataFrame([_record(entry) for entry in table.entries])
     return frame.astype({"ipc": "Int64"})
@@ -30,14 +32,18 @@ def _record(entry: Entry) -> dict[str, object]:
         "ipc": row.ipc,
         "student": row.student,
         "label": entry.label,
+        "initialisation": entry.start,
         "seeds": entry.asked,
         "n": len(entry.results),
     }
     for metric in METRICS:
         record[f"{metric}_mean"] = entry.mean(metric)
         record[f"{metric}_std"] = entry.std(metric)
-    record["published"] = row.published
-    record["difference"] = entry.difference()
+    for position, suffix in enumerate(("", "_elsewhere")):
+        has = position < len(row.published)
+        record[f"published{suffix}"] = row.published[position] if has else None
+        record[f"difference{suffix}"] = entry.difference(position)
+        record[f"agreement{suffix}"] = entry.agreement(position)
     record["protocol"] = ";".join(sorted({result.protocol for result in entry.results}))
     paths = " ".join(str(path) for path in entry.missing)
     record["missing"] = f"snakemake {paths}" if paths else ""

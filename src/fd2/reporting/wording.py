@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fd2.reporting.agreement import MARKS, agreement
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry
 
 MISSING = "missing"
 NO_SPREAD = "–"
+ELSEWHERE = "; elsewhere "
 
 
 def scores(entry: Entry) -> str:
@@ -20,12 +24,30 @@ def scores(entry: Entry) -> str:
 
 
 def published(entry: Entry) -> str:
-    """``53.4 (+7.8)``: the published top-1 and ours minus it; empty without a published number."""
-    if entry.row.published is None:
-        return ""
-    difference = entry.difference()
-    text = f"{entry.row.published:.1f}"
-    return text if difference is None else f"{text} ({signed(difference)})"
+    """The published top-1 of an entry as `compared` writes it."""
+    return compared(entry.row.published, entry.mean("top1"), entry.tolerance)
+
+
+def compared(numbers: Sequence[float], ours: float | None, tolerance: float | None) -> str:
+    """``53.4 (+7.8) ✗``: a published number, ours minus it, and whether the two agree.
+
+    Args:
+        numbers: the published ones; the second is printed elsewhere for the same cell.
+        ours: in percent; None while it is missing.
+        tolerance: see `agreement`; None leaves the mark out.
+
+    Returns:
+        Empty without a published number; without ours, the published numbers alone.
+    """
+    texts = []
+    for number in numbers:
+        difference = None if ours is None else ours - number
+        words = [f"{number:.1f}"]
+        if difference is not None:
+            words.append(f"({signed(difference)})")
+        words.append(MARKS.get(agreement(difference, tolerance), ""))
+        texts.append(" ".join(filter(None, words)))
+    return ELSEWHERE.join(texts)
 
 
 def signed(value: float | None) -> str:

@@ -5,29 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fd2.config.teacher_sheets import is_teacher_sheet
 from fd2.reporting.files import write_frame, write_text
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
 from fd2.reporting.table import build_table
+from fd2.reporting.teacher_texts import teacher_frame, teacher_latex, teacher_markdown
+from fd2.reporting.teachers import build_teacher_table
 from fd2.reporting.tidy import tidy
 
 
-def tabulate(sheet: Path, results: Path, seeds: Sequence[int], stem: Path) -> None:
+def tabulate(
+    sheet: Path,
+    results: Path,
+    seeds: Sequence[int],
+    stem: Path,
+    starts: Sequence[str | None] | None = None,
+) -> None:
     """Write ``stem.csv``, ``stem.md`` and ``stem.tex``; both accuracies in each.
 
     Results that do not exist are shown as missing, with the command that makes them, so that a
     table can be read while its grid still runs.
 
     Args:
-        sheet: a csv of ``config/tables``; its lines give the table's order.
+        sheet: a csv of ``config/tables``; its lines give the table's order, and its header tells
+            whether it lists cells or teachers.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
         stem: output path without suffix.
+        starts: initial weights of each row's students; see `fd2.reporting.table.build_table`.
 
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
     """
-    table = build_table(sheet, results, seeds)
-    write_frame(stem.with_name(stem.name + ".csv"), tidy(table))
-    write_text(stem.with_name(stem.name + ".md"), markdown(table))
-    write_text(stem.with_name(stem.name + ".tex"), latex(table))
+    if is_teacher_sheet(sheet):
+        teachers = build_teacher_table(sheet, results)
+        frame, texts = (
+            teacher_frame(teachers),
+            (teacher_markdown(teachers), teacher_latex(teachers)),
+        )
+    else:
+        table = build_table(sheet, results, seeds, starts)
+        frame, texts = tidy(table), (markdown(table), latex(table))
+    write_frame(stem.with_name(stem.name + ".csv"), frame)
+    for suffix, text in zip((".md", ".tex"), texts, strict=True):
+        write_text(stem.with_name(stem.name + suffix), text)

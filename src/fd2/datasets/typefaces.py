@@ -1,0 +1,185 @@
+"""Rendered, not photographed: short texts in the 21 Latin typefaces that matplotlib ships.
+
+A controlled fine-grained dataset that needs no download: balanced, as large as wanted, the same on
+each run. The classes differ in small local shapes: serifs, weights, slopes of strokes. All classes
+show the same texts, and no text of the test images occurs in training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fd2.datasets._source import ImageSource, SourceImage, SplitName
+from fd2.datasets._typefaces_text import texts
+from fd2.errors import FD2Error
+from fd2.runtime.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fd2.datasets._typefaces_draw import Look
+
+
+def _range(description: str, maximum: float) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0, "maximum": maximum},
+        "minItems": 2,
+        "maxItems": 2,
+        "description": f"typefaces: least and largest {description}",
+    }
+
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["seed", "train_per_class", "test_per_class", "slant", "blur", "noise"],
+    "properties": {
+        "seed": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "typefaces: of the texts and of all that varies between images",
+        },
+        "train_per_class": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 5000,
+            "description": "typefaces: training images of each of the 21 classes; more of them "
+            "begin with the same ones",
+        },
+        "test_per_class": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 5000,
+            "description": "typefaces: test images of each class, likewise",
+        },
+        "slant": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 30,
+            "description": "typefaces: largest shear of a text either way, in degrees; the oblique "
+            "typefaces are sheared by 11",
+        },
+        "blur": _range("Gaussian blur, in pixels of an image of 64 x 64", 8),
+        "noise": _range("standard deviation of the noise, in steps of 8 bits", 128),
+    },
+}
+
+#: Font files by class. Of what matplotlib ships, those with all Latin letters as text. Left out:
+#: symbols and sizes of brackets (STIXNonUni*, STIXSiz*, *Display, cmex10, cmsy10), the last-resort
+#: font, whose glyphs are boxes, and cmmi10, an alphabet for formulas.
+CLASSES = (
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSans-BoldOblique",
+    "DejaVuSansMono",
+    "DejaVuSansMono-Bold",
+    "DejaVuSansMono-Oblique",
+    "DejaVuSansMono-BoldOblique",
+    "DejaVuSerif",
+    "DejaVuSerif-Bold",
+    "DejaVuSerif-Italic",
+    "DejaVuSerif-BoldItalic",
+    "STIXGeneral",
+    "STIXGeneralBol",
+    "STIXGeneralItalic",
+    "STIXGeneralBolIta",
+    "cmb10",
+    "cmr10",
+    "cmss10",
+    "cmti10",
+    "cmtt10",
+)
+FONTS = Path("mpl-data", "fonts", "ttf")
+_SPLIT_RULE = "a text belongs to one split by the sha256 of its letters; equal for all classes"
+_LICENCE = (
+    "rendered images; the fonts are shipped with matplotlib: DejaVu (Bitstream Vera licence, "
+    "changes in the public domain), STIX (STIX Font License), Computer Modern (see matplotlib)"
+)
+_ATTRIBUTION = "rendered by fd2 with the fonts of matplotlib, https://matplotlib.org"
+
+
+class _Renderer:
+    """Draws the images of one source; see `ImageSource.render`."""
+
+    def __init__(self, seed: int, look: Look, text_of: Mapping[str, str]) -> None:
+        self.seed = seed
+        self.look = look
+        self.text_of = text_of
+
+    def __call__(self, image: SourceImage, resolution: int) -> np.ndarray:
+        from fd2.datasets._typefaces_draw import draw
+
+        # The name holds split, class, number and text: no image depends on another one.
+        generator = numpy_generator("typefaces", self.seed, image.name)
+        return draw(self.text_of[image.name], image.path, resolution, self.look, generator)
+
+
+def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+    """List the images; they are rendered at the resolution that is asked for.
+
+    Args:
+        settings: fits `SETTINGS_SCHEMA`.
+        place: where the settings were read, for errors.
+
+    Raises:
+        FD2Error: if matplotlib or one of its fonts is missing, or a range is upside down.
+    """
+    from PIL import __version__ as pillow_version
+    from PIL import features
+
+    from fd2.datasets._typefaces_draw import Look
+
+    for key in ("blur", "noise"):
+        if settings[key][0] > settings[key][1]:
+            raise FD2Error(
+                f"'{key}' is {list(settings[key])}", place, "give the smaller number first"
+            )
+    fonts = {name: _font(name, place) for name in CLASSES}
+    counts: dict[SplitName, int] = {
+        "train": settings["train_per_class"],
+        "test": settings["test_per_class"],
+    }
+    images, text_of = [], {}
+    for split, count in counts.items():
+        chosen = texts(settings["seed"], split, count)
+        for class_id, font in enumerate(CLASSES):
+            for number, text in enumerate(chosen):
+                name = f"rendered/{split}/{font}/{number:04d}_{text}"
+                images.append(SourceImage(fonts[font], name, class_id, split))
+                text_of[name] = text
+    facts = {
+        "rendered": "short texts drawn by a program; no photographs",
+        "options": {key: settings[key] for key in SETTINGS_SCHEMA["required"]},
+        "matplotlib": version("matplotlib"),
+        "pillow": pillow_version,
+        "freetype": features.version("freetype2"),
+        "fonts_sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in fonts.values()
+        },
+        "split_rule": _SPLIT_RULE,
+        "licence": _LICENCE,
+        "attribution": _ATTRIBUTION,
+    }
+    look = Look(settings["slant"], tuple(settings["blur"]), tuple(settings["noise"]))
+    return ImageSource(CLASSES, tuple(images), facts, _Renderer(settings["seed"], look, text_of))
+
+
+def _font(name: str, place: str) -> Path:
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise FD2Error("matplotlib is not installed", place, "pip install 'matplotlib>=3.9,<4'")
+    path = Path(spec.origin).parent / FONTS / f"{name}.ttf"
+    if not path.is_file():
+        raise FD2Error(
+            f"matplotlib has no font {path.name}",
+            str(path.parent),
+            "pip install --force-reinstall matplotlib; other packagers may leave fonts out",
+        )
+    return path

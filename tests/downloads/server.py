@@ -86,13 +86,14 @@ class Handler(BaseHTTPRequestHandler):
                 body = body[start:]
         if resource.told:
             headers["Content-Length"] = str(len(body))
+        sent = body[: resource.cuts.pop(0)] if resource.cuts else body
+        asked = Asked("GET", path, wanted, self.headers.get("User-Agent", ""), len(sent))
+        # Before the first byte: a client may ask again as soon as it has read the status.
+        self.mirror.asked.append(asked)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        sent = body[: resource.cuts.pop(0)] if resource.cuts else body
-        asked = Asked("GET", path, wanted, self.headers.get("User-Agent", ""), len(sent))
-        self.mirror.asked.append(asked)
         with contextlib.suppress(OSError):
             self.wfile.write(sent)
 

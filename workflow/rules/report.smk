@@ -4,8 +4,8 @@
 def collect_report():
     """Write report.html once all of the default targets exist, and print the paths.
 
-    A run of single cells leaves the report as it is. The nested call reads the effective config
-    from a file, because command-line settings are part of it.
+    A run of single cells makes none before the tables exist, and refreshes it afterwards. The nested
+    call reads the effective config from a file, because command-line settings are part of it.
     """
     import subprocess
     import tempfile

@@ -13,6 +13,7 @@ import yaml
 
 from fd2.config import plugins
 from fd2.config.cells import read_sheet
+from fd2.config.cost_sheets import read_group_sheet, read_iteration_sheet
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
@@ -57,10 +58,15 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
     seeds = settings.values["seeds"]
     rows = settings.rows(table)
     teachers = settings.teacher_rows(table)
-    assert rows or teachers
+    iterations = [row for row in read_iteration_sheet(settings.sheet(table)) if row.variant]
+    groups = read_group_sheet(settings.sheet(table))
+    assert rows or teachers or iterations or groups
     for teacher in teachers:
-        values = settings.pretrain(teacher.dataset, teacher.backbone, "cal")
+        values = settings.pretrain(teacher.dataset, teacher.backbone, teacher.recipe)
         assert build(PretrainSettings, values).cal is not None
+    for optimised in (*iterations, *groups):
+        names4 = (optimised.dataset, optimised.method, optimised.fd2, optimised.variant)
+        build(DistillSettings, settings.distill(*names4, 0))
     assert len(set(rows)) == len(rows), "a row stands twice"
     for row in rows:
         if row.ipc is None:
@@ -129,6 +135,7 @@ def test_cells_with_two_published_numbers_show_both_in_both_tables() -> None:
 def test_the_sheet_of_teachers() -> None:
     rows = shipped("paper", "teachers").teacher_rows("teachers")
     assert len({(row.dataset, row.backbone) for row in rows}) == len(rows) == 25
+    assert {row.variant for row in rows} == {"base"}
     assert all(len(row.published_backbone) == len(row.published_cal) == 1 for row in rows)
 
 

@@ -10,6 +10,8 @@ import yaml
 
 from fd2.config.layers import merge
 from fd2.config.resolve import Configuration
+from fd2.config.variants import require_change
+from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).parents[2] / "config"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -68,3 +70,91 @@ def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
     other = settings.pretrain("elpv", "resnet18", "plain-few-maps")
     assert {**plain, "recipe": ""} == {**other, "recipe": ""}
     assert plain["cal"] is None
+
+
+def with_variant(changes: dict[str, Any], **more: Any) -> Configuration:
+    values = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    merged = merge(values, {"variants": {"v": changes}, **more})
+    return Configuration(merged, "mine.yaml", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        ({"distill": {"group_sise": 2}}, ["'variants.v.distill.group_sise'", "'group_size'?"]),
+        (
+            {"distill": {"fd2": {"regularisers": {"similarity": {"wieght": 0}}}}},
+            ["unknown key 'variants.v.distill.fd2.regularisers.similarity.wieght'", "'weight'?"],
+        ),
+        ({"distill": {"group_size": 0}}, ["'variants.v.distill.group_size' is 0", "at least 1"]),
+        ({"datasets": {"elpv": {"resolution": 64}}}, ["unknown key 'variants.v.datasets'"]),
+        ({"prepare": {"resolution": 64}}, ["unknown key 'variants.v.prepare'", "pretrain"]),
+        ({}, ["'variants.v'"]),
+        # The patches are shared by all variants without a section 'patches' of their own.
+        (
+            {"distill": {"slots": 9}},
+            ["variant 'v' sets 'distill.slots', which also numbers the patches", "mine.yaml"],
+        ),
+    ],
+    ids=str,
+)
+def test_a_variant_of_what_is_no_setting_or_not_its_own_is_refused(
+    changes: dict[str, Any], messages: list[str]
+) -> None:
+    with pytest.raises(FD2Error) as refused:
+        with_variant(changes)
+    for message in messages:
+        assert message in str(refused.value)
+
+
+def test_more_epochs_than_labels_are_refused_with_the_stage_that_is_not_named() -> None:
+    settings = with_variant({"evaluate": {"epochs": 401}})
+    with pytest.raises(FD2Error, match="'relabel.epochs' only 400") as refused:
+        settings.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)
+    assert "as many epochs" in refused.value.remedy
+    both = with_variant({"relabel": {"epochs": 401}, "evaluate": {"epochs": 401}})
+    assert both.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)["epochs"] == 401
+
+
+@pytest.mark.parametrize(
+    ("changes", "repeats"),
+    [
+        ({"distill": {"group_size": 4}}, True),
+        ({"distill": {"group_size": 4, "class_chunk": 100}, "relabel": {"seed": 42}}, True),
+        ({"distill": {"group_size": 4, "class_chunk": 99}}, False),
+        ({"distill": {"fd2": {"regularisers": {"similarity": {"weight": 0.2}}}}}, True),
+        ({"distill": {"fd2": {"cal_ratio": 0.5}}}, False),
+        # That of the teacher ResNet18 on CUB-200-2011; overrides give others theirs.
+        ({"pretrain": {"cal_ratio": 0.5}}, True),
+        ({"pretrain": {"cal_ratio": 0.4}}, False),
+        ({"pretrain": {"attention_crop": [0.4, 0.6]}}, True),
+    ],
+    ids=str,
+)
+def test_a_variant_that_changes_nothing_is_refused_where_it_is_asked_for(
+    changes: dict[str, Any], repeats: bool
+) -> None:
+    settings = with_variant(changes)
+    context = {"dataset": "cub200", "backbone": "resnet18", "student": "resnet18"}
+    if not repeats:
+        require_change(settings.values, "v", context, settings.source)
+        return
+    with pytest.raises(FD2Error, match="variant 'v' repeats 'base'") as refused:
+        require_change(settings.values, "v", context, settings.source)
+    assert refused.value.place == "setting 'variants.v' in mine.yaml"
+    assert "ask for 'base'" in refused.value.remedy
+
+
+def test_variants_of_the_release_repeat_base_under_its_own_protocol() -> None:
+    settings = with_variant({"distill": {"seed": 1}}, protocol="release")
+    names = [name for name in settings.variants() if name.startswith("release-")]
+    assert len(names) == 20
+    alone = {"release-class-chunk", "release-epochs", "release-general-batch"}
+    alone |= {"release-fadrm-rate", "release-student-rate"}
+    for name in set(names) - alone:
+        with pytest.raises(FD2Error, match="under protocol 'release'"):
+            require_change(settings.values, name, {"dataset": "cub200"}, settings.source)
+    require_change(settings.values, "v", {}, settings.source)
+    require_change(settings.values, "base", {}, settings.source)
+    # On ImageNette an override has other values than the preset.
+    require_change(settings.values, "release-slot-patches", {"dataset": "imagenette"}, "")

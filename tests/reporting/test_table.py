@@ -250,7 +250,7 @@ def test_a_variant_of_fd2_alone_is_compared_with_base(
         "d,rded,fd2,base,1,resnet18,",
     ]
     pairs = differences(build_table(sheet(*lines), tmp_path, [0]))
-    assert [(p.fd2.row.variant, p.plain.row.variant) for p in pairs] == [
+    assert [(p.entry.row.variant, p.reference.row.variant) for p in pairs] == [
         ("small", "small"),
         ("alpha", "base"),
     ]

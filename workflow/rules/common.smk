@@ -12,6 +12,8 @@ from fd2.config.code import stage_sources
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
+from fd2.config.sheets import all_tables, table_sources
+from fd2.config.variants import require_change
 from fd2.errors import FD2Error
 from fd2.runtime.device import planned_device
 from fd2.runtime.folders import require_writable
@@ -46,6 +48,7 @@ for name in ("resources", "results", "logs", "benchmarks"):
     )
 
 
+TABLES = all_tables(SETTINGS.values)
 OPTIMISING = SETTINGS.methods("optimisation")
 SELECTING = SETTINGS.methods("selection")
 
@@ -69,7 +72,7 @@ wildcard_constraints:
     group="[0-9]+",
     student=either(plugins.names("backbones")),
     seed="[0-9]+",
-    table=either(SETTINGS.values["tables"]),
+    table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),
 
 
@@ -115,9 +118,17 @@ def teacher(dataset, backbone, recipe):
     return folder(f"teachers/{dataset}/{backbone}/{recipe}.safetensors")
 
 
+def require_variant(name, wildcards):
+    """Refuse artefacts of a variant that would repeat those of ``base``."""
+    explained(
+        require_change, SETTINGS.values, name, dict(wildcards.items()), SOURCES
+    )
+
+
 def cell_settings(stage, wildcards):
     """Settings of a stage whose wildcards are dataset, method, fd2, variant and others."""
     names = dict(wildcards.items())
+    require_variant(names.get("variant", "base"), wildcards)
     names.update(
         {key: int(names[key]) for key in ("ipc", "group", "seed") if key in names}
     )

@@ -20,6 +20,7 @@ def download_code(wildcards):
 
 
 def pretrain_code(wildcards):
+    require_variant(wildcards.recipe.partition("-")[2] or "base", wildcards)
     return code("pretrain", f"backbones.{wildcards.backbone}")
 
 
@@ -116,17 +117,9 @@ def evaluate_code(wildcards):
     return code("evaluate", f"backbones.{wildcards.student}")
 
 
-def table_sources(wildcards):
-    """Paths below the results folder of what fills a table."""
-    rows = explained(SETTINGS.rows, wildcards.table)
-    teachers = explained(SETTINGS.teacher_rows, wildcards.table)
-    seeds = SETTINGS.values["seeds"]
-    paths = [path for row in rows for path in row.sources(seeds)]
-    return paths + [row.source() for row in teachers]
-
-
 def table_inputs(wildcards):
-    return [folder(path) for path in table_sources(wildcards)]
+    paths = explained(table_sources, SETTINGS, wildcards.table)
+    return [folder(path) for path in paths]
 
 
 def table_starts(wildcards):
@@ -146,7 +139,7 @@ def table_found(wildcards):
 
     digest = hashlib.sha256()
     root = Path(config.get("pathvars", {}).get("results", "results"))
-    for path in table_sources(wildcards):
+    for path in explained(table_sources, SETTINGS, wildcards.table):
         file = root / path
         if file.is_file():
             digest.update(f"{path}\0".encode() + file.read_bytes())

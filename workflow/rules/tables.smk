@@ -86,7 +86,17 @@ rule partial:
         collect("<results>/tables/partial/{table}.md", table=SETTINGS.values["tables"]),
 
 
-for name in SETTINGS.values["tables"]:
+rule ablations:
+    input:
+        collect("<results>/tables/{table}.md", table=SETTINGS.values["ablations"]),
+
+
+rule measurements:
+    input:
+        collect("<results>/tables/{table}.md", table=SETTINGS.values["measurements"]),
+
+
+for name in TABLES:
 
     rule:
         name:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fd2.errors import FD2Error
 
 COLUMNS = ("dataset", "method", "fd2", "variant", "ipc", "student", "published")
+LABELLED_COLUMNS = (*COLUMNS, "label")
 FULL_DATA = "full"
 
 
@@ -46,6 +47,7 @@ class Row:
     ``method`` may be ``full``: the teacher ``student`` trained on all data (``fd2`` tells with or
     without counterfactual attention); then ``ipc`` is None. ``published`` holds at most two
     numbers: the table's own, and another that its source prints elsewhere for the same cell.
+    ``label`` says what an ablation's row tries, e.g. ``ρ = 0.1``; empty for other rows.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class Row:
     ipc: int | None
     student: str
     published: tuple[float, ...]
+    label: str = ""
 
     def cells(self, seeds: list[int]) -> list[Cell]:
         """The row's cells, one a seed; none for a full-data row."""
@@ -77,13 +80,14 @@ def read_sheet(path: Path) -> list[Row]:
     """Read a table's sheet.
 
     Args:
-        path: a csv file with the columns `COLUMNS`; ``published`` may be empty, or two numbers
-            joined by ``;``.
+        path: a csv file with the columns `COLUMNS`, or `LABELLED_COLUMNS`; ``published`` may be
+            empty, or two numbers joined by ``;``.
 
     Raises:
         FD2Error: a missing file or column, or a value that cannot be read, with the line.
     """
-    return [_row(values, place) for place, values in sheet_lines(path, COLUMNS)]
+    lines = sheet_lines(path, COLUMNS, LABELLED_COLUMNS)
+    return [_row(values, place) for place, values in lines]
 
 
 def sheet_header(path: Path) -> tuple[str, ...]:
@@ -97,24 +101,42 @@ def sheet_header(path: Path) -> tuple[str, ...]:
         raise FD2Error(
             f"no sheet for table '{path.stem}'", str(path), f"sheets that are there: {have}"
         )
-    with path.open(newline="") as stream:
-        return tuple(csv.DictReader(stream).fieldnames or ())
+    return tuple(next(csv.reader(_numbered(path).values()), ()))
 
 
-def sheet_lines(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+def sheet_notes(path: Path) -> tuple[str, ...]:
+    """The lines of a sheet that begin with ``#``: what a reader of the table must know."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(line.lstrip("# ").rstrip() for line in lines if line.startswith("#"))
+
+
+def sheet_lines(path: Path, *headers: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
     """A sheet's lines by column, each with its place for errors.
+
+    Args:
+        path: the csv file; lines that begin with ``#`` are notes.
+        headers: what its first other line may be.
 
     Raises:
         FD2Error: if there is no such sheet, or its header is another.
     """
     header = sheet_header(path)
-    if header != columns:
-        raise FD2Error(
-            f"columns {list(header)}", str(path), f"the header must be {','.join(columns)}"
-        )
-    with path.open(newline="") as stream:
-        reader = csv.DictReader(stream)
-        return [(f"{path}, line {reader.line_num}", values) for values in reader]
+    if header not in headers:
+        allowed = " or ".join(",".join(columns) for columns in headers)
+        raise FD2Error(f"columns {list(header)}", str(path), f"the header must be {allowed}")
+    numbered = _numbered(path)
+    places = [f"{path}, line {number}" for number in list(numbered)[1:]]
+    return list(zip(places, csv.DictReader(numbered.values()), strict=True))
+
+
+def _numbered(path: Path) -> dict[int, str]:
+    """A sheet's lines by their numbers, without notes and empty lines."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {
+        number: line
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.startswith("#")
+    }
 
 
 def published_numbers(text: str, place: str) -> tuple[float, ...]:
@@ -152,4 +174,5 @@ def _row(values: dict[str, str], place: str) -> Row:
         ipc,
         values["student"],
         published_numbers(values["published"], place),
+        values.get("label") or "",
     )

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from fd2.config import plugins
 from fd2.config.cells import FULL_DATA, Row
+from fd2.config.cost_sheets import GroupRow, IterationRow, read_group_sheet, read_iteration_sheet
+from fd2.config.layers import first_stage
+from fd2.config.sheets import all_tables
+from fd2.config.variants import check_variants
 from fd2.errors import FD2Error, suggest
 
 if TYPE_CHECKING:
@@ -19,25 +23,59 @@ def check_names(settings: Configuration) -> None:
     Raises:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
+    check_variants(settings.values, settings.source)
+    for table in all_tables(settings.values):
+        _check_sheet(settings, table)
     datasets = settings.values["datasets"]
-    for name in settings.variants():
-        if name == "base" or name[0] == "-":
-            raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
-    for table in settings.values["tables"]:
-        place = str(settings.sheet(table))
-        for row in settings.rows(table):
-            _check_row(settings, row, place)
-        for teacher in settings.teacher_rows(table):
-            _known("dataset", teacher.dataset, datasets, place)
-            _known("backbone", teacher.backbone, plugins.names("backbones"), place)
     for name, figure in settings.values["figures"].items():
         _known("dataset", figure["dataset"], datasets, f"figures.{name}")
+
+
+def _check_sheet(settings: Configuration, table: str) -> None:
+    sheet = settings.sheet(table)
+    place = str(sheet)
+    for row in settings.rows(table):
+        _check_row(settings, row, place)
+    for teacher in settings.teacher_rows(table):
+        _known("dataset", teacher.dataset, settings.values["datasets"], place)
+        _known("backbone", teacher.backbone, plugins.names("backbones"), place)
+        _check_teacher_variant(settings, teacher.variant, place)
+    for iteration in read_iteration_sheet(sheet):
+        if iteration.variant:
+            _check_optimised(settings, iteration, place)
+    for group in read_group_sheet(sheet):
+        _check_optimised(settings, group, place)
+        names = (group.dataset, group.method, group.fd2, group.variant)
+        settings.check_ipc(*names, group.ipc, place)
+
+
+def _check_teacher_variant(settings: Configuration, variant: str, place: str) -> None:
+    _known("variant", variant, ["base", *settings.variants()], place)
+    if variant != "base" and first_stage(settings.values, variant) != "pretrain":
+        raise FD2Error(
+            f"variant '{variant}' has no teacher of its own",
+            place,
+            "name 'base' or a variant with a section 'pretrain'",
+        )
+
+
+def _check_optimised(settings: Configuration, row: IterationRow | GroupRow, place: str) -> None:
+    _known("dataset", row.dataset, settings.values["datasets"], place)
+    _known("method", row.method, settings.methods("optimisation"), place)
+    _known("variant", row.variant, settings.variants_at("distill"), place)
+    check_recipe(settings, row.dataset, row.method, row.fd2, row.variant)
 
 
 def _check_row(settings: Configuration, row: Row, place: str) -> None:
     _known("dataset", row.dataset, settings.values["datasets"], place)
     _known("student", row.student, plugins.names("backbones"), place)
     if row.method == FULL_DATA:
+        if row.variant != "base":
+            raise FD2Error(
+                f"variant '{row.variant}' of full data",
+                place,
+                "write 'base'; teachers of variants stand in a sheet of teachers",
+            )
         return
     _known("method", row.method, plugins.names("methods"), place)
     _known("variant", row.variant, ["base", *settings.variants()], place)

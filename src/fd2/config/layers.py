@@ -107,7 +107,7 @@ def stage_config(
     section: dict[str, Any] = config[stage]
     for override in config.get("overrides", {}).values():
         where: Mapping[str, object] = override["where"]
-        matches = all(_matches(context.get(key), value) for key, value in where.items())
+        matches = all(is_among(context.get(key), value) for key, value in where.items())
         if stage in override["set"] and matches:
             section = merge(section, override["set"][stage])
     if variant != "base":
@@ -115,7 +115,8 @@ def stage_config(
     return section
 
 
-def _matches(actual: object, wanted: object) -> bool:
+def is_among(actual: object, wanted: object) -> bool:
+    """Whether a name is the one that an override looks for, or one of several."""
     return actual in wanted if isinstance(wanted, list) else actual == wanted
 
 

@@ -8,6 +8,7 @@ from itertools import product
 
 from fd2.config import plugins
 from fd2.config.resolve import FD2, Configuration
+from fd2.config.sheets import all_tables
 from fd2.errors import FD2Error, suggest
 
 #: Every artefact's path below the results folder, as the rules write it; ``{field}`` or
@@ -20,6 +21,7 @@ TEMPLATES = (
     "distilled/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.{suffix:set}",
     "labels/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}/{file:labels}",
     "students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
+    "measured/{dataset}/{method:optimising}/{fd2}/{variant:distill}.json",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "tables/{table}.{suffix:table}",
     "tables/partial/{table}.{suffix:table}",
@@ -61,7 +63,7 @@ class ArtefactPaths:
             "variant": ("base", *configuration.variants()),
             "variant:distill": configuration.variants_at("distill"),
             "variant:relabel": configuration.variants_at("relabel"),
-            "table": values["tables"],
+            "table": all_tables(values),
             "figure": values["figures"],
             **FILES,
         }

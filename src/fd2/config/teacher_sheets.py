@@ -8,6 +8,7 @@ from pathlib import Path
 from fd2.config.cells import published_numbers, sheet_header, sheet_lines
 
 TEACHER_COLUMNS = ("dataset", "backbone", "published_backbone", "published_cal")
+VARIANT_TEACHER_COLUMNS = ("dataset", "backbone", "variant", *TEACHER_COLUMNS[2:])
 
 
 @dataclass(frozen=True)
@@ -18,25 +19,32 @@ class TeacherRow:
         dataset, backbone: names from the config and the plug-in folder.
         published_backbone, published_cal: top-1 of either head in percent; see
             `fd2.config.cells.Row.published`.
+        variant: ``base``, or one that changes the teacher.
     """
 
     dataset: str
     backbone: str
     published_backbone: tuple[float, ...]
     published_cal: tuple[float, ...]
+    variant: str = "base"
+
+    @property
+    def recipe(self) -> str:
+        """``cal``, or ``cal-{variant}``."""
+        return "cal" if self.variant == "base" else f"cal-{self.variant}"
 
     def source(self) -> str:
         """Path below the results folder of the file that holds both heads' numbers."""
-        return f"teachers/{self.dataset}/{self.backbone}/cal.json"
+        return f"teachers/{self.dataset}/{self.backbone}/{self.recipe}.json"
 
 
 def is_teacher_sheet(path: Path) -> bool:
-    """Whether a sheet's header is `TEACHER_COLUMNS`.
+    """Whether a sheet's header is `TEACHER_COLUMNS` or `VARIANT_TEACHER_COLUMNS`.
 
     Raises:
         FD2Error: if there is no such sheet.
     """
-    return sheet_header(path) == TEACHER_COLUMNS
+    return sheet_header(path) in (TEACHER_COLUMNS, VARIANT_TEACHER_COLUMNS)
 
 
 def read_teacher_sheet(path: Path) -> list[TeacherRow]:
@@ -51,6 +59,7 @@ def read_teacher_sheet(path: Path) -> list[TeacherRow]:
             values["backbone"],
             published_numbers(values["published_backbone"], place),
             published_numbers(values["published_cal"], place),
+            values.get("variant", "base"),
         )
-        for place, values in sheet_lines(path, TEACHER_COLUMNS)
+        for place, values in sheet_lines(path, TEACHER_COLUMNS, VARIANT_TEACHER_COLUMNS)
     ]

@@ -59,10 +59,12 @@ class Block:
     def label(self, line: Line) -> str:
         """A line's label; the title has the variant where all students of the block share it.
 
+        A label of the sheet stands in place of the variant.
         A full-data line names its teacher where that is another network than the students'.
         """
         method, fd2, variant, student = line
-        shown = BASE_VARIANT if variant == self._shared_variant else variant
+        own = next((entry.row.label for entry in self.entries if entry.key == line), "")
+        shown = own or (BASE_VARIANT if variant == self._shared_variant else variant)
         label = row_label(method, fd2, shown)
         networks = {entry.row.student for entry in self.entries}
         return f"{label}, {student}" if method == FULL_DATA and len(networks) > 1 else label

@@ -15,7 +15,7 @@ def caption(table: Table) -> list[str]:
     sentences = [_metric(table), _preset(table), *_students(table), _datasets(table)]
     sentences += provenance(table.results)
     sentences += _teachers(table)
-    sentences += _published(table)
+    sentences += [*_published(table), *table.notes]
     if table.missing:
         asked = sum(entry.asked for entry in table.entries)
         sentences.append(missing(len(table.missing), asked))

@@ -1,4 +1,4 @@
-"""Whether FD² moved a number by more than the seeds do."""
+"""Whether FD², or a variant of it, moved a number by more than the seeds do."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from fd2.reporting.table import Table
 
 @dataclass(frozen=True)
 class Difference:
-    """A row with FD² against the same row without.
+    """A row against another of the same dataset, images per class and student.
 
     Attributes:
-        fd2: the entry with FD².
-        plain: its partner: of the same variant, or of ``base`` where the variant concerns FD²
-            alone.
+        entry: the row.
+        reference: what it is compared with.
     """
 
-    fd2: Entry
-    plain: Entry
+    entry: Entry
+    reference: Entry
 
     def value(self, metric: str) -> float | None:
-        """Mean with FD² minus mean without, in percentage points."""
-        with_fd2, without = self.fd2.mean(metric), self.plain.mean(metric)
-        return None if with_fd2 is None or without is None else with_fd2 - without
+        """The row's mean minus the reference's, in percentage points."""
+        mean, reference = self.entry.mean(metric), self.reference.mean(metric)
+        return None if mean is None or reference is None else mean - reference
 
     def pooled_std(self, metric: str) -> float | None:
         """Standard deviation over seeds, pooled over both rows; None without repeated seeds."""
-        counts = [len(entry.results) for entry in (self.fd2, self.plain)]
+        counts = [len(entry.results) for entry in (self.entry, self.reference)]
         freedom = sum(counts) - 2
         if min(counts) < 1 or freedom < 1:
             return None
         squares = sum(
             (count - 1) * (entry.std(metric) or 0.0) ** 2
-            for count, entry in zip(counts, (self.fd2, self.plain), strict=True)
+            for count, entry in zip(counts, (self.entry, self.reference), strict=True)
         )
         return math.sqrt(squares / freedom)
 
@@ -54,17 +53,34 @@ class Difference:
 
 
 def differences(table: Table) -> list[Difference]:
-    """All pairs of a table, in sheet order."""
+    """Each row with FD² against the row without, in sheet order.
+
+    The partner is of the same variant, or of ``base`` where the variant concerns FD² alone.
+    """
     pairs = []
     for entry in table.entries:
-        method, fd2, variant, student = entry.key
+        method, fd2, variant, _ = entry.key
         if method == FULL_DATA or fd2 != "fd2":
             continue
-        partners = [
-            table.entry((method, "plain", name, student), entry.row.dataset, entry.row.ipc)
-            for name in (variant, BASE_VARIANT)
-        ]
+        partners = [_partner(table, entry, "plain", name) for name in (variant, BASE_VARIANT)]
         plain = next((partner for partner in partners if partner is not None), None)
         if plain is not None:
             pairs.append(Difference(entry, plain))
     return pairs
+
+
+def variant_differences(table: Table) -> list[Difference]:
+    """Each labelled row of a variant against ``base``, in sheet order: what an ablation changes."""
+    pairs = []
+    for entry in table.entries:
+        if entry.row.method == FULL_DATA or not entry.row.label:
+            continue
+        base = _partner(table, entry, entry.row.fd2, BASE_VARIANT)
+        if base is not None and base is not entry:
+            pairs.append(Difference(entry, base))
+    return pairs
+
+
+def _partner(table: Table, entry: Entry, fd2: str, variant: str) -> Entry | None:
+    method, _, _, student = entry.key
+    return table.entry((method, fd2, variant, student), entry.row.dataset, entry.row.ipc)

@@ -16,7 +16,7 @@ def row_label(method: str, fd2: str, variant: str, place: str = "") -> str:
     Args:
         method: a file of ``methods``, whose ``LABEL`` is used, or ``full``.
         fd2: ``plain`` or ``fd2``.
-        variant: added in brackets unless it is ``base``.
+        variant: its name or an ablation's label, added in brackets unless it is ``base``.
         place: where the method was named, for the error.
 
     Raises:

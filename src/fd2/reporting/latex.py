@@ -23,6 +23,8 @@ _ESCAPES: dict[str, str | int | None] = {
     "✓": r"$\checkmark$",
     "✗": r"$\times$",
     "ρ": r"$\rho$",
+    "α": r"$\alpha$",
+    "λ": r"$\lambda$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.blocks import Block, Line
 from fd2.reporting.caption import caption
-from fd2.reporting.differences import differences
+from fd2.reporting.differences import Difference, differences, variant_differences
 from fd2.reporting.entry import Entry
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Table
@@ -24,8 +24,10 @@ def markdown(table: Table) -> str:
         parts += [_grid(block)] if block.alone else [f"## {block.title}", _grid(block)]
     if any(len(block.counts) > 1 and _has_full_data(block) for block in table.blocks):
         parts.append(f"`{SAME}`: full data knows no IPC; as in the column to the left.")
-    if pairs := _pairs(table):
-        parts += ["## Differences: with FD² minus without", pairs]
+    if pairs := differences(table):
+        parts += ["## Differences: with FD² minus without", _pairs(pairs)]
+    if pairs := variant_differences(table):
+        parts += ["## Differences: variant minus base", _pairs(pairs)]
     parts += missing_results([str(path) for path in table.missing])
     return "\n\n".join(parts) + "\n"
 
@@ -63,21 +65,21 @@ def _texts(block: Block, line: Line, text: Callable[[Entry], str]) -> list[str]:
     return [texts[0], *[SAME] * (len(texts) - 1)] if line[0] == FULL_DATA else texts
 
 
-def _pairs(table: Table) -> str:
+def _pairs(pairs: Sequence[Difference]) -> str:
     header = ["method", "dataset", "IPC", "student"]
     for metric in METRICS:
         name = metric.replace("_", " ")
         header += [name, "pooled std", "verdict"]
     lines = []
-    for pair in differences(table):
-        row = pair.fd2.row
-        line = [pair.fd2.label, row.dataset, str(row.ipc), row.student]
+    for pair in pairs:
+        row = pair.entry.row
+        line = [pair.entry.label, row.dataset, str(row.ipc), row.student]
         for metric in METRICS:
             std = pair.pooled_std(metric)
             spread = NO_SPREAD if std is None else f"{std:.1f}"
             line += [signed(pair.value(metric)), spread, pair.verdict(metric)]
         lines.append(line)
-    return pipes(header, lines) if lines else ""
+    return pipes(header, lines)
 
 
 def pipes(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fd2.artifacts.provenance import same_manifest
-from fd2.config.cells import Row, read_sheet
+from fd2.config.cells import Row, read_sheet, sheet_notes
 from fd2.errors import FD2Error
 from fd2.reporting.blocks import Block, split
 from fd2.reporting.entry import Entry, Key
@@ -24,11 +24,13 @@ class Table:
         name: the sheet's name.
         entries: in sheet order.
         seeds: that were asked for.
+        notes: the sheet's own, as sentences.
     """
 
     name: str
     entries: tuple[Entry, ...]
     seeds: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -90,14 +92,14 @@ def build_table(
         digests = {str(result.path): result.manifest for some in of_dataset for result in some}
         if digests:
             same_manifest(digests)
-    return Table(sheet.stem, entries, tuple(seeds))
+    return Table(sheet.stem, entries, tuple(seeds), sheet_notes(sheet))
 
 
 def _entry(row: Row, start: str | None, seeds: list[int], results: Path, place: str) -> Entry:
     wanted = sources(row, seeds, results)
     return Entry(
         row,
-        row_label(row.method, row.fd2, row.variant, place),
+        row_label(row.method, row.fd2, row.label or row.variant, place),
         start,
         tuple(read_result(source) for source in wanted if source.path.is_file()),
         tuple(source.path for source in wanted if not source.path.is_file()),

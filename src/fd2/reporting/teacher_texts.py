@@ -6,6 +6,7 @@ import pandas as pd
 
 from fd2.reporting.agreement import TEACHER_POINTS
 from fd2.reporting.caption import listed, missing, provenance
+from fd2.reporting.labels import BASE_VARIANT
 from fd2.reporting.latex import environment, escape, preamble
 from fd2.reporting.markdown import heading, missing_results, pipes
 from fd2.reporting.results import METRICS
@@ -19,7 +20,7 @@ def teacher_frame(table: TeacherTable) -> pd.DataFrame:
     """One line a teacher, accuracies in percent; empty where unknown.
 
     Returns:
-        Columns: dataset, backbone, attention_maps (M), cal_ratio (rho); for each head both
+        Columns: dataset, backbone, variant, attention_maps (M), cal_ratio (rho); for each head both
         accuracies, published top-1, ours minus it and the verdict; ``protocol``, and ``missing``:
         the command for what is not there.
     """
@@ -32,6 +33,7 @@ def _record(teacher: Teacher) -> dict[str, object]:
     record: dict[str, object] = {
         "dataset": teacher.row.dataset,
         "backbone": teacher.row.backbone,
+        "variant": teacher.row.variant,
         "attention_maps": None if result is None else result.attention_maps,
         "cal_ratio": None if result is None else result.cal_ratio,
     }
@@ -96,7 +98,7 @@ def teacher_caption(table: TeacherTable) -> list[str]:
         sentences.append("Preset: no result yet.")
     if any(result.chosen_on_test for result in results):
         sentences.append("Weights were chosen on test images, as the release does.")
-    sentences += provenance(results)
+    sentences += [*provenance(results), *table.notes]
     if table.missing:
         sentences.append(missing(len(table.missing), len(table.teachers)))
     return sentences
@@ -106,7 +108,8 @@ def _words(teacher: Teacher) -> list[str]:
     result = teacher.result
     maps = None if result is None else result.attention_maps
     ratio = None if result is None else result.cal_ratio
-    words = [teacher.row.dataset, teacher.row.backbone]
+    variant = "" if teacher.row.variant == BASE_VARIANT else f" ({teacher.row.variant})"
+    words = [teacher.row.dataset, teacher.row.backbone + variant]
     words += [NO_SPREAD if value is None else f"{value:g}" for value in (maps, ratio)]
     for head in teacher.heads:
         words += [_scores(head), compared(head.published, head.top1, TEACHER_POINTS)]

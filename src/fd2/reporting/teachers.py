@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.artifacts.provenance import same_manifest
+from fd2.config.cells import sheet_notes
 from fd2.config.teacher_sheets import TeacherRow, read_teacher_sheet
 from fd2.errors import FD2Error
 from fd2.reporting.agreement import TEACHER_POINTS, agreement
+from fd2.reporting.labels import BASE_VARIANT
 from fd2.reporting.results import Result, Source, read_result
 
 
@@ -63,10 +65,11 @@ class Teacher:
 
 @dataclass(frozen=True)
 class TeacherTable:
-    """All teachers of a sheet, in its order."""
+    """All teachers of a sheet, in its order; ``notes`` are the sheet's own, as sentences."""
 
     name: str
     teachers: tuple[Teacher, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def results(self) -> list[Result]:
@@ -89,19 +92,19 @@ def build_teacher_table(sheet: Path, results: Path) -> TeacherTable:
     rows = read_teacher_sheet(sheet)
     if not rows:
         raise FD2Error("the sheet has no rows", str(sheet), "add a row or take it off 'tables'")
-    names = [(row.dataset, row.backbone) for row in rows]
+    names = [(row.dataset, row.backbone, row.variant) for row in rows]
     for name in names:
         if names.count(name) > 1:
-            words = ",".join(name)
+            words = ",".join(word for word in name if word != BASE_VARIANT)
             raise FD2Error(f"teacher given twice: {words}", str(sheet), "delete one of the two")
     teachers = tuple(_teacher(row, results) for row in rows)
     _check_data(teachers)
-    return TeacherTable(sheet.stem, teachers)
+    return TeacherTable(sheet.stem, teachers, sheet_notes(sheet))
 
 
 def _teacher(row: TeacherRow, results: Path) -> Teacher:
     path = results / row.source()
-    identity = {"dataset": row.dataset, "backbone": row.backbone, "recipe": "cal"}
+    identity = {"dataset": row.dataset, "backbone": row.backbone, "recipe": row.recipe}
     published = {"backbone": row.published_backbone, "cal": row.published_cal}
     backbone, cal = (
         Head(

@@ -109,7 +109,7 @@ def test_a_variant_of_what_is_no_setting_or_not_its_own_is_refused(
 
 def test_more_epochs_than_labels_are_refused_with_the_stage_that_is_not_named() -> None:
     settings = with_variant({"evaluate": {"epochs": 401}})
-    with pytest.raises(FD2Error, match="'relabel.epochs' only 400") as refused:
+    with pytest.raises(FD2Error, match=r"'relabel\.epochs' only 400") as refused:
         settings.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)
     assert "as many epochs" in refused.value.remedy
     both = with_variant({"relabel": {"epochs": 401}, "evaluate": {"epochs": 401}})

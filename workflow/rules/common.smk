@@ -120,9 +120,7 @@ def teacher(dataset, backbone, recipe):
 
 def require_variant(name, wildcards):
     """Refuse artefacts of a variant that would repeat those of ``base``."""
-    explained(
-        require_change, SETTINGS.values, name, dict(wildcards.items()), SOURCES
-    )
+    explained(require_change, SETTINGS.values, name, dict(wildcards.items()), SOURCES)
 
 
 def cell_settings(stage, wildcards):

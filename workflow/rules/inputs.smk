@@ -56,16 +56,28 @@ def distill_teachers(wildcards):
     return [teacher(wildcards.dataset, name, recipe) for name in names]
 
 
-def distill_code(wildcards):
+def distill_modules(wildcards):
+    """The plug-ins that optimise images."""
+    names = distill_variant(wildcards)
     modules = [f"methods.{wildcards.method}"]
-    modules += [
-        f"backbones.{name}"
-        for name in explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
-    ]
-    if wildcards.fd2 == "fd2":
-        names = cell_settings("distill", wildcards)["regularisers"]
-        modules += [f"regularisers.{name}" for name in names]
-    return code("distill", *modules)
+    backbones = explained(SETTINGS.distill_teachers, *names)
+    modules += [f"backbones.{name}" for name in backbones]
+    regularisers = explained(SETTINGS.distill, *names, 0)["regularisers"]
+    return modules + [f"regularisers.{name}" for name in regularisers]
+
+
+def distill_code(wildcards):
+    return code("distill", *distill_modules(wildcards))
+
+
+def measure_code(wildcards):
+    return code("measure_distill", *distill_modules(wildcards))
+
+
+def measure_settings(wildcards):
+    """Settings of the first group."""
+    require_variant(wildcards.variant, wildcards)
+    return explained(SETTINGS.distill, *distill_variant(wildcards), 0)
 
 
 def select_code(wildcards):

@@ -126,6 +126,19 @@ class DistillSettings:
 
 
 @dataclass(frozen=True)
+class MeasureSettings:
+    """How an iteration is timed, names as in section ``measure``.
+
+    Attributes:
+        warm_up: iterations of each phase before the clock counts.
+        iterations: of each phase that are timed.
+    """
+
+    warm_up: int
+    iterations: int
+
+
+@dataclass(frozen=True)
 class SelectImagesSettings:
     """A selecting method's images."""
 

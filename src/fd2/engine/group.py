@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +36,7 @@ class GroupPlan:
         needs_attention: whether any regulariser compares attention maps.
         names: seed everything random, together with the slot's number.
         device: where to compute.
+        after_step: called after each iteration; None calls nothing.
     """
 
     recipe: Recipe
@@ -48,6 +49,7 @@ class GroupPlan:
     class_names: Sequence[str]
     names: tuple[object, ...]
     device: torch.device
+    after_step: Callable[[], None] | None = None
 
 
 def distill_slot(
@@ -84,6 +86,7 @@ def distill_slot(
         plan.normaliser,
         (*plan.names, "slot", slot),
         f"slot {slot}, classes {int(classes[0])} to {int(classes[-1])}",
+        after_step=plan.after_step,
     )
     return encode(images, plan.normaliser, plan.image_codec)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +30,8 @@ def optimise_slot(
     normaliser: Normaliser,
     names: tuple[object, ...],
     what: str,
+    *,
+    after_step: Callable[[], None] | None = None,
 ) -> Tensor:
     """Run all phases of a recipe.
 
@@ -41,6 +43,7 @@ def optimise_slot(
         normaliser: of the dataset.
         names: seed the random views.
         what: names this slot in progress and errors.
+        after_step: called after each iteration, e.g. by a clock; None calls nothing.
 
     Returns:
         Optimised images ``[B, 3, S, S]``, normalised, at the last phase's size.
@@ -55,6 +58,7 @@ def optimise_slot(
         normaliser,
         precision_on(patches.device, recipe.mixed_precision),
         what,
+        after_step,
     )
     images = _resized(patches, recipe.phases[0].size)
     done = 0
@@ -80,6 +84,7 @@ class _Slot:
     normaliser: Normaliser
     precision: MixedPrecision
     what: str
+    after_step: Callable[[], None] | None
 
 
 def _phase(slot: _Slot, phase: Phase, done: int, initial: Tensor, views: Views) -> Tensor:
@@ -107,6 +112,8 @@ def _phase(slot: _Slot, phase: Phase, done: int, initial: Tensor, views: Views) 
             images.copy_(images.maximum(lower).minimum(upper))
         latest = {name: loss.detach() for name, loss in losses.items()}
         progress.show(latest)
+        if slot.after_step is not None:
+            slot.after_step()
     _require_finite(latest, images, slot.what)
     return images.detach()
 

@@ -29,20 +29,21 @@ class SlotState:
     def __init__(self, root: Path, shaped: Mapping[str, Any]) -> None:
         self.folder = root / sha256(canonical_json(shaped).encode()).hexdigest()[:24]
 
-    def load(self, slot: int, chunk: int) -> Tensor | None:
-        """The finished images uint8 ``[B, 3, H, W]``, or None if they must be made."""
+    def load(self, slot: int, chunk: int) -> tuple[Tensor, float] | None:
+        """Finished images uint8 ``[B, 3, H, W]`` and their seconds; None if they must be made."""
         path = self._path(slot, chunk)
         if not path.exists():
             return None
         try:
-            return read_tensors(path, ("images",))[0]["images"]
+            tensors, metadata = read_tensors(path, ("images",))
+            return tensors["images"], float(metadata["seconds"])
         except FD2Error as error:
             print(f"ignoring a damaged state file and making the slot anew: {error}", flush=True)
             return None
 
-    def save(self, slot: int, chunk: int, images: Tensor) -> None:
-        """Keep finished images."""
-        write_tensors(self._path(slot, chunk), {"images": images}, {})
+    def save(self, slot: int, chunk: int, images: Tensor, seconds: float) -> None:
+        """Keep finished images and the seconds that they took."""
+        write_tensors(self._path(slot, chunk), {"images": images}, {"seconds": seconds})
 
     def remove(self) -> None:
         """Forget everything: the group is finished."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
 from fd2.reporting.entry import Entry
-from fd2.reporting.results import Result
 from fd2.reporting.table import Table
 
 
@@ -22,7 +22,23 @@ def caption(table: Table) -> list[str]:
     return sentences
 
 
-def provenance(results: Sequence[Result]) -> list[str]:
+class Made(Protocol):
+    """Anything that knows which machine and source made it; see `Result`."""
+
+    @property
+    def device_name(self) -> str:
+        """The hardware."""
+
+    @property
+    def commit(self) -> str | None:
+        """Of the source; None outside a checkout."""
+
+    @property
+    def dirty(self) -> bool | None:
+        """Whether the source differs from the commit."""
+
+
+def provenance(results: Sequence[Made]) -> list[str]:
     """Hardware and commits; nothing without results."""
     if not results:
         return []
@@ -143,7 +159,7 @@ def _published(table: Table) -> list[str]:
     return sentences
 
 
-def _commit(result: Result) -> str:
+def _commit(result: Made) -> str:
     if result.commit is None:
         return "unknown"
     return result.commit[:10] + (" with uncommitted changes" if result.dirty else "")

@@ -42,3 +42,11 @@ def peak_memory_mb(device: torch.device) -> dict[str, float]:
     if device.type == "cuda":
         peak["gpu"] = torch.cuda.max_memory_allocated(device) / 2**20
     return peak
+
+
+def forget_gpu_peak(device: torch.device) -> None:
+    """Let `peak_memory_mb` count GPU memory from here; a process's resident peak stays."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)

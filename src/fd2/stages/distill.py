@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +11,14 @@ from torch import Tensor
 
 from fd2.artifacts.files import file_digest, write_json
 from fd2.artifacts.images import SlotImages, read_slots, write_slots
-from fd2.artifacts.prepared import Manifest, read_manifest
+from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
-from fd2.augment.normalise import Normaliser
-from fd2.config import plugins
 from fd2.config.settings import DistillSettings
 from fd2.engine.group import GroupPlan, distill_slot
 from fd2.engine.initial import initial_patches
+from fd2.engine.plan import group_plan
 from fd2.engine.slot_state import SlotState
-from fd2.engine.terms import TeacherTerms
-from fd2.losses.regulariser import Regulariser
-from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 
 
@@ -47,7 +45,7 @@ def distill(
         patches_file: initial images.
         teacher_files: in the order of the method's teachers.
         output: the group's images.
-        record_file: provenance with times.
+        record_file: provenance with times, and ``slot_seconds``: those of each slot.
         state_root: undeclared folder for finished slots.
         job: device and clock.
         code: source files; slots finished by other code are not taken over.
@@ -63,51 +61,15 @@ def distill(
         {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
         | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
     )
-    plan = _plan(settings, manifest, teachers, job)
+    plan = group_plan(settings, manifest, teachers, job.device)
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, digest, inputs)
     state = SlotState(state_root, {**shaped, "code": [file_digest(path) for path in code]})
-    images = _group(settings, plan, patches, state, str(patches_file))
+    images, seconds = _group(settings, plan, patches, state, str(patches_file))
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     write_slots(output, images, settings.slots, {**shaped, **statistics})
-    write_json(record_file, record(shaped, job))
+    write_json(record_file, {**record(shaped, job), "slot_seconds": seconds})
     state.remove()
-
-
-def _plan(
-    settings: DistillSettings, manifest: Manifest, teachers: list[LoadedTeacher], job: Job
-) -> GroupPlan:
-    method = plugins.load("methods", settings.method)
-    recipe = method.recipe(settings.recipe, manifest.resolution)
-    regularisers: list[Regulariser] = [
-        plugins.load("regularisers", name).build(values)
-        for name, values in settings.regularisers.items()
-    ]
-    terms = [
-        TeacherTerms(
-            teacher,
-            index,
-            settings.cal_ratio,
-            recipe.batch_norm_weight,
-            recipe.first_batch_norm_multiplier,
-            regularisers,
-        )
-        for index, teacher in enumerate(teachers)
-    ]
-    similarity = settings.regularisers.get("similarity", {})
-    metadata = teachers[0].metadata
-    return GroupPlan(
-        recipe=recipe,
-        teachers=teachers,
-        terms=terms,
-        normaliser=Normaliser(metadata["mean"], metadata["std"]),
-        image_codec=settings.image_codec,
-        shared_crop=similarity.get("crop", "shared") == "shared",
-        class_names=manifest.classes,
-        needs_attention=any(regulariser.weight > 0 for regulariser in regularisers),
-        names=("distill", settings.seed, settings.dataset),
-        device=job.device,
-    )
 
 
 def _group(
@@ -116,21 +78,28 @@ def _group(
     patches: SlotImages,
     state: SlotState,
     place: str,
-) -> Tensor:
-    """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes."""
+) -> tuple[Tensor, list[float]]:
+    """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes.
+
+    With each slot's seconds; those of slots that an earlier run finished are its own.
+    """
     chunks = torch.arange(len(plan.class_names)).split(settings.class_chunk)
     finished: list[Tensor] = []
+    slot_seconds = []
     for slot in settings.slots:
         initial = initial_patches(
             patches, slot, settings.initial_patch, plan.class_names, plan.names, place
         )
         parts = []
         for number, classes in enumerate(chunks):
-            images = state.load(slot, number)
-            if images is None:
+            part = state.load(slot, number)
+            if part is None:
+                start = time.monotonic()
                 earlier = [done[classes] for done in finished]
                 images = distill_slot(plan, slot, classes, initial[classes], earlier)
-                state.save(slot, number, images)
-            parts.append(images)
-        finished.append(torch.cat(parts))
-    return torch.stack(finished)
+                part = images, round(time.monotonic() - start, 3)
+                state.save(slot, number, *part)
+            parts.append(part)
+        finished.append(torch.cat([images for images, _ in parts]))
+        slot_seconds.append(sum(seconds for _, seconds in parts))
+    return torch.stack(finished), slot_seconds

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fd2.config.cells import sheet_header
+from fd2.config.cost_sheets import GROUP_COLUMNS, ITERATION_COLUMNS
 from fd2.config.teacher_sheets import is_teacher_sheet
 from fd2.reporting.files import write_frame, write_text
+from fd2.reporting.group_times import group_time_table
+from fd2.reporting.iterations import iteration_table
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
 from fd2.reporting.table import build_table
@@ -22,14 +26,14 @@ def tabulate(
     stem: Path,
     starts: Sequence[str | None] | None = None,
 ) -> None:
-    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``; both accuracies in each.
+    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``.
 
     Results that do not exist are shown as missing, with the command that makes them, so that a
     table can be read while its grid still runs.
 
     Args:
         sheet: a csv of ``config/tables``; its lines give the table's order, and its header tells
-            whether it lists cells or teachers.
+            whether it lists cells, teachers, iterations or groups.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
         stem: output path without suffix.
@@ -38,12 +42,16 @@ def tabulate(
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
     """
-    if is_teacher_sheet(sheet):
+    header = sheet_header(sheet)
+    texts: tuple[str, str]
+    if header in (ITERATION_COLUMNS, GROUP_COLUMNS):
+        build = iteration_table if header == ITERATION_COLUMNS else group_time_table
+        frame, grid = build(sheet, results)
+        texts = grid.markdown(), grid.latex()
+    elif is_teacher_sheet(sheet):
         teachers = build_teacher_table(sheet, results)
-        frame, texts = (
-            teacher_frame(teachers),
-            (teacher_markdown(teachers), teacher_latex(teachers)),
-        )
+        frame = teacher_frame(teachers)
+        texts = teacher_markdown(teachers), teacher_latex(teachers)
     else:
         table = build_table(sheet, results, seeds, starts)
         frame, texts = tidy(table), (markdown(table), latex(table))

@@ -1,0 +1,37 @@
+# Time and memory of a distillation iteration, for tables of costs. It asks for all cores, so that no
+# other job of the run disturbs it, and computes on as many threads as stage distill. Here their
+# number shapes the result, so it is a param.
+
+
+rule measure_distill:
+    input:
+        code=measure_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        patches=distill_patches,
+        teachers=distill_teachers,
+    output:
+        measured="<results>/measured/{dataset}/{method}/{fd2}/{variant}.json",
+    log:
+        "<logs>/measured/{dataset}/{method}/{fd2}/{variant}.log",
+    benchmark:
+        "<benchmarks>/measured/{dataset}/{method}/{fd2}/{variant}.tsv"
+    wildcard_constraints:
+        method=either(OPTIMISING),
+        variant=either(SETTINGS.variants_at("distill")),
+    conda:
+        "../../envs/fd2.yaml"
+    threads: workflow.cores or THREADS["distill"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
+    params:
+        settings=measure_settings,
+        measure=SETTINGS.values["measure"],
+        torch_threads=THREADS["distill"],
+    message:
+        "Timing an iteration of {wildcards.method} {wildcards.fd2} {wildcards.variant}"
+        " on {wildcards.dataset}"
+    script:
+        "../scripts/measure_distill.py"

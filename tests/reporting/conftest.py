@@ -54,7 +54,7 @@ def _write_teacher(
     """A teacher's file: as it is used 70.0 / 60.0, the attention head 80.0 / 75.0."""
     path = results / "teachers" / dataset / backbone / f"{recipe}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = {"top1": 80.0, "balanced_top1": 75.0} if recipe == "cal" else None
+    head = {"top1": 80.0, "balanced_top1": 75.0} if recipe.startswith("cal") else None
     chosen = {"backbone": {"top1": 70.0, "balanced_top1": 60.0}, "cal": head}
     last = {"epoch": 10, "backbone": {"top1": 68.0, "balanced_top1": 58.0}, "cal": head}
     content = {

@@ -11,7 +11,9 @@ import pytest
 
 from fd2.config.cells import Cell
 from fd2.errors import FD2Error
-from fd2.reporting.differences import differences
+from fd2.reporting.differences import differences, variant_differences
+from fd2.reporting.latex import latex
+from fd2.reporting.markdown import markdown
 from fd2.reporting.table import build_table
 from fd2.reporting.tidy import tidy
 from fd2.reporting.wording import published, scores, signed
@@ -303,3 +305,42 @@ def test_faulty_sheets(sheet: Callable[..., Path], tmp_path: Path) -> None:
         build_table(sheet("d,sre2lp,plain,base,1,resnet18,"), tmp_path, [0])
     with pytest.raises(FD2Error, match="no rows"):
         build_table(sheet(), tmp_path, [0])
+
+
+def test_labels_notes_and_differences_of_an_ablation(
+    tmp_path: Path, write_cell: Callable[..., Path]
+) -> None:
+    path = tmp_path / "ablation.csv"
+    path.write_text(
+        "# First note.\n# Second note.\n"
+        "dataset,method,fd2,variant,ipc,student,published,label\n"
+        "d,sre2lpp,plain,base,1,resnet18,60.0,\n"
+        "d,sre2lpp,fd2,low,1,resnet18,62.8,ρ = 0.1\n"
+        "d,sre2lpp,fd2,base,1,resnet18,63.4,ρ = 0.5\n"
+        "d,rded,plain,hard,1,resnet18,,\n"
+    )
+    for variant, values in (("low", (50.0, 52.0)), ("base", (56.0, 56.0))):
+        for seed, top1 in enumerate(values):
+            write_cell(tmp_path, cell("fd2", seed=seed, variant=variant), top1, 1.0)
+    table = build_table(path, tmp_path, [0, 1])
+    assert table.notes == ("First note.", "Second note.")
+    (block,) = table.blocks
+    assert [block.label(line) for line in block.lines] == [
+        "SRe²L++",
+        "SRe²L++ + FD² (ρ = 0.1)",
+        "SRe²L++ + FD² (ρ = 0.5)",
+        "RDED (hard)",
+    ]
+    (pair,) = variant_differences(table)
+    assert (pair.entry.row.variant, pair.reference.row.variant) == ("low", "base")
+    assert pair.value("top1") == pytest.approx(-5.0)
+    assert pair.verdict("top1") == "exceeds the spread over seeds"
+    assert tidy(table)["label"].tolist()[1] == "SRe²L++ + FD² (ρ = 0.1)"
+    text = markdown(table)
+    assert "- First note.\n- Second note." in text
+    assert "## Differences: variant minus base" in text
+    assert latex(table).isascii() and r"FD\textsuperscript{2} ($\rho$ = 0.1)" in latex(table)
+    path.write_text(path.read_text().replace("62.8", "x"))
+    with pytest.raises(FD2Error, match="not a number") as refused:
+        build_table(path, tmp_path, [0])
+    assert refused.value.place.endswith("line 5"), "notes count as lines"

@@ -103,3 +103,21 @@ def test_teachers_of_different_data_are_refused(
     path.write_text(path.read_text().replace('"manifest": "m"', '"manifest": "other"'))
     with pytest.raises(FD2Error, match="different manifests"):
         build_teacher_table(write_sheet(Path(), *LINES), results)
+
+
+def test_teachers_of_variants(results: Path, write_teacher: Callable[..., Path]) -> None:
+    write_teacher(results, "d_1", "resnet18", "cal-low-0.1")
+    path = results / "variants.csv"
+    path.write_text(
+        "# A note.\ndataset,backbone,variant,published_backbone,published_cal\n"
+        "d_1,resnet18,base,71.0,81.1\nd_1,resnet18,low-0.1,,\nd_1,resnet18,high,,\n"
+    )
+    tabulate(path, results, [0], Path("t"))
+    text = Path("t.md").read_text()
+    assert "| d_1 | resnet18 (low-0.1) | – | – | 70.0 / 60.0 |  | 80.0 / 75.0 |  |" in text
+    assert "- A note." in text
+    assert "snakemake results/teachers/d_1/resnet18/cal-high.json" in text
+    assert pd.read_csv("t.csv")["variant"].tolist() == ["base", "low-0.1", "high"]
+    path.write_text(path.read_text().replace("high", "low-0.1"))
+    with pytest.raises(FD2Error, match="teacher given twice: d_1,resnet18,low-0.1"):
+        build_teacher_table(path, results)

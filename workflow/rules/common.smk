@@ -1,6 +1,7 @@
 # Validation, wildcard constraints, and the functions behind inputs and params.
 # Everything here answers from the validated config; no rule reads the config by itself.
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.config import plugins
+from fd2.config.checks import check_table
 from fd2.config.code import stage_sources
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.paths import ArtefactPaths
@@ -81,6 +83,8 @@ wildcard_constraints:
 DEVICE = SETTINGS.values["device"]
 THREADS = SETTINGS.values["threads"]
 GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
+# What is timed on a CPU has it alone.
+TIMED_THREADS = THREADS["distill"] if GPUS else os.cpu_count()
 
 
 def memory(base):

@@ -130,6 +130,7 @@ def evaluate_code(wildcards):
 
 
 def table_inputs(wildcards):
+    explained(check_table, SETTINGS, wildcards.table)
     paths = explained(table_sources, SETTINGS, wildcards.table)
     return [folder(path) for path in paths]
 

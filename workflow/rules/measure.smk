@@ -1,5 +1,5 @@
-# Time and memory of a distillation iteration, for tables of costs. It asks for all cores, so that no
-# other job of the run disturbs it, and computes on as many threads as stage distill. Here their
+# Time and memory of a distillation iteration, for tables of costs. On a CPU it asks for all cores, so
+# that no other job of the run disturbs it, and computes on as many threads as stage distill. Here their
 # number shapes the result, so it is a param.
 
 
@@ -20,7 +20,7 @@ rule measure_distill:
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"
-    threads: workflow.cores or THREADS["distill"]
+    threads: TIMED_THREADS
     resources:
         device=DEVICE,
         gpu=GPUS,

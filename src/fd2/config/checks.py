@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fd2.config import plugins
-from fd2.config.cells import FULL_DATA, Row
+from fd2.config.cells import FULL_DATA, Row, sheet_header
 from fd2.config.cost_sheets import GroupRow, IterationRow, read_group_sheet, read_iteration_sheet
 from fd2.config.layers import first_stage
 from fd2.config.sheets import all_tables
@@ -24,14 +24,24 @@ def check_names(settings: Configuration) -> None:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
     check_variants(settings.values, settings.source)
+    for table in settings.values["tables"]:
+        check_table(settings, table)
     for table in all_tables(settings.values):
-        _check_sheet(settings, table)
+        sheet_header(settings.sheet(table))
     datasets = settings.values["datasets"]
     for name, figure in settings.values["figures"].items():
         _known("dataset", figure["dataset"], datasets, f"figures.{name}")
 
 
-def _check_sheet(settings: Configuration, table: str) -> None:
+def check_table(settings: Configuration, table: str) -> None:
+    """Check the rows of one sheet.
+
+    Sheets that are no part of the default target are checked when their tables are asked for:
+    ablations of the paper must not stand in the way of a config that cannot make them.
+
+    Raises:
+        FD2Error: for the first name that is not known, or row that cannot be made.
+    """
     sheet = settings.sheet(table)
     place = str(sheet)
     for row in settings.rows(table):

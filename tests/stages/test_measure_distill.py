@@ -1,0 +1,84 @@
+"""Times of an iteration: whose they are, how they are summed up, and what the file says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fd2.config.settings import DistillSettings, MeasureSettings
+from fd2.methods._interface import Phase, Recipe
+from fd2.stages.measure_distill import measure_distill, summary
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+
+def recipe(*phases: Phase) -> Recipe:
+    return Recipe(phases, 0.1, (0.5, 0.9), 0.01, 10, (0.2, 1.0), 4)
+
+
+def test_whole_turns_are_averaged_and_phases_weighed_by_their_iterations() -> None:
+    """Two teachers of 10 and 30 ms at one size, 20 and 60 at the other, three times as often."""
+    full = recipe(Phase(16, 100), Phase(32, 300))
+    # Warm-up of one iteration each; the very first iteration of all has no time.
+    times = [10, 30, 10, 30, 999, 20, 60, 20, 60]
+    made: dict[str, Any] = summary(times, full, warm_up=1, timed=4, turns=2)
+    assert [phase["milliseconds"]["median"] for phase in made["phases"]] == [20.0, 40.0]
+    assert [phase["size"] for phase in made["phases"]] == [16, 32]
+    assert made["milliseconds"]["median"] == 0.25 * 20 + 0.75 * 40
+
+
+def test_median_and_quartiles_are_over_iterations() -> None:
+    times = [7, 1, 2, 3, 4, 100]
+    made: dict[str, Any] = summary(times, recipe(Phase(16, 9)), warm_up=2, timed=5, turns=1)
+    quartiles = {"lower_quartile": 2.0, "median": 3.0, "upper_quartile": 4.0}
+    assert made["milliseconds"] == quartiles
+
+
+def measured(chain: Chain, path: Path, settings: DistillSettings) -> dict[str, Any]:
+    teachers = [chain.cal] * len(settings.recipe["teachers"])
+    manifest = chain.data / "manifest.json"
+    measure = MeasureSettings(warm_up=2, iterations=3)
+    measure_distill(settings, measure, manifest, chain.patches, teachers, path, chain.job)
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def test_first_and_last_slot_of_a_group(chain: Chain, tmp_path: Path) -> None:
+    content = measured(chain, tmp_path / "m.json", chain.distill_settings())
+    names = {"dataset": "cells", "method": "sre2lpp", "fd2": "fd2", "variant": "base"}
+    assert content["measured"] == names
+    assert (content["classes"], content["resolution"]) == (3, 32)
+    assert {k: slot["earlier_slots"] for k, slot in content["slots"].items()} == {
+        "first": 0,
+        "last": 2,
+    }
+    for slot in content["slots"].values():
+        assert 0 < slot["milliseconds"]["lower_quartile"] <= slot["milliseconds"]["median"]
+        assert [phase["iterations"] for phase in slot["phases"]] == [3]
+        assert set(slot["peak_memory_mb"]) == {"resident"}
+    assert content["run"]["device"] == "cpu" and content["run"]["device_name"]
+    assert content["settings"]["measure"] == {"warm_up": 2, "iterations": 3}
+    assert set(content["inputs"]) == {"patches", "teacher0"}
+
+
+def test_without_constraints_the_slots_cost_the_same(chain: Chain, tmp_path: Path) -> None:
+    plain = chain.distill_settings(fd2="plain", cal_ratio=0.0, regularisers={})
+    content = measured(chain, tmp_path / "m.json", plain)
+    assert set(content["slots"]) == {"first"}
+
+
+def test_teachers_in_turn_at_two_sizes(chain: Chain, tmp_path: Path) -> None:
+    base = chain.distill_settings()
+    phases = [{"size": 24, "iterations": 5}, {"size": 32, "iterations": 8}]
+    own = {"teachers": ["resnet10t", "resnet10t"], "phases": phases, "residual_keep": 0.5}
+    recipe = {key: value for key, value in base.recipe.items() if key != "iterations"} | own
+    settings = replace(base, method="fadrmplus", recipe=recipe, slots=(0,))
+    (slot,) = measured(chain, tmp_path / "m.json", settings)["slots"].values()
+    assert [(p["size"], p["iterations"]) for p in slot["phases"]] == [(24, 5), (32, 8)]
+    low, high = (p["milliseconds"]["median"] for p in slot["phases"])
+    assert slot["milliseconds"]["median"] == pytest.approx((5 * low + 8 * high) / 13, abs=1e-3)

@@ -1,0 +1,162 @@
+"""Every ablation and cost table at smoke size: the shipped sheets' rows on two real classes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+LISTS = ("ablations", "measurements")
+#: One or two of each kind of variant: of loss, groups, patches, teacher.
+KEPT = {
+    *("", "base", "no-constraints", "characteristic-alone", "similarity-alone"),
+    *("distill-cal-ratio-0.1", "characteristic-alone-alpha-0", "similarity-alone-group-3"),
+    *("lambda-0.4", "pretrain-cal-ratio-0.1", "release-prototypes", "release-patch-codec"),
+}
+SHIPPED: dict[str, Any] = yaml.safe_load((CONFIG / "config.yaml").read_text())
+TABLES = [name for key in LISTS for name in SHIPPED[key]]
+FILES = ("--configfile", "config/tiny.yaml", "config/ablations.yaml")
+TEACHERS = "results/teachers/tiny/resnet10t"
+
+
+def smoke(name: str) -> str:
+    """A shipped sheet with its notes, its rows on CUB-200-2011 and FD² moved to the tiny data."""
+    lines = (CONFIG / "tables" / f"{name}.csv").read_text().splitlines()
+    notes = [line for line in lines if line.startswith("#")]
+    reader = csv.DictReader([line for line in lines if not line.startswith("#")])
+    header = list(reader.fieldnames or ())
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    moved = {"dataset": "tiny", "ipc": "2", "student": "resnet10t", "backbone": "resnet10t"}
+    for row in reader:
+        other = row["dataset"] != "cub200" or row.get("method", "").startswith("fadrm")
+        if other or row.get("variant") not in KEPT or row.get("student") == "resnet50":
+            continue
+        full = row.get("method") == "full"
+        new = {k: moved[k] if k in moved and not (full and k == "ipc") else row[k] for k in header}
+        rows[tuple(new[k] for k in header if not k.startswith("published") and k != "label")] = new
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
+    return "\n".join([*notes, stream.getvalue()])
+
+
+def with_ablations(project: Any) -> Any:
+    """A tiny project with every ablation and cost table."""
+    settings = {key: [f"tiny_{name}" for name in SHIPPED[key]] for key in LISTS}
+    project.write("config/ablations.yaml", {**settings, "measure": {"warm_up": 1, "iterations": 2}})
+    for name in TABLES:
+        project.write(f"config/tables/tiny_{name}.csv", smoke(name))
+    return project
+
+
+@pytest.fixture(scope="module")
+def ablated(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The finished tiny workflow with all of its ablations and measurements."""
+    folder = tmp_path_factory.mktemp("ablated") / "repository"
+    shutil.copytree(finished.folder, folder)
+    project = with_ablations(type(finished)(folder, finished._server))
+    plan = project.dry_run(*LISTS, *FILES)
+    done = project.snakemake(*LISTS, "--cores", "2", *FILES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    project.plan = plan
+    return project
+
+
+def test_variants_share_what_comes_before_them(ablated: Any) -> None:
+    """Two teachers, patches of one variant, nothing of the data; ten variants and random images."""
+    assert ablated.plan == {
+        **{"pretrain": 2, "patches": 1, "distill": 9, "assemble": 9, "relabel": 10},
+        **{"evaluate": 10, "measure_distill": 2, "tabulate": 10, "ablations": 1, "measurements": 1},
+    }
+    assert ablated.dry_run(*LISTS, *FILES) == {}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_is_whole_and_shows_labels_notes_and_published(ablated: Any, name: str) -> None:
+    table = ablated.folder / "results" / "tables" / f"tiny_{name}"
+    markdown = table.with_suffix(".md").read_text()
+    assert "missing" not in markdown.lower()
+    sheet = (ablated.folder / "config" / "tables" / f"tiny_{name}.csv").read_text().splitlines()
+    for note in (line for line in sheet if line.startswith("#")):
+        assert f"- {note.removeprefix('# ')}" in markdown
+    reader = csv.DictReader([line for line in sheet if not line.startswith("#")])
+    for row in reader:
+        assert row.get("label", "") in markdown
+        for key, value in row.items():
+            if key.startswith("published") and value:
+                assert f"{float(value):g}" in markdown
+    assert table.with_suffix(".tex").read_text().isascii()
+    frame = list(csv.DictReader(table.with_suffix(".csv").open()))
+    assert len(frame) == reader.line_num - 1
+    assert {line["missing"] for line in frame} == {""}
+
+
+def test_a_variant_of_the_teacher_works_to_its_end(ablated: Any) -> None:
+    for recipe, ratio, prototypes in (
+        ("cal", 0.5, "momentum"),
+        ("cal-pretrain-cal-ratio-0.1", 0.1, "momentum"),
+        ("cal-release-prototypes", 0.5, "last_feature"),
+    ):
+        content = json.loads((ablated.folder / TEACHERS / f"{recipe}.json").read_text())
+        assert content["teacher"]["recipe"] == recipe
+        cal = content["settings"]["cal"]
+        assert (cal["cal_ratio"], cal["prototypes"]) == (ratio, prototypes)
+    table = ablated.folder / "results/tables/tiny_cal_ratio_teachers.csv"
+    lines = list(csv.DictReader(table.open()))
+    assert [(line["variant"], float(line["cal_ratio"])) for line in lines] == [
+        ("pretrain-cal-ratio-0.1", 0.1),
+        ("base", 0.5),
+    ]
+    sets = ablated.folder / "results/distilled/tiny/sre2lpp/fd2"
+    read = json.loads((sets / "release-prototypes/group0.json").read_text())
+    base = json.loads((sets / "base/group0.json").read_text())
+    assert read["inputs"]["teacher0"] != base["inputs"]["teacher0"]
+    assert read["inputs"]["patches"] == base["inputs"]["patches"]
+    codec = json.loads((sets / "release-patch-codec/group0.json").read_text())
+    assert codec["inputs"]["teacher0"] == base["inputs"]["teacher0"]
+    assert codec["inputs"]["patches"] != base["inputs"]["patches"]
+
+
+def test_times_are_those_of_the_groups_records(ablated: Any) -> None:
+    table = ablated.folder / "results/tables/tiny_appendix5.csv"
+    lines = {line["variant"]: line for line in csv.DictReader(table.open())}
+    assert len(lines) == 2
+    for variant, line in lines.items():
+        path = f"results/distilled/tiny/sre2lpp/fd2/{variant}/group0.json"
+        record = json.loads((ablated.folder / path).read_text())
+        seconds = record["slot_seconds"]
+        assert len(seconds) == 2 and 0 < sum(seconds) < record["run"]["seconds"]
+        assert float(line["total_seconds"]) == pytest.approx(sum(seconds), abs=1e-4)
+        assert float(line["seconds_per_slot"]) == pytest.approx(sum(seconds) / 2, abs=1e-4)
+        assert line["device"] == record["run"]["device_name"]
+
+
+def test_measurements_name_their_hardware(ablated: Any) -> None:
+    markdown = (ablated.folder / "results/tables/tiny_appendix2.md").read_text()
+    for fd2, slots in (("plain", {"first"}), ("fd2", {"first", "last"})):
+        path = ablated.folder / f"results/measured/tiny/sre2lpp/{fd2}/base.json"
+        content = json.loads(path.read_text())
+        assert set(content["slots"]) == slots
+        assert f"| {content['run']['device_name']} |" in markdown
+        assert f"{content['slots']['first']['milliseconds']['median']:.1f} (" in markdown
+    assert "peak resident memory" in markdown and "| DSA | – | – | 3900 | – | – | – | 68.4 | – |"
+
+
+def test_a_variant_that_repeats_base_is_refused_as_a_target(ablated: Any) -> None:
+    name = ablated.write("config/same.yaml", {"distill": {"group_size": 3}})
+    path = "results/distilled/tiny/sre2lpp/fd2/same/ipc2.safetensors"
+    ablated.write("config/variant.yaml", {"variants": {"same": {"distill": {"group_size": 2}}}})
+    for arguments, status in (((), 1), ((name,), 0)):
+        done = ablated.snakemake("--dry-run", path, *FILES, "config/variant.yaml", *arguments)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert ("variant 'same' repeats 'base'" in done.stdout + done.stderr) == bool(status)

@@ -119,5 +119,5 @@ def test_teachers_of_variants(results: Path, write_teacher: Callable[..., Path])
     assert "snakemake results/teachers/d_1/resnet18/cal-high.json" in text
     assert pd.read_csv("t.csv")["variant"].tolist() == ["base", "low-0.1", "high"]
     path.write_text(path.read_text().replace("high", "low-0.1"))
-    with pytest.raises(FD2Error, match="teacher given twice: d_1,resnet18,low-0.1"):
+    with pytest.raises(FD2Error, match=r"teacher given twice: d_1,resnet18,low-0\.1"):
         build_teacher_table(path, results)

@@ -116,13 +116,36 @@ def evaluate_code(wildcards):
     return code("evaluate", f"backbones.{wildcards.student}")
 
 
+def diagnose_code(wildcards):
+    return code("diagnose", f"backbones.{wildcards.backbone}")
+
+
+def diagnose_params(wildcards):
+    names = dict(wildcards.items())
+    if "ipc" in names:
+        names["ipc"] = int(names["ipc"])
+    return explained(lambda: diagnose_settings(SETTINGS, **names))
+
+
+def diagnostic_tables(wildcards):
+    """The tables whose sheets list diagnoses; a target with none of them has nothing to do."""
+    tables = SETTINGS.values["tables"]
+    return [
+        folder(f"tables/{table}.md")
+        for table in tables
+        if explained(diagnostic_rows, SETTINGS, table)
+    ]
+
+
 def table_sources(wildcards):
     """Paths below the results folder of what fills a table."""
     rows = explained(SETTINGS.rows, wildcards.table)
     teachers = explained(SETTINGS.teacher_rows, wildcards.table)
     seeds = SETTINGS.values["seeds"]
     paths = [path for row in rows for path in row.sources(seeds)]
-    return paths + [row.source() for row in teachers]
+    paths += [row.source() for row in teachers]
+    diagnoses = explained(diagnostic_rows, SETTINGS, wildcards.table)
+    return paths + [row.path("json") for row in diagnoses]
 
 
 def table_inputs(wildcards):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fd2.config import plugins
 from fd2.config.cells import FULL_DATA, Row
+from fd2.config.diagnostic_settings import check_diagnoses
 from fd2.errors import FD2Error, suggest
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def check_names(settings: Configuration) -> None:
         for teacher in settings.teacher_rows(table):
             _known("dataset", teacher.dataset, datasets, place)
             _known("backbone", teacher.backbone, plugins.names("backbones"), place)
+        check_diagnoses(settings, table)
     for name, figure in settings.values["figures"].items():
         _known("dataset", figure["dataset"], datasets, f"figures.{name}")
 

@@ -10,6 +10,7 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.cells import Row, read_sheet
 from fd2.config.checks import check_names, check_recipe
+from fd2.config.diagnostic_sheets import is_diagnostic_sheet
 from fd2.config.downloads import SOURCE_KEYS
 from fd2.config.layers import (
     check_overrides,
@@ -104,9 +105,9 @@ class Configuration:
         return self.folder / "tables" / f"{table}.csv"
 
     def rows(self, table: str) -> list[Row]:
-        """The sheet's rows; none for a sheet of teachers."""
+        """The sheet's rows; none for a sheet of teachers or diagnoses."""
         path = self.sheet(table)
-        return [] if is_teacher_sheet(path) else read_sheet(path)
+        return [] if is_teacher_sheet(path) or is_diagnostic_sheet(path) else read_sheet(path)
 
     def teacher_rows(self, table: str) -> list[TeacherRow]:
         """The rows of a sheet of teachers; none for a sheet of cells."""

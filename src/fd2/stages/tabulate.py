@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fd2.config.diagnostic_sheets import is_diagnostic_sheet
 from fd2.config.teacher_sheets import is_teacher_sheet
+from fd2.reporting.diagnostic_texts import (
+    diagnostic_frame,
+    diagnostic_latex,
+    diagnostic_markdown,
+)
+from fd2.reporting.diagnostics import build_diagnostic_table
 from fd2.reporting.files import write_frame, write_text
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
@@ -29,7 +36,7 @@ def tabulate(
 
     Args:
         sheet: a csv of ``config/tables``; its lines give the table's order, and its header tells
-            whether it lists cells or teachers.
+            whether it lists cells, teachers or diagnoses.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
         stem: output path without suffix.
@@ -44,6 +51,10 @@ def tabulate(
             teacher_frame(teachers),
             (teacher_markdown(teachers), teacher_latex(teachers)),
         )
+    elif is_diagnostic_sheet(sheet):
+        diagnoses = build_diagnostic_table(sheet, results)
+        frame = diagnostic_frame(diagnoses)
+        texts = (diagnostic_markdown(diagnoses), diagnostic_latex(diagnoses))
     else:
         table = build_table(sheet, results, seeds, starts)
         frame, texts = tidy(table), (markdown(table), latex(table))

@@ -39,8 +39,7 @@ def slow(features: Tensor, labels: Tensor) -> dict[str, float]:
             float((rows[p] - mean([q for q in members[c] if q != p])).norm()) for p in members[c]
         ]
         other = [
-            min(float((rows[p] - centres[d]).norm()) for d in classes if d != c)
-            for p in members[c]
+            min(float((rows[p] - centres[d]).norm()) for d in classes if d != c) for p in members[c]
         ]
         margins.append(average([o - i for o, i in zip(other, own, strict=True)]))
     return {

@@ -103,6 +103,9 @@ class Counting:
     def table(self, name: str) -> None:
         self.jobs |= {("tabulate", name)}
         for row in csv.DictReader((CONFIG / "tables" / f"{name}.csv").open()):
+            if "recipe" in row:
+                self.diagnosis(row["dataset"], row, row["ipc"], row["backbone"], row["recipe"])
+                continue
             if "method" not in row:
                 self.teacher(row["dataset"], row["backbone"], "fd2")
                 continue
@@ -113,9 +116,32 @@ class Counting:
                 names = (row["dataset"], row["method"], row["fd2"], row["variant"])
                 self.cell(*names, int(row["ipc"]), row["student"], seed)
 
+    def diagnosis(
+        self, dataset: str, row: dict[str, str], ipc: Any, backbone: str, recipe: str
+    ) -> None:
+        """One set through one network; ``cal`` and ``plain`` are the recipes of shipped sheets."""
+        self.teacher(dataset, backbone, "fd2" if recipe == "cal" else "plain")
+        if row["method"] == "full":
+            self.jobs |= {("diagnose_real", dataset, backbone, recipe)}
+            return
+        names = (row["method"], row["fd2"], row["variant"], int(ipc))
+        self.images(dataset, *names)
+        self.jobs |= {("diagnose", dataset, *names, backbone, recipe)}
+
+    def drawn(self) -> list[str]:
+        """The figures of datasets that the config's tables name."""
+        sheets = [CONFIG / "tables" / f"{name}.csv" for name in self.config["tables"]]
+        datasets = {row["dataset"] for sheet in sheets for row in csv.DictReader(sheet.open())}
+        return [n for n, figure in self.config["figures"].items() if figure["dataset"] in datasets]
+
     def figure(self, name: str) -> None:
         self.jobs |= {("draw", name)}
         figure = self.config["figures"][name]
+        if figure["kind"] in ("feature_embedding", "centre_distances"):
+            for row in figure["rows"]:
+                network = (figure["backbone"], figure["recipe"])
+                self.diagnosis(figure["dataset"], row, figure["ipc"], *network)
+            return
         for row in figure["rows"]:
             names = (figure["dataset"], row["method"], row["fd2"], row["variant"], figure["ipc"])
             if figure["kind"] == "training_curves":
@@ -134,7 +160,7 @@ def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     counting = Counting(shipped("config.yaml", "quickstart.yaml"))
     for table in counting.config["tables"]:
         counting.table(table)
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run("--configfile", "config/quickstart.yaml")
     assert plan == counting.counts(all=1)
@@ -149,27 +175,30 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     counting = Counting(shipped("config.yaml"))
     for table in counting.config["tables"]:
         counting.table(table)
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run()
     assert plan == counting.counts(all=1)
     # In plain numbers, for readers; a change of a sheet or of config/config.yaml changes them.
     assert plan == {
-        # Five datasets; 25 teachers with attention, and 23 without: those that label, score, or
-        # stand in a table as full data.
-        **{"download": 5, "prepare": 5, "pretrain": 48, "patches": 10},
+        # Five datasets; 25 teachers with attention, and 25 without: those that label, score, look
+        # at sets that they had no part in, or stand in a table as full data.
+        **{"download": 5, "prepare": 5, "pretrain": 50, "patches": 10},
         # Table 1: 3 datasets, IPC 1, 3 and 5, which are prefixes of 2 groups; table 2: 2 datasets,
         # IPC 1, 10 and 50, of 13 groups. Random images and RDED; four and two optimising rows.
         **{"select_images": 2 * 9 + 2 * 6, "distill": 4 * 3 * 2 + 2 * 2 * 13},
         **{"assemble": 4 * 9 + 2 * 6, "relabel": 6 * 9 + 4 * 6},
         # Rows with students in tables 1, 2 and 3, less those of table 3 that table 1 has too.
         "evaluate": 3 * (180 + 84 + 35 - 17),
-        **{"draw": 3, "tabulate": 4, "all": 1},
+        # Three datasets through two networks: real, random, two methods with and without FD². The
+        # figures ask for nothing else.
+        **{"diagnose_real": 3 * 2, "diagnose": 3 * 2 * 5},
+        **{"draw": 6, "tabulate": 5, "all": 1},
     }
 
 
 def test_partial_tables_need_no_result(sources: Any) -> None:
-    assert sources.dry_run("partial") == {"tabulate_partial": 4, "partial": 1}
+    assert sources.dry_run("partial") == {"tabulate_partial": 5, "partial": 1}
     assert sources.dry_run("results/tables/partial/table1.md") == {"tabulate_partial": 1}
 
 
@@ -184,9 +213,21 @@ def test_each_table_is_a_target(sources: Any, table: str) -> None:
 
 def test_figures_are_a_target(sources: Any) -> None:
     counting = Counting(shipped("config.yaml"))
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     assert sources.dry_run("figures") == counting.counts(figures=1)
+
+
+def test_diagnostics_are_a_target(sources: Any) -> None:
+    files = ("--configfile", "config/quickstart.yaml", "config/diagnostics_elpv.yaml")
+    counting = Counting(shipped("config.yaml", "quickstart.yaml", "diagnostics_elpv.yaml"))
+    assert counting.config["tables"] == ["diagnostics_elpv"]
+    counting.table("diagnostics_elpv")
+    assert sources.dry_run("diagnostics", *files) == counting.counts(diagnostics=1)
+    assert counting.counts()["diagnose"] == 4 * 2
+    assert sources.dry_run("diagnostics", "--configfile", "config/quickstart.yaml") == {
+        "diagnostics": 1
+    }
 
 
 def test_one_cell_needs_one_job_of_each_stage_and_two_teachers(sources: Any) -> None:

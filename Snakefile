@@ -19,6 +19,7 @@ include: "workflow/rules/distill.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/relabel.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/export.smk"
@@ -30,4 +31,4 @@ rule all:
     default_target: True
     input:
         tables=collect("<results>/tables/{table}.md", table=config["tables"]),
-        figures=collect("<results>/figures/{figure}.png", figure=config["figures"]),
+        figures=collect("<results>/figures/{figure}.png", figure=FIGURES),

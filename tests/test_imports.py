@@ -26,6 +26,7 @@ LAYERS = (
             "replay",
             "reporting",
             "downloads",
+            "diagnostics",
         ),
     },
     {"artifacts", "runtime"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import yaml
 from fd2.config import plugins
 from fd2.config.cells import read_sheet
 from fd2.config.cost_sheets import read_group_sheet, read_iteration_sheet
+from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
 from fd2.config.settings import (
+    DiagnoseSettings,
     DistillSettings,
     EvaluateSettings,
     PatchSettings,
@@ -60,7 +63,19 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
     teachers = settings.teacher_rows(table)
     iterations = [row for row in read_iteration_sheet(settings.sheet(table)) if row.variant]
     groups = read_group_sheet(settings.sheet(table))
-    assert rows or teachers or iterations or groups
+    diagnoses = diagnostic_rows(settings, table)
+    assert rows or teachers or iterations or groups or diagnoses
+    assert len(set(diagnoses)) == len(diagnoses), "a row stands twice"
+    for row in diagnoses:
+        build(PretrainSettings, settings.pretrain(row.dataset, row.backbone, row.recipe))
+        sets = {} if row.ipc is None else {k: vars(row)[k] for k in ("method", "fd2", "variant")}
+        network = {"dataset": row.dataset, "backbone": row.backbone, "recipe": row.recipe}
+        found = diagnose_settings(settings, **network, **sets, ipc=row.ipc)
+        assert build(DiagnoseSettings, found).method == row.method
+        # The independent network takes no part in distillation.
+        optimised = row.method in settings.methods("optimisation")
+        taken = settings.distill_teachers(*astuple(row)[:4]) if optimised else []
+        assert row.recipe == "cal" or row.backbone not in taken
     for teacher in teachers:
         values = settings.pretrain(teacher.dataset, teacher.backbone, teacher.recipe)
         assert build(PretrainSettings, values).cal is not None

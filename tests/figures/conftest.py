@@ -12,6 +12,7 @@ import torch
 
 from fd2.artifacts.images import write_distilled
 from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.tensors import write_tensors
 
 CLASSES = ("ant", "bee", "cat")
 ROWS = [
@@ -78,3 +79,29 @@ def locate(tmp_path: Path) -> Callable[..., dict[str, list[Path]]]:
         return {name: [tmp_path / path for path in paths] for name, paths in inputs.items()}
 
     return place
+
+
+@pytest.fixture
+def make_diagnosis(tmp_path: Path, manifest: Manifest) -> Callable[..., Path]:
+    """Write a diagnosis of the three classes from features, labels, and distances of centres."""
+
+    def make(
+        path: str,
+        features: torch.Tensor,
+        labels: Sequence[int],
+        distances: Sequence[float] = (0.1, 0.2, 0.3),
+        nearest: Sequence[int] = (1, 2, 1),
+        digest: str | None = None,
+    ) -> Path:
+        target = tmp_path / path
+        tensors = {
+            "features": features,
+            "labels": torch.tensor(labels),
+            "ids": 100 + torch.arange(len(labels)),
+            "nearest_distances": torch.tensor(distances, dtype=torch.float64),
+            "nearest_classes": torch.tensor(nearest),
+        }
+        write_tensors(target, tensors, {"manifest": digest or manifest.digest()})
+        return target
+
+    return make

@@ -31,6 +31,13 @@ tiny,random,plain,hard-labels,2,resnet10t,
 tiny,sre2lpp,plain,base,2,resnet10t,
 tiny,sre2lpp,fd2,base,2,resnet10t,60.5
 """
+SEEN_SHEET = """\
+dataset,method,fd2,variant,ipc,backbone,recipe
+tiny,full,plain,base,,resnet10t,cal
+tiny,sre2lpp,plain,base,2,resnet10t,cal
+tiny,sre2lpp,fd2,base,2,resnet10t,cal
+"""
+REAL = {"method": "full", "fd2": "plain", "variant": "base"}
 RDED = {"method": "rded", "fd2": "plain", "variant": "base"}
 BOTH = [
     {"method": "sre2lpp", "fd2": "plain", "variant": "base"},
@@ -39,9 +46,12 @@ BOTH = [
 TINY = {
     "device": "cpu",
     "threads": {
-        stage: 1 for stage in ("prepare", "pretrain", "patches", "distill", "relabel", "evaluate")
+        stage: 1
+        for stage in (
+            *("prepare", "pretrain", "patches", "distill", "relabel", "evaluate", "diagnose"),
+        )
     },
-    "tables": ["tiny"],
+    "tables": ["tiny", "seen"],
     "seeds": [0],
     "figures": {
         "curves": {"dataset": "tiny", "ipc": 2, "student": "resnet10t", "rows": BOTH},
@@ -49,6 +59,15 @@ TINY = {
         "attention": {
             **{"dataset": "tiny", "ipc": 2, "class": "cracked", "teacher": "resnet10t"},
             "rows": BOTH,
+        },
+        "embedding": {
+            **{"kind": "feature_embedding", "dataset": "tiny", "ipc": 2, "class_count": 2},
+            **{"images_per_class": 8, "perplexity": 5, "seed": 0},
+            **{"backbone": "resnet10t", "recipe": "cal", "rows": [REAL, *BOTH]},
+        },
+        "centres": {
+            **{"kind": "centre_distances", "dataset": "tiny", "ipc": 2},
+            **{"backbone": "resnet10t", "recipe": "cal", "rows": [REAL, *BOTH]},
         },
     },
     "datasets": {"tiny": {"kind": "imagefolder", "path": "photos", "resolution": 32}},
@@ -208,6 +227,7 @@ def tiny_project(folder: Path, server: Server) -> Project:
     project = copy_sources(folder, server)
     project.write("config/tiny.yaml", TINY)
     project.write("config/tables/tiny.csv", TINY_SHEET)
+    project.write("config/tables/seen.csv", SEEN_SHEET)
     write_photos(folder / "photos")
     return project
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.workflow
+BOTH = ("plain", "fd2")
 TINY = ["--configfile", "config/tiny.yaml"]
 
 
@@ -38,6 +39,21 @@ def test_table_shows_the_results_beside_the_published_number(finished: Any) -> N
     assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}
 
 
+def test_table_of_diagnoses_shows_each_result_and_fd2_minus_plain(finished: Any) -> None:
+    results = finished.folder / "results"
+    markdown = (results / "tables" / "seen.md").read_text()
+    margins = []
+    for path in ("full/resnet10t/cal", *(f"sre2lpp/{f}/base/ipc2/resnet10t/cal" for f in BOTH)):
+        result = json.loads((results / "diagnostics" / "tiny" / f"{path}.json").read_text())[
+            "result"
+        ]
+        margins.append(result["margin"])
+        assert f"{result['centre_distance']:.3f}" in markdown
+    difference = f"{margins[2] - margins[1]:+.3f}".replace("-", "−")
+    assert difference in markdown.split("## Differences")[1]
+    assert (results / "figures" / "embedding.csv").read_text().count("\n") == 1 + 16 + 4 + 4
+
+
 @pytest.mark.parametrize("made_by", ["the run itself", "--report"])
 def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by: str) -> None:
     path = finished.folder / "report.html"
@@ -49,12 +65,15 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
     for expected in (
         *("results/tables/tiny.md", "results/tables/tiny.csv", "results/figures/curves.png"),
         *("results/figures/images.png", "results/figures/attention.png"),
+        *("results/tables/seen.md", "results/figures/embedding.png", "results/figures/centres.png"),
         # Captions of the workflow, a table and each kind of figure.
         "how far a student gets on a few images per class",
         "top-1 / class-balanced top-1 in percent on the test images at the last epoch",
         "the line is the mean over seeds",
         "A block of rows for each method",
         "bright where the teacher looks",
+        *("All panels share one embedding", "a diamond at the mean"),
+        "A table of diagnostics has other numbers",
         # Labels and categories.
         *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"'),
     ):

@@ -106,6 +106,9 @@ class Counting:
         text = (CONFIG / "tables" / f"{name}.csv").read_text()
         lines = [line for line in text.splitlines() if not line.startswith("#")]
         for row in csv.DictReader(lines):
+            if "recipe" in row:
+                self.diagnosis(row["dataset"], row, row["ipc"], row["backbone"], row["recipe"])
+                continue
             if "method" not in row:
                 variant = row.get("variant", "base")
                 self.teacher(row["dataset"], row["backbone"], "fd2", variant)
@@ -132,9 +135,32 @@ class Counting:
         made = {job for job in self.jobs - before if job[0] in ("assemble", "distill")}
         self.jobs = (self.jobs - made) | {("measure_distill", dataset, method, fd2, variant)}
 
+    def diagnosis(
+        self, dataset: str, row: dict[str, str], ipc: Any, backbone: str, recipe: str
+    ) -> None:
+        """One set through one network; ``cal`` and ``plain`` are the recipes of shipped sheets."""
+        self.teacher(dataset, backbone, "fd2" if recipe == "cal" else "plain")
+        if row["method"] == "full":
+            self.jobs |= {("diagnose_real", dataset, backbone, recipe)}
+            return
+        names = (row["method"], row["fd2"], row["variant"], int(ipc))
+        self.images(dataset, *names)
+        self.jobs |= {("diagnose", dataset, *names, backbone, recipe)}
+
+    def drawn(self) -> list[str]:
+        """The figures of datasets that the config's tables name."""
+        sheets = [CONFIG / "tables" / f"{name}.csv" for name in self.config["tables"]]
+        datasets = {row["dataset"] for sheet in sheets for row in csv.DictReader(sheet.open())}
+        return [n for n, figure in self.config["figures"].items() if figure["dataset"] in datasets]
+
     def figure(self, name: str) -> None:
         self.jobs |= {("draw", name)}
         figure = self.config["figures"][name]
+        if figure["kind"] in ("feature_embedding", "centre_distances"):
+            for row in figure["rows"]:
+                network = (figure["backbone"], figure["recipe"])
+                self.diagnosis(figure["dataset"], row, figure["ipc"], *network)
+            return
         for row in figure["rows"]:
             names = (figure["dataset"], row["method"], row["fd2"], row["variant"], figure["ipc"])
             if figure["kind"] == "training_curves":
@@ -153,7 +179,7 @@ def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     counting = Counting(shipped("config.yaml", "quickstart.yaml"))
     for table in counting.config["tables"]:
         counting.table(table)
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run("--configfile", "config/quickstart.yaml")
     assert plan == counting.counts(all=1)
@@ -168,22 +194,25 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     counting = Counting(shipped("config.yaml"))
     for table in counting.config["tables"]:
         counting.table(table)
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run()
     assert plan == counting.counts(all=1)
     # In plain numbers, for readers; a change of a sheet or of config/config.yaml changes them.
     assert plan == {
-        # Five datasets; 25 teachers with attention, and 23 without: those that label, score, or
-        # stand in a table as full data.
-        **{"download": 5, "prepare": 5, "pretrain": 48, "patches": 10},
+        # Five datasets; 25 teachers with attention, and 25 without: those that label, score, look
+        # at sets that they had no part in, or stand in a table as full data.
+        **{"download": 5, "prepare": 5, "pretrain": 50, "patches": 10},
         # Table 1: 3 datasets, IPC 1, 3 and 5, which are prefixes of 2 groups; table 2: 2 datasets,
         # IPC 1, 10 and 50, of 13 groups. Random images and RDED; four and two optimising rows.
         **{"select_images": 2 * 9 + 2 * 6, "distill": 4 * 3 * 2 + 2 * 2 * 13},
         **{"assemble": 4 * 9 + 2 * 6, "relabel": 6 * 9 + 4 * 6},
         # Rows with students in tables 1, 2 and 3, less those of table 3 that table 1 has too.
         "evaluate": 3 * (180 + 84 + 35 - 17),
-        **{"draw": 3, "tabulate": 4, "all": 1},
+        # Three datasets through two networks: real, random, two methods with and without FD². The
+        # figures ask for nothing else.
+        **{"diagnose_real": 3 * 2, "diagnose": 3 * 2 * 5},
+        **{"draw": 6, "tabulate": 5, "all": 1},
     }
 
 
@@ -222,7 +251,7 @@ def test_a_variant_that_repeats_base_is_refused_before_a_job(sources: Any) -> No
 
 
 def test_partial_tables_need_no_result(sources: Any) -> None:
-    assert sources.dry_run("partial") == {"tabulate_partial": 4, "partial": 1}
+    assert sources.dry_run("partial") == {"tabulate_partial": 5, "partial": 1}
     assert sources.dry_run("results/tables/partial/table1.md") == {"tabulate_partial": 1}
 
 
@@ -237,9 +266,21 @@ def test_each_table_is_a_target(sources: Any, table: str) -> None:
 
 def test_figures_are_a_target(sources: Any) -> None:
     counting = Counting(shipped("config.yaml"))
-    for figure in counting.config["figures"]:
+    for figure in counting.drawn():
         counting.figure(figure)
     assert sources.dry_run("figures") == counting.counts(figures=1)
+
+
+def test_diagnostics_are_a_target(sources: Any) -> None:
+    files = ("--configfile", "config/quickstart.yaml", "config/diagnostics_elpv.yaml")
+    counting = Counting(shipped("config.yaml", "quickstart.yaml", "diagnostics_elpv.yaml"))
+    assert counting.config["tables"] == ["diagnostics_elpv"]
+    counting.table("diagnostics_elpv")
+    assert sources.dry_run("diagnostics", *files) == counting.counts(diagnostics=1)
+    assert counting.counts()["diagnose"] == 4 * 2
+    assert sources.dry_run("diagnostics", "--configfile", "config/quickstart.yaml") == {
+        "diagnostics": 1
+    }
 
 
 def test_one_cell_needs_one_job_of_each_stage_and_two_teachers(sources: Any) -> None:

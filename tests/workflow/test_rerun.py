@@ -27,6 +27,20 @@ READS: dict[str, tuple[str, ...]] = {
     "evaluate random plain": ("prepare", "select_images random plain"),
     "evaluate sre2lpp plain": ("prepare", "assemble sre2lpp plain", "relabel sre2lpp plain"),
     "evaluate sre2lpp fd2": ("prepare", "assemble sre2lpp fd2", "relabel sre2lpp fd2"),
+    "diagnose_real full resnet10t": ("prepare", "pretrain cal"),
+    "diagnose sre2lpp plain": ("prepare", "pretrain cal", "assemble sre2lpp plain"),
+    "diagnose sre2lpp fd2": ("prepare", "pretrain cal", "assemble sre2lpp fd2"),
+    "tabulate seen": (
+        *("diagnose_real full resnet10t", "diagnose sre2lpp plain", "diagnose sre2lpp fd2"),
+    ),
+    "draw embedding": (
+        *("prepare", "diagnose_real full resnet10t"),
+        *("diagnose sre2lpp plain", "diagnose sre2lpp fd2"),
+    ),
+    "draw centres": (
+        *("prepare", "diagnose_real full resnet10t"),
+        *("diagnose sre2lpp plain", "diagnose sre2lpp fd2"),
+    ),
     "tabulate tiny": (
         "pretrain cal",
         "evaluate random plain",
@@ -91,10 +105,15 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
         ("src/fd2/stages/evaluate.py", jobs("evaluate")),
         (
             "src/fd2/backbones/resnet10t.py",
-            jobs("pretrain", "patches", "distill", "relabel", "evaluate"),
+            jobs(
+                *("pretrain", "patches", "distill", "relabel", "evaluate"),
+                *("diagnose", "diagnose_real"),
+            ),
         ),
         ("src/fd2/backbones/resnet18.py", set()),
         ("src/fd2/reporting/latex.py", jobs("tabulate")),
+        ("src/fd2/diagnostics/class_structure.py", jobs("diagnose", "diagnose_real")),
+        ("src/fd2/figures/centre_distances.py", {"draw centres"}),
         ("src/fd2/figures/training_curves.py", jobs("draw curves")),
         # Stamped into every artefact instead: no edit of the log or the plan retrains a teacher.
         ("src/fd2/artifacts/files.py", set()),
@@ -148,6 +167,7 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
             jobs("evaluate random"),
         ),
         ({"figures": {"images": {"slots": 1}}}, jobs("draw images")),
+        ({"figures": {"embedding": {"perplexity": 6}}}, jobs("draw embedding")),
         ({"protocol": "release"}, set(READS) - {"prepare"}),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

@@ -11,6 +11,8 @@ sys.path.insert(0, str(ROOT / "src"))
 from fd2.config import plugins
 from fd2.config.checks import check_table
 from fd2.config.code import stage_sources
+from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
+from fd2.config.drawn_figures import drawn_figures
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
@@ -33,6 +35,7 @@ def explained(call, *arguments):
 SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
 SETTINGS = explained(Configuration, config, SOURCES, ROOT / "config")
 PATHS = ArtefactPaths(SETTINGS)
+FIGURES = explained(drawn_figures, SETTINGS)
 
 
 pathvars:

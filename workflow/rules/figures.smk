@@ -31,4 +31,4 @@ rule draw:
 
 rule figures:
     input:
-        collect("<results>/figures/{figure}.png", figure=SETTINGS.values["figures"]),
+        collect("<results>/figures/{figure}.png", figure=FIGURES),

@@ -129,6 +129,27 @@ def evaluate_code(wildcards):
     return code("evaluate", f"backbones.{wildcards.student}")
 
 
+def diagnose_code(wildcards):
+    return code("diagnose", f"backbones.{wildcards.backbone}")
+
+
+def diagnose_params(wildcards):
+    names = dict(wildcards.items())
+    if "ipc" in names:
+        names["ipc"] = int(names["ipc"])
+    return explained(lambda: diagnose_settings(SETTINGS, **names))
+
+
+def diagnostic_tables(wildcards):
+    """The tables whose sheets list diagnoses; a target with none of them has nothing to do."""
+    tables = SETTINGS.values["tables"]
+    return [
+        folder(f"tables/{table}.md")
+        for table in tables
+        if explained(diagnostic_rows, SETTINGS, table)
+    ]
+
+
 def table_inputs(wildcards):
     explained(check_table, SETTINGS, wildcards.table)
     paths = explained(table_sources, SETTINGS, wildcards.table)

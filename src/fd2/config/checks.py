@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fd2.config import plugins
 from fd2.config.cells import FULL_DATA, Row, sheet_header
 from fd2.config.cost_sheets import GroupRow, IterationRow, read_group_sheet, read_iteration_sheet
+from fd2.config.diagnostic_settings import check_diagnoses
 from fd2.config.layers import first_stage
 from fd2.config.sheets import all_tables
 from fd2.config.variants import check_variants
@@ -57,6 +58,7 @@ def check_table(settings: Configuration, table: str) -> None:
         _check_optimised(settings, group, place)
         names = (group.dataset, group.method, group.fd2, group.variant)
         settings.check_ipc(*names, group.ipc, place)
+    check_diagnoses(settings, table)
 
 
 def _check_teacher_variant(settings: Configuration, variant: str, place: str) -> None:

@@ -22,6 +22,8 @@ TEMPLATES = (
     "labels/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}/{file:labels}",
     "students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
     "measured/{dataset}/{method:optimising}/{fd2}/{variant:distill}.json",
+    "diagnostics/{dataset}/full/{backbone}/{recipe}.{suffix:tensors}",
+    "diagnostics/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{backbone}/{recipe}.{suffix:tensors}",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "tables/{table}.{suffix:table}",
     "tables/partial/{table}.{suffix:table}",

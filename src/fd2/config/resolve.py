@@ -11,6 +11,7 @@ from fd2.config import plugins
 from fd2.config.cells import Row, read_sheet
 from fd2.config.checks import check_names, check_recipe
 from fd2.config.cost_sheets import is_cost_sheet
+from fd2.config.diagnostic_sheets import is_diagnostic_sheet
 from fd2.config.downloads import SOURCE_KEYS
 from fd2.config.layers import (
     check_overrides,
@@ -107,7 +108,8 @@ class Configuration:
     def rows(self, table: str) -> list[Row]:
         """The sheet's rows; none for a sheet of anything but cells."""
         path = self.sheet(table)
-        return [] if is_teacher_sheet(path) or is_cost_sheet(path) else read_sheet(path)
+        others = (is_teacher_sheet, is_cost_sheet, is_diagnostic_sheet)
+        return [] if any(is_other(path) for is_other in others) else read_sheet(path)
 
     def teacher_rows(self, table: str) -> list[TeacherRow]:
         """The rows of a sheet of teachers; none for a sheet of cells."""

@@ -197,6 +197,27 @@ class EvaluateSettings:
     test_every: int
 
 
+@dataclass(frozen=True)
+class DiagnoseSettings:
+    """How one network sees one set; ``backbone`` and ``recipe`` name the network, a teacher.
+
+    Attributes:
+        method: a file of ``methods``, or ``full`` for all real training images.
+        ipc: images per class; None for ``full``.
+        group_size: images of a class that the similarity constraint keeps apart (N_s).
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+    ipc: int | None
+    backbone: str
+    recipe: str
+    protocol: str
+    group_size: int
+
+
 def build(kind: type[T], values: Mapping[str, Any]) -> T:
     """Build a settings dataclass from plain values, nested ones and tuples included.
 

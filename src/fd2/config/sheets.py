@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fd2.config.cost_sheets import read_group_sheet, read_iteration_sheet
+from fd2.config.diagnostic_settings import diagnostic_rows
 
 if TYPE_CHECKING:
     from fd2.config.resolve import Configuration
@@ -31,4 +32,5 @@ def table_sources(settings: Configuration, table: str) -> list[str]:
     paths += [row.source() for row in settings.teacher_rows(table)]
     paths += [path for row in read_iteration_sheet(sheet) for path in row.sources()]
     paths += [row.source() for row in read_group_sheet(sheet)]
+    paths += [row.path("json") for row in diagnostic_rows(settings, table)]
     return paths

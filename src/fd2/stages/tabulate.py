@@ -7,7 +7,14 @@ from pathlib import Path
 
 from fd2.config.cells import sheet_header
 from fd2.config.cost_sheets import GROUP_COLUMNS, ITERATION_COLUMNS
+from fd2.config.diagnostic_sheets import is_diagnostic_sheet
 from fd2.config.teacher_sheets import is_teacher_sheet
+from fd2.reporting.diagnostic_texts import (
+    diagnostic_frame,
+    diagnostic_latex,
+    diagnostic_markdown,
+)
+from fd2.reporting.diagnostics import build_diagnostic_table
 from fd2.reporting.files import write_frame, write_text
 from fd2.reporting.group_times import group_time_table
 from fd2.reporting.iterations import iteration_table
@@ -33,7 +40,7 @@ def tabulate(
 
     Args:
         sheet: a csv of ``config/tables``; its lines give the table's order, and its header tells
-            whether it lists cells, teachers, iterations or groups.
+            whether it lists cells, teachers, diagnoses, iterations or groups.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
         stem: output path without suffix.
@@ -52,6 +59,10 @@ def tabulate(
         teachers = build_teacher_table(sheet, results)
         frame = teacher_frame(teachers)
         texts = teacher_markdown(teachers), teacher_latex(teachers)
+    elif is_diagnostic_sheet(sheet):
+        diagnoses = build_diagnostic_table(sheet, results)
+        frame = diagnostic_frame(diagnoses)
+        texts = diagnostic_markdown(diagnoses), diagnostic_latex(diagnoses)
     else:
         table = build_table(sheet, results, seeds, starts)
         frame, texts = tidy(table), (markdown(table), latex(table))

@@ -1,0 +1,1 @@
+"""Numbers behind the pictures: how classes lie in feature space, and where a network looks."""

@@ -1,0 +1,124 @@
+"""Stage diagnose: how a network sees a distilled set, or the real training images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import write_json
+from fd2.artifacts.images import read_distilled
+from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.tensors import write_tensors
+from fd2.augment.normalise import Normaliser
+from fd2.config.settings import DiagnoseSettings
+from fd2.diagnostics.attention_spread import attention_spread
+from fd2.diagnostics.class_structure import class_structure
+from fd2.diagnostics.observation import observe
+from fd2.networks.stored_teacher import read_teacher
+from fd2.runtime.job import Job
+from fd2.runtime.seeds import torch_generator
+
+_BATCH = 128
+_IDENTITY = ("dataset", "method", "fd2", "variant", "ipc", "backbone", "recipe")
+
+
+def diagnose(
+    settings: DiagnoseSettings,
+    data: Path,
+    distilled: Path | None,
+    network: Path,
+    output: Path,
+    record_file: Path,
+    job: Job,
+) -> None:
+    """Measure a set in a network's feature space and by the network's attention.
+
+    Args:
+        settings: of the stage.
+        data: folder of the prepared dataset.
+        distilled: a distilled set; None for all training images, whose groups are drawn at random.
+        network: a teacher's file; it need not have taken part in distillation.
+        output: tensors ``features`` float32 ``[N, D]``, ``labels`` and ``ids`` int64 ``[N]`` (the
+            image's position in its set or in the training split), ``nearest_distances`` float64
+            and ``nearest_classes`` int64 ``[C]``.
+        record_file: the numbers, with provenance.
+        job: device and clock.
+
+    Raises:
+        FD2Error: if an input is missing or damaged, or manifests differ.
+    """
+    dataset = open_prepared(data)
+    teacher = read_teacher(network, job.device)
+    digests = {str(data): dataset.manifest.digest(), str(network): teacher.metadata["manifest"]}
+    inputs = {"network": network}
+    if distilled is None:
+        ids, labels = _training_rows(dataset, settings.dataset)
+        batches = _training_batches(dataset, ids, teacher.normaliser, job.device)
+    else:
+        images = read_distilled(distilled)
+        digests |= {str(distilled): images.metadata["manifest"]}
+        inputs |= {"distilled": distilled}
+        ids, labels = torch.arange(len(images.labels)), images.labels
+        batches = _distilled_batches(images.images, teacher.normaliser, job.device)
+    shaped = shaped_by("diagnose", settings, same_manifest(digests), inputs)
+    seen = observe(teacher.network, batches)
+    structure = class_structure(seen.features, labels.to(job.device), dataset.num_classes)
+    spread = attention_spread(seen.attention, labels, settings.group_size)
+    tensors = {
+        "features": seen.features,
+        "labels": labels,
+        "ids": ids,
+        "nearest_distances": structure.nearest_distances,
+        "nearest_classes": structure.nearest_classes,
+    }
+    write_tensors(output, tensors, shaped)
+    result = {
+        "images": len(labels),
+        "classes": dataset.num_classes,
+        "intra_class_variance": structure.intra_class_variance,
+        "centre_distance": structure.centre_distance,
+        "nearest_centre_distance": structure.nearest_centre_distance,
+        "margin": structure.margin,
+        "attention": "channel_mean" if teacher.network.cal is None else "cal",
+        "attention_cells": list(seen.attention.shape[2:]),
+        **asdict(spread),
+    }
+    named = asdict(settings)
+    write_json(
+        record_file,
+        {
+            "diagnosis": {key: named[key] for key in _IDENTITY},
+            "protocol": settings.protocol,
+            "result": result,
+            **record(shaped, job),
+        },
+    )
+
+
+def _training_rows(dataset: PreparedDataset, name: str) -> tuple[Tensor, Tensor]:
+    """Positions of all training images and their labels, in an order drawn from the name alone.
+
+    Neighbours in a file list may show one object, and would look more alike than a class does.
+    """
+    count = len(dataset.train.labels)
+    ids = torch.randperm(count, generator=torch_generator("diagnose", name))
+    return ids, dataset.train.labels[ids]
+
+
+def _training_batches(
+    dataset: PreparedDataset, ids: Tensor, normaliser: Normaliser, device: torch.device
+) -> Iterator[Tensor]:
+    for chunk in ids.split(_BATCH):
+        yield normaliser.normalise(dataset.train.batch(chunk, device))
+
+
+def _distilled_batches(
+    images: Tensor, normaliser: Normaliser, device: torch.device
+) -> Iterator[Tensor]:
+    for chunk in images.split(_BATCH):
+        yield normaliser.normalise(chunk.to(device))

@@ -1,0 +1,94 @@
+"""What a sheet of diagnoses may name, and which figures its config draws."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
+from fd2.config.diagnostic_sheets import Diagnosis
+from fd2.config.drawn_figures import drawn_figures
+from fd2.config.layers import merge, read_yaml
+from fd2.config.resolve import Configuration
+from fd2.errors import FD2Error
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+HEADER = "dataset,method,fd2,variant,ipc,backbone,recipe\n"
+VARIANTS = {
+    "pairs": {"distill": {"group_size": 2}},
+    "long": {"pretrain": {"epochs": 60}},
+    "hot": {"evaluate": {"temperature": 4}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the config folder."""
+    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+
+def configuration(folder: Path, *lines: str, **changes: Any) -> Configuration:
+    """The shipped config with one sheet of these lines."""
+    (folder / "tables" / "seen.csv").write_text(HEADER + "\n".join(lines) + "\n")
+    values = merge(read_yaml(folder / "config.yaml"), {"variants": VARIANTS, **changes})
+    return Configuration({**values, "tables": ["seen"]}, "test.yaml", folder)
+
+
+def test_rows_and_their_paths(folder: Path) -> None:
+    settings = configuration(
+        folder, "cub200,full,plain,base,,resnet18,cal", "cub200,rded,plain,pairs,3,resnet50,plain"
+    )
+    assert settings.rows("seen") == [] and settings.teacher_rows("seen") == []
+    first, second = diagnostic_rows(settings, "seen")
+    assert first.path("json") == "diagnostics/cub200/full/resnet18/cal.json"
+    assert second == Diagnosis("cub200", "rded", "plain", "pairs", 3, "resnet50", "plain")
+    assert second.path("safetensors") == (
+        "diagnostics/cub200/rded/plain/pairs/ipc3/resnet50/plain.safetensors"
+    )
+    assert diagnostic_rows(settings, "table1") == []
+
+
+def test_groups_are_those_of_distillation(folder: Path) -> None:
+    settings = configuration(folder, "cub200,full,plain,base,,resnet18,cal")
+    network = {"dataset": "cub200", "backbone": "resnet18", "recipe": "cal"}
+    names = {"method": "sre2lpp", "fd2": "fd2", "ipc": 3}
+    pairs = diagnose_settings(settings, **network, **names, variant="pairs")
+    assert (pairs["group_size"], pairs["ipc"], pairs["variant"]) == (2, 3, "pairs")
+    real = diagnose_settings(settings, **network)
+    assert (real["group_size"], real["method"], real["ipc"]) == (4, "full", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cub,full,plain,base,,resnet18,cal", "unknown dataset 'cub'"),
+        ("cub200,full,plain,base,,resnet8,cal", "unknown backbone 'resnet8'"),
+        ("cub200,full,plain,base,,resnet18,call", "unknown recipe 'call'"),
+        ("cub200,full,plain,base,,resnet18,cal-pairs", "unknown recipe 'cal-pairs'"),
+        ("cub200,full,plain,pairs,,resnet18,cal", "unknown variant of real images 'pairs'"),
+        ("cub200,rdde,plain,base,1,resnet18,cal", "unknown method 'rdde'"),
+        ("cub200,rded,plain,hot,1,resnet18,cal", "unknown variant of distilled sets 'hot'"),
+        ("cub200,rded,plain,base,6,resnet18,cal", "ipc 6 of method 'rded'"),
+    ],
+)
+def test_a_row_that_cannot_be_made_is_refused(folder: Path, line: str, message: str) -> None:
+    with pytest.raises(FD2Error, match=message) as caught:
+        configuration(folder, line)
+    assert caught.value.place.endswith("seen.csv")
+
+
+def test_a_teacher_of_a_variant_may_look(folder: Path) -> None:
+    configuration(folder, "cub200,rded,plain,base,1,resnet18,cal-long")
+
+
+def test_figures_of_data_that_no_table_has_are_not_drawn(folder: Path) -> None:
+    mine = {"kind": "centre_distances", "dataset": "cars", "ipc": 5, "backbone": "resnet18"}
+    figures = {"mine": {**mine, "recipe": "cal", "rows": []}}
+    figures["mine"]["rows"] = [{"method": "random", "fd2": "plain", "variant": "base"}]
+    settings = configuration(folder, "cars,full,plain,base,,resnet18,cal", figures=figures)
+    assert drawn_figures(settings) == ["mine"]
+    papers = Configuration(read_yaml(folder / "config.yaml"), "config.yaml", folder)
+    assert set(drawn_figures(papers)) == set(papers.values["figures"])

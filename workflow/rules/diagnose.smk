@@ -1,0 +1,68 @@
+# How a network sees a set: of distilled images, or of all real training images. The network is any
+# teacher, also one that took no part in distillation.
+
+
+rule diagnose:
+    input:
+        code=diagnose_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        network="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
+    output:
+        tensors="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.safetensors",
+        record="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.json",
+    log:
+        "<logs>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.log",
+    benchmark:
+        "<benchmarks>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.tsv"
+    wildcard_constraints:
+        variant=either(SETTINGS.variants_at("distill")),
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["diagnose"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(20),
+    params:
+        settings=diagnose_params,
+    message:
+        "Looking at {wildcards.method} {wildcards.fd2} {wildcards.variant}, {wildcards.ipc} images"
+        " per class, through {wildcards.backbone} ({wildcards.recipe})"
+    script:
+        "../scripts/diagnose.py"
+
+
+rule diagnose_real:
+    input:
+        code=diagnose_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        network="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
+    output:
+        tensors="<results>/diagnostics/{dataset}/full/{backbone}/{recipe}.safetensors",
+        record="<results>/diagnostics/{dataset}/full/{backbone}/{recipe}.json",
+    log:
+        "<logs>/diagnostics/{dataset}/full/{backbone}/{recipe}.log",
+    benchmark:
+        "<benchmarks>/diagnostics/{dataset}/full/{backbone}/{recipe}.tsv"
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["diagnose"]
+    resources:
+        device=DEVICE,
+        gpu=GPUS,
+        mem_mb=memory(8000),
+        runtime=minutes(20),
+    params:
+        settings=diagnose_params,
+    message:
+        "Looking at the training images of {wildcards.dataset} through {wildcards.backbone}"
+        " ({wildcards.recipe})"
+    script:
+        "../scripts/diagnose.py"
+
+
+rule diagnostics:
+    input:
+        diagnostic_tables,

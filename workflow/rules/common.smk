@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from fd2.config import plugins
 from fd2.config.code import stage_sources
 from fd2.config.downloads import download_kind, download_kinds, download_settings
+from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error

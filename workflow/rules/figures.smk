@@ -1,5 +1,7 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
+DRAWN = explained(drawn_figures, SETTINGS)
+
 
 rule draw:
     input:
@@ -31,4 +33,13 @@ rule draw:
 
 rule figures:
     input:
-        collect("<results>/figures/{figure}.png", figure=SETTINGS.values["figures"]),
+        collect("<results>/figures/{figure}.png", figure=DRAWN),
+
+
+for figure in SETTINGS.values["figures"]:
+
+    rule:
+        name:
+            figure
+        input:
+            f"<results>/figures/{figure}.png",

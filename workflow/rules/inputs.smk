@@ -159,6 +159,8 @@ def figure_spec(wildcards):
 
 def figure_inputs(wildcards):
     spec = figure_spec(wildcards)
+    results = Path(config.get("pathvars", {}).get("results", "results"))
+    explained(check_figure, SETTINGS, wildcards.figure, results)
     plugin = plugins.load("figures", spec["kind"])
     found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
     roles = {role: [folder(path) for path in paths] for role, paths in found.items()}

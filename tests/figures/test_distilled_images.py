@@ -105,7 +105,7 @@ def test_draw_writes_the_numbers_beside_the_pictures(
 ) -> None:
     draw(spec, files, tmp_path / "figures" / "grid")
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert written == ["grid.csv", "grid.pdf", "grid.png"]
+    assert written == ["grid.csv", "grid.md", "grid.pdf", "grid.png"]
     assert len(pd.read_csv(tmp_path / "figures" / "grid.csv")) == 2 * 2 * 2
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.workflow
 TINY = ["--configfile", "config/tiny.yaml"]
@@ -38,6 +40,29 @@ def test_table_shows_the_results_beside_the_published_number(finished: Any) -> N
     assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}
 
 
+def test_each_figure_has_its_picture_numbers_and_caption(finished: Any) -> None:
+    folder = finished.folder / "results" / "figures"
+    names = yaml.safe_load((finished.folder / "config/tiny.yaml").read_text())["draw"]
+    written = {path.name for path in folder.iterdir()}
+    assert written == {f"{name}.{kind}" for name in names for kind in ("png", "pdf", "csv", "md")}
+    for name in names:
+        assert len((folder / f"{name}.csv").read_text().splitlines()) > 1
+        caption = (folder / f"{name}.md").read_text()
+        assert f"Figure {name}. Data: tiny (manifest " in caption and "Commits: " in caption
+
+
+def test_figure_4_has_the_accuracies_of_its_teachers(finished: Any) -> None:
+    results = finished.folder / "results"
+    with (results / "figures" / "figure4.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    recipes = {"0.1000": "cal-pretrain-cal-ratio-0.1", "0.5000": "cal"}
+    assert {line["cal_ratio"] for line in lines} == set(recipes)
+    for line in lines:
+        path = results / "teachers/tiny/resnet10t" / f"{recipes[line['cal_ratio']]}.json"
+        top1 = json.loads(path.read_text())["result"]["chosen"][line["head"]]["top1"]
+        assert line["top1"] == f"{top1:.4f}"
+
+
 @pytest.mark.parametrize("made_by", ["the run itself", "--report"])
 def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by: str) -> None:
     path = finished.folder / "report.html"
@@ -55,6 +80,8 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
         "the line is the mean over seeds",
         "A block of rows for each method",
         "bright where the teacher looks",
+        "Read a row from left to right",
+        "Each point is one teacher",
         # Labels and categories.
         *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"'),
     ):

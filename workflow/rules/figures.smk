@@ -11,10 +11,16 @@ rule draw:
             "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "{figure}"},
+            labels={"figure": "{figure}", "format": "picture"},
         ),
         pdf="<results>/figures/{figure}.pdf",
         csv="<results>/figures/{figure}.csv",
+        caption=report(
+            "<results>/figures/{figure}.md",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "format": "data, hardware, commits"},
+        ),
     log:
         "<logs>/figures/{figure}.log",
     conda:

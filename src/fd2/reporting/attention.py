@@ -165,11 +165,13 @@ def heat(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
 
 
 def overlays(images: np.ndarray, heats: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[K, H, W, 3]`` with `heat` laid over them, of the same shape."""
+    """Images uint8 ``[K, H, W, 3]`` in grey with `heat` laid over them, of the same shape."""
     import matplotlib
 
     colours = matplotlib.colormaps[COLOUR_MAP](heats)[..., :3] * 255
-    return np.rint(OPACITY * colours + (1 - OPACITY) * images).astype(np.uint8)
+    # In grey, so that every colour is attention's.
+    grey = images.mean(axis=-1, keepdims=True)
+    return np.rint(OPACITY * colours + (1 - OPACITY) * grey).astype(np.uint8)
 
 
 def explain_colours(figure: Figure, heats: np.ndarray) -> None:
@@ -184,8 +186,12 @@ def explain_colours(figure: Figure, heats: np.ndarray) -> None:
     from matplotlib.patheffects import withStroke
 
     axes = figure.axes[0]
-    level = mosaic(heats[..., None], gap_of(heats.shape[2]), fill=np.nan)[..., 0]
-    lines = axes.contour(level, levels=[COVERED], colors="white", linewidths=0.7)
+    # Zero between and around the images closes each line, so that it tells inside from outside.
+    level = np.pad(mosaic(heats[..., None], gap_of(heats.shape[2]), fill=0)[..., 0], 1)
+    down, right = (np.arange(count) - 1 for count in level.shape)
+    limits = axes.axis()
+    lines = axes.contour(right, down, level, levels=[COVERED], colors="white", linewidths=0.7)
+    axes.axis(limits)
     lines.set_path_effects([withStroke(linewidth=1.6, foreground="black")])
     bar = figure.colorbar(
         ScalarMappable(cmap=matplotlib.colormaps[COLOUR_MAP]), ax=axes, aspect=30, pad=0.02

@@ -28,7 +28,11 @@ CLASSES: dict[str, Any] = {
     "additionalProperties": False,
     "required": ["first", "count", "step"],
     "properties": {
-        "first": {"type": "integer", "minimum": 0, "description": "Id of the first class."},
+        "first": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Id of the first class.",
+        },
         "count": {"type": "integer", "minimum": 1, "description": "How many classes."},
         "step": {"type": "integer", "minimum": 1, "description": "From one id to the next."},
     },

@@ -29,4 +29,4 @@ rule all:
     default_target: True
     input:
         tables=collect("<results>/tables/{table}.md", table=config["tables"]),
-        figures=collect("<results>/figures/{figure}.png", figure=DRAWN),
+        figures=collect("<results>/figures/{figure}.png", figure=FIGURES),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fd2.config.figures import check_figure, drawn_figures
+from fd2.config.drawn_figures import drawn_figures
+from fd2.config.figures import check_figure, check_figure_names
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
@@ -53,14 +54,15 @@ def test_pages_of_the_appendix_show_each_class_once() -> None:
     assert shown == {dataset: list(range(count)) for dataset, count in sizes.items()}
 
 
-def test_figure_4_has_teachers_of_five_ratios() -> None:
+def test_figure_4_has_teachers_of_nine_ratios() -> None:
     settings = configured({})
     spec = settings.values["figures"]["figure4"]
     teachers = [
         settings.pretrain(spec["dataset"], spec["backbone"], settings.recipe_name("fd2", variant))
         for variant in spec["teacher_variants"]
     ]
-    assert [teacher["cal"]["cal_ratio"] for teacher in teachers] == [0.1, 0.3, 0.5, 0.7, 0.9]
+    ratios = [teacher["cal"]["cal_ratio"] for teacher in teachers]
+    assert ratios == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     assert {teacher["cal"]["attention_maps"] for teacher in teachers} == {8}
 
 
@@ -74,8 +76,8 @@ def test_figure_4_has_teachers_of_five_ratios() -> None:
         ),
         (
             "figure4",
-            {"teacher_variants": ["pretrain-cal-ratio-0.2"]},
-            ["unknown variant 'pretrain-cal-ratio-0.2'", "did you mean 'pretrain-cal-ratio"],
+            {"teacher_variants": ["pretrain-cal-ratio-0.25"]},
+            ["unknown variant 'pretrain-cal-ratio-0.25'", "did you mean 'pretrain-cal-ratio"],
         ),
         ("figure5", {"ipc": 6}, ["ipc 6 of method 'sre2lpp' on 'cub200'", "only 5 slots"]),
         (
@@ -120,12 +122,13 @@ def test_a_damaged_manifest_is_named(results: Path) -> None:
     assert caught.value.place == str(path)
 
 
-def test_an_unknown_figure_to_draw_is_refused() -> None:
-    with pytest.raises(FD2Error, match=r"unknown figure 'curve'(.|\n)*did you mean 'curves'"):
-        drawn_figures(configured({"draw": ["curve"]}))
+def test_figures_of_data_that_no_table_has_are_not_drawn() -> None:
+    quickstart = read_yaml(CONFIG / "quickstart.yaml")
+    assert drawn_figures(configured(quickstart)) == ["curves", "images", "attention"]
+    assert drawn_figures(configured({})) == list(configured({}).values["figures"])
 
 
 def test_a_name_is_one_target() -> None:
     spec = read_yaml(CONFIG / "config.yaml")["figures"]["figure6"]
     with pytest.raises(FD2Error, match="'table1' is the name of a table and of a figure"):
-        drawn_figures(configured({"figures": {"table1": spec}}))
+        check_figure_names(configured({"figures": {"table1": spec}}))

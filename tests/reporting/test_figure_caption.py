@@ -12,6 +12,7 @@ from fd2.errors import FD2Error
 from fd2.reporting.figure_caption import figure_caption
 
 ROWS = [
+    {"method": "full", "fd2": "plain", "variant": "base"},
     {"method": "rded", "fd2": "plain", "variant": "base"},
     {"method": "sre2lpp", "fd2": "fd2", "variant": "short"},
 ]
@@ -32,7 +33,8 @@ def test_data_rows_teacher_hardware_and_commits(tmp_path: Path) -> None:
     spec = {"kind": "attention_maps", "dataset": "d", "ipc": 3, "teacher": "resnet18", "rows": ROWS}
     assert figure_caption("figure1b", {**spec, "class": "bee"}, records) == (
         "Figure figure1b. Data: d (manifest 0123456789). Images per class: 3. "
-        "Rows: RDED, SRe²L++ + FD² (short). Class: bee. Teacher: resnet18. Hardware: abacus. "
+        "Rows: all real training images, RDED, SRe²L++ + FD² (short). Class: bee. "
+        "Teacher: resnet18. Hardware: abacus. "
         "Commits: ffffffffff, ffffffffff with uncommitted changes, unknown.\n"
     )
 

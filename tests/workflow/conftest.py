@@ -44,10 +44,6 @@ TINY = {
     },
     "tables": ["tiny"],
     "seeds": [0],
-    "draw": [
-        *("curves", "images", "attention"),
-        *("figure1b", "figure4", "figure5", "figure6", "appendix-figure1"),
-    ],
     "figures": {
         "curves": {"dataset": "tiny", "ipc": 2, "student": "resnet10t", "rows": BOTH},
         "images": {"dataset": "tiny", "ipc": 2, "rows": [RDED, *BOTH]},

@@ -42,7 +42,7 @@ def test_table_shows_the_results_beside_the_published_number(finished: Any) -> N
 
 def test_each_figure_has_its_picture_numbers_and_caption(finished: Any) -> None:
     folder = finished.folder / "results" / "figures"
-    names = yaml.safe_load((finished.folder / "config/tiny.yaml").read_text())["draw"]
+    names = yaml.safe_load((finished.folder / "config/tiny.yaml").read_text())["figures"]
     written = {path.name for path in folder.iterdir()}
     assert written == {f"{name}.{kind}" for name in names for kind in ("png", "pdf", "csv", "md")}
     for name in names:

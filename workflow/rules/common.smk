@@ -10,7 +10,8 @@ sys.path.insert(0, str(ROOT / "src"))
 from fd2.config import plugins
 from fd2.config.code import stage_sources
 from fd2.config.downloads import download_kind, download_kinds, download_settings
-from fd2.config.figures import check_figure, drawn_figures
+from fd2.config.drawn_figures import drawn_figures
+from fd2.config.figures import check_figure, check_figure_names
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
@@ -30,6 +31,7 @@ def explained(call, *arguments):
 SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
 SETTINGS = explained(Configuration, config, SOURCES, ROOT / "config")
 PATHS = ArtefactPaths(SETTINGS)
+FIGURES = explained(drawn_figures, SETTINGS)
 
 
 pathvars:

@@ -1,6 +1,6 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
-DRAWN = explained(drawn_figures, SETTINGS)
+explained(check_figure_names, SETTINGS)
 
 
 rule draw:
@@ -39,7 +39,7 @@ rule draw:
 
 rule figures:
     input:
-        collect("<results>/figures/{figure}.png", figure=DRAWN),
+        collect("<results>/figures/{figure}.png", figure=FIGURES),
 
 
 for figure in SETTINGS.values["figures"]:

@@ -14,7 +14,7 @@ def collect_report():
 
     root = Path(config.get("pathvars", {}).get("results", "results"))
     tables = [root / "tables" / f"{name}.md" for name in SETTINGS.values["tables"]]
-    figures = [root / "figures" / f"{name}.png" for name in DRAWN]
+    figures = [root / "figures" / f"{name}.png" for name in FIGURES]
     targets = [str(path) for path in (*tables, *figures)]
     if not targets or not all(Path(path).exists() for path in targets):
         return

@@ -1,4 +1,4 @@
-"""Which figures are drawn, and what one may name; checked when a run is planned."""
+"""What a figure may name, checked when a run is planned."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.cells import FULL_DATA
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, suggest
 
 
-def drawn_figures(settings: Configuration) -> list[str]:
-    """The names in setting ``draw``: what ``snakemake figures`` and the default target draw.
+def check_figure_names(settings: Configuration) -> None:
+    """Refuse a figure with the name of a table: both are targets by their names.
 
     Raises:
-        FD2Error: for a name that is not in ``figures``, or one that is a table too: both are
-            targets by their names.
+        FD2Error: for the first such name.
     """
-    figures, tables = settings.values["figures"], settings.values["tables"]
-    names: list[str] = settings.values["draw"]
-    for name in names:
-        _known("figure", name, figures, f"setting 'draw' in {settings.source}")
-    for name in figures:
-        if name in tables:
+    for name in settings.values["figures"]:
+        if name in settings.values["tables"]:
             raise FD2Error(
                 f"'{name}' is the name of a table and of a figure",
                 f"settings 'tables' and 'figures' in {settings.source}",
                 "rename one: each is a target by its name",
             )
-    return names
 
 
 def check_figure(settings: Configuration, name: str, results: Path) -> None:
@@ -50,9 +45,9 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
     spec = settings.values["figures"][name]
     place = f"setting 'figures.{name}' in {settings.source}"
     for row in spec.get("rows", ()):
-        _known("method", row["method"], plugins.names("methods"), place)
+        _known("method", row["method"], [FULL_DATA, *plugins.names("methods")], place)
         _known("variant", row["variant"], ["base", *settings.variants()], place)
-        if "ipc" in spec:
+        if "ipc" in spec and row["method"] != FULL_DATA:
             names = (spec["dataset"], row["method"], row["fd2"], row["variant"])
             settings.check_ipc(*names, spec["ipc"], place)
     for variant in spec.get("teacher_variants", ()):

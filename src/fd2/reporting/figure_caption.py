@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import damaged, read_json
+from fd2.config.cells import FULL_DATA
 from fd2.reporting.figure_rows import labels
+
+REAL = "all real training images"
 
 
 def figure_caption(name: str, spec: Mapping[str, Any], records: Sequence[Path]) -> str:
@@ -44,7 +47,9 @@ def _of_the_config(spec: Mapping[str, Any]) -> list[str]:
     if "ipc" in spec:
         sentences.append(f"Images per class: {spec['ipc']}.")
     if "rows" in spec:
-        sentences.append(f"Rows: {', '.join(labels(spec))}.")
+        names = zip(spec["rows"], labels(spec), strict=True)
+        shown = [REAL if row["method"] == FULL_DATA else label for row, label in names]
+        sentences.append(f"Rows: {', '.join(shown)}.")
     for key in ("class", "student", "teacher", "backbone"):
         if key in spec:
             sentences.append(f"{key.capitalize()}: {spec[key]}.")

@@ -20,7 +20,14 @@ from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 
 Blocks = Callable[[str, str], list[str]]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/artefacts.md", "docs/faq.md", "docs/settings.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/artefacts.md",
+    "docs/faq.md",
+    "docs/settings.md",
+    "docs/figures.md",
+)
 
 
 def edges(mermaid: str) -> set[tuple[str, str]]:

@@ -10,15 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.contour import ContourSet
 
 from fd2.artifacts.prepared import Manifest
 from fd2.augment.normalise import Normaliser
 from fd2.backbones import resnet10t
 from fd2.errors import FD2Error
-from fd2.figures.attention_maps import attention_of, inputs, normalised_mean, spread, strip_of
+from fd2.figures.attention_maps import inputs, lines_of, spread, strip_of
 from fd2.networks.cal import CounterfactualAttention
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import Teacher
+from fd2.reporting.attention import (
+    RowAttention,
+    attention_of,
+    explain_colours,
+    normalised_mean,
+)
+from fd2.reporting.mosaic import mosaic_figure
 from fd2.stages.draw import draw
 
 NORMALISER = Normaliser((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
@@ -76,6 +84,7 @@ def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
         "ipc": 2,
         "class": "bee",
         "teacher": "resnet10t",
+        "slots": 2,
         "rows": rows,
     }
 
@@ -83,6 +92,41 @@ def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
 def test_inputs_name_the_teacher_with_attention_head(spec: dict[str, Any]) -> None:
     assert inputs(spec, [0])["teacher"] == ["teachers/d/resnet10t/cal.safetensors"]
     assert set(inputs(spec, [0])) == {"row0", "row1", "manifest", "teacher"}
+
+
+def test_more_slots_than_images_are_refused_when_planning(spec: dict[str, Any]) -> None:
+    with pytest.raises(FD2Error, match="slots 3 with ipc 2"):
+        inputs({**spec, "slots": 3}, [0])
+
+
+def test_numbers_are_of_the_shown_slots_with_each_map() -> None:
+    attention = torch.zeros(3, 2, 1, 3)
+    attention[0, :, 0, 0] = 4.0
+    attention[1, :, 0, 1] = 2.0
+    attention[2, 0, 0, 1:] = torch.tensor([1.0, 0.25])
+    row = RowAttention("some", (0, 1, 2), np.zeros((3, 4, 4, 3), np.uint8), attention)
+    lines = lines_of(row, "bee")
+    assert [line["slot"] for line in lines] == [0, 1, 2]
+    maps = [[line[f"map_0_{x}"] for x in range(3)] for line in lines]
+    assert maps == [[1, 0, 0], [0, 1, 0], [0, 1, 0.25]]
+    distance, coverage = spread(attention)
+    assert coverage == pytest.approx(2 / 3)
+    assert {line["pairwise_distance"] for line in lines} == {distance}
+    assert {line["coverage"] for line in lines} == {coverage}
+
+
+def test_the_line_runs_around_what_is_covered() -> None:
+    heats = np.zeros((1, 2, 8, 8), np.float32)
+    heats[0, 1, 2:6, 2:6] = 1.0
+    images = np.zeros((1, 2, 8, 8, 3), np.uint8)
+    figure = mosaic_figure(images, ["row"], ["a", "b"], "title")
+    explain_colours(figure, heats)
+    (contour,) = (c for c in figure.axes[0].collections if isinstance(c, ContourSet))
+    points = np.concatenate([path.vertices for path in contour.get_paths()])
+    # The second image begins after 8 pixels and a gap of one.
+    assert points.min(axis=0).tolist() == [10.5, 1.5]
+    assert points.max(axis=0).tolist() == [14.5, 5.5]
+    assert len(figure.axes) == 2, "the colour bar"
 
 
 def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
@@ -137,11 +181,15 @@ def test_draw_writes_distance_and_coverage_of_each_row(
 ) -> None:
     draw(spec, files, tmp_path / "attention")
     frame = pd.read_csv(tmp_path / "attention.csv")
-    assert frame["label"].tolist() == ["Random real images", "SRe²L++ + FD²"]
-    assert frame["slots"].tolist() == [2, 2]
+    assert frame["label"].unique().tolist() == ["Random real images", "SRe²L++ + FD²"]
+    assert frame["slot"].tolist() == [0, 1, 0, 1]
+    assert frame["slots"].tolist() == [2, 2, 2, 2]
     assert frame["pairwise_distance"].between(0, 1).all()
     # Both rows hold the same images.
     assert frame["coverage"].nunique() == 1
+    maps = frame.filter(like="map_")
+    assert maps.columns.tolist() == ["map_0_0"], "32 pixels leave one cell"
+    assert (maps.to_numpy() == 1).all()
     assert (tmp_path / "attention.png").stat().st_size > 0
 
 

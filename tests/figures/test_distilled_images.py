@@ -30,6 +30,7 @@ def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
         "ipc": 3,
         "rows": rows,
         "classes": ["cat", "ant"],
+        "columns": None,
         "slots": 2,
     }
 
@@ -74,12 +75,37 @@ def test_no_classes_means_the_first(spec: dict[str, Any], files: dict[str, list[
     assert collect({**spec, "classes": None}, files)[1] == ["ant", "bee", "cat"]
 
 
+def test_classes_by_id(spec: dict[str, Any], files: dict[str, list[Path]]) -> None:
+    every_other = {"first": 0, "count": 2, "step": 2}
+    assert collect({**spec, "classes": every_other}, files)[1] == ["ant", "cat"]
+    with pytest.raises(FD2Error, match=r"class id 4 with 3 classes(.|\n)*ids go from 0 to 2"):
+        collect({**spec, "classes": {**every_other, "count": 3}}, files)
+
+
+def test_classes_go_on_below_after_so_many_columns() -> None:
+    images = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1)
+    figure = mosaic_figure(
+        np.broadcast_to(images, (2, 3, 4, 4, 3)), ["x", "y"], ["ant", "bee", "cat"], "t", 2
+    )
+    first, second = figure.axes
+    shown = [axes.get_images()[0].get_array() for axes in (first, second)]
+    assert [np.asarray(one)[::5, ::5, 0].tolist() for one in shown] == [
+        [[0, 1], [3, 4]],
+        [[2, 255], [5, 255]],
+    ]
+    texts = [[text.get_text() for text in axes.get_xticklabels()] for axes in (first, second)]
+    assert texts == [["ant", "bee"], ["cat"]]
+    assert [axes.get_title() for axes in (first, second)] == ["t", ""]
+    for axes in (first, second):
+        assert [text.get_text() for text in axes.get_yticklabels()] == ["x", "y"]
+
+
 def test_draw_writes_the_numbers_beside_the_pictures(
     spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
     draw(spec, files, tmp_path / "figures" / "grid")
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert written == ["grid.csv", "grid.pdf", "grid.png"]
+    assert written == ["grid.csv", "grid.md", "grid.pdf", "grid.png"]
     assert len(pd.read_csv(tmp_path / "figures" / "grid.csv")) == 2 * 2 * 2
 
 

@@ -43,6 +43,7 @@ BOTH = [
     {"method": "sre2lpp", "fd2": "plain", "variant": "base"},
     {"method": "sre2lpp", "fd2": "fd2", "variant": "base"},
 ]
+LOOK = {"dataset": "tiny", "ipc": 2, "class": "cracked", "teacher": "resnet10t"}
 TINY = {
     "device": "cpu",
     "threads": {
@@ -56,9 +57,20 @@ TINY = {
     "figures": {
         "curves": {"dataset": "tiny", "ipc": 2, "student": "resnet10t", "rows": BOTH},
         "images": {"dataset": "tiny", "ipc": 2, "rows": [RDED, *BOTH]},
-        "attention": {
-            **{"dataset": "tiny", "ipc": 2, "class": "cracked", "teacher": "resnet10t"},
-            "rows": BOTH,
+        "attention": {**LOOK, "slots": 2, "rows": BOTH},
+        "figure1b": {**LOOK, "slots": 1, "rows": [RDED, *BOTH]},
+        "figure4": {
+            **{"dataset": "tiny", "backbone": "resnet10t", "published": []},
+            "teacher_variants": ["pretrain-cal-ratio-0.1", "base"],
+        },
+        "figure5": {**LOOK, "slots": [0, 1], "rows": BOTH},
+        "figure6": {
+            **{"dataset": "tiny", "ipc": 2, "rows": BOTH},
+            "classes": {"first": 0, "count": 2, "step": 1},
+        },
+        "appendix-figure1": {
+            **{"dataset": "tiny", "ipc": 2, "rows": BOTH, "columns": 1},
+            "classes": {"first": 0, "count": 2, "step": 1},
         },
         "embedding": {
             **{"kind": "feature_embedding", "dataset": "tiny", "ipc": 2, "class_count": 2},

@@ -162,6 +162,27 @@ def test_figure_of_an_unknown_method(sources: Any) -> None:
     assert "unknown method 'rdde'" in output and "did you mean 'rded'?" in output
 
 
+@pytest.mark.parametrize(
+    ("figure", "settings", "messages"),
+    [
+        ("figure1b", {"class": "craked"}, ["unknown class 'craked'", "did you mean 'cracked'?"]),
+        ("figure5", {"slots": [0, 2]}, ["slot 2 with ipc 2", "slots are numbered 0 to 1"]),
+        (
+            "figure4",
+            {"teacher_variants": ["base", "hard-labels"]},
+            ["variant 'hard-labels' does not change the teacher", "figures.figure4"],
+        ),
+        ("figure5", {"teacher": "resnet8"}, ["'resnet8'", "did you mean 'resnet18'?"]),
+    ],
+)
+def test_figure_that_cannot_be_drawn(
+    finished: Any, changed: Any, figure: str, settings: Any, messages: list[str]
+) -> None:
+    output = refused(finished, "--dry-run", figure, *changed({"figures": {figure: settings}}))
+    for message in [*messages, "where:", "remedy:"]:
+        assert message in output
+
+
 @pytest.mark.parametrize("content", ["a: [1,\nb: 2\n", "- 1\n- 2\n"], ids=["syntax", "list"])
 def test_config_that_is_no_mapping(sources: Any, content: str) -> None:
     name = sources.write("config/wrong.yaml", content)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.workflow
 BOTH = ("plain", "fd2")
@@ -54,6 +56,29 @@ def test_table_of_diagnoses_shows_each_result_and_fd2_minus_plain(finished: Any)
     assert (results / "figures" / "embedding.csv").read_text().count("\n") == 1 + 16 + 4 + 4
 
 
+def test_each_figure_has_its_picture_numbers_and_caption(finished: Any) -> None:
+    folder = finished.folder / "results" / "figures"
+    names = yaml.safe_load((finished.folder / "config/tiny.yaml").read_text())["figures"]
+    written = {path.name for path in folder.iterdir()}
+    assert written == {f"{name}.{kind}" for name in names for kind in ("png", "pdf", "csv", "md")}
+    for name in names:
+        assert len((folder / f"{name}.csv").read_text().splitlines()) > 1
+        caption = (folder / f"{name}.md").read_text()
+        assert f"Figure {name}. Data: tiny (manifest " in caption and "Commits: " in caption
+
+
+def test_figure_4_has_the_accuracies_of_its_teachers(finished: Any) -> None:
+    results = finished.folder / "results"
+    with (results / "figures" / "figure4.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    recipes = {"0.1000": "cal-pretrain-cal-ratio-0.1", "0.5000": "cal"}
+    assert {line["cal_ratio"] for line in lines} == set(recipes)
+    for line in lines:
+        path = results / "teachers/tiny/resnet10t" / f"{recipes[line['cal_ratio']]}.json"
+        top1 = json.loads(path.read_text())["result"]["chosen"][line["head"]]["top1"]
+        assert line["top1"] == f"{top1:.4f}"
+
+
 @pytest.mark.parametrize("made_by", ["the run itself", "--report"])
 def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by: str) -> None:
     path = finished.folder / "report.html"
@@ -74,6 +99,8 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
         "bright where the teacher looks",
         *("All panels share one embedding", "a diamond at the mean"),
         "A table of diagnostics has other numbers",
+        "Read a row from left to right",
+        "Each point is one teacher",
         # Labels and categories.
         *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"'),
     ):

@@ -15,6 +15,7 @@ READS: dict[str, tuple[str, ...]] = {
     "prepare": (),
     "pretrain plain": ("prepare",),
     "pretrain cal": ("prepare",),
+    "pretrain cal-pretrain-cal-ratio-0.1": ("prepare",),
     "patches 2x2": ("prepare", "pretrain plain"),
     "select_images random plain": ("prepare",),
     "select_images rded plain": ("prepare", "patches 2x2"),
@@ -56,6 +57,17 @@ READS: dict[str, tuple[str, ...]] = {
         *("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
         "pretrain cal",
     ),
+    "draw figure1b": (
+        *("prepare", "select_images rded plain"),
+        *("assemble sre2lpp plain", "assemble sre2lpp fd2", "pretrain cal"),
+    ),
+    "draw figure4": ("pretrain cal", "pretrain cal-pretrain-cal-ratio-0.1"),
+    "draw figure5": (
+        *("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
+        "pretrain cal",
+    ),
+    "draw figure6": ("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
+    "draw appendix-figure1": ("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
 }
 TINY = ["--configfile", "config/tiny.yaml"]
 
@@ -115,6 +127,12 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
         ("src/fd2/diagnostics/class_structure.py", jobs("diagnose", "diagnose_real")),
         ("src/fd2/figures/centre_distances.py", {"draw centres"}),
         ("src/fd2/figures/training_curves.py", jobs("draw curves")),
+        ("src/fd2/figures/attention_maps.py", jobs("draw attention", "draw figure1b")),
+        (
+            "src/fd2/reporting/attention.py",
+            jobs("draw attention", "draw figure1b", "draw figure5"),
+        ),
+        ("src/fd2/figures/cal_ratio.py", jobs("draw figure4")),
         # Stamped into every artefact instead: no edit of the log or the plan retrains a teacher.
         ("src/fd2/artifacts/files.py", set()),
         ("src/fd2/runtime/progress.py", set()),
@@ -168,6 +186,7 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
         ),
         ({"figures": {"images": {"slots": 1}}}, jobs("draw images")),
         ({"figures": {"embedding": {"perplexity": 6}}}, jobs("draw embedding")),
+        ({"figures": {"figure5": {"slots": [1]}}}, jobs("draw figure5")),
         ({"protocol": "release"}, set(READS) - {"prepare"}),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

@@ -1,5 +1,7 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
+explained(check_figure_names, SETTINGS)
+
 
 rule draw:
     input:
@@ -9,10 +11,16 @@ rule draw:
             "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "{figure}"},
+            labels={"figure": "{figure}", "format": "picture"},
         ),
         pdf="<results>/figures/{figure}.pdf",
         csv="<results>/figures/{figure}.csv",
+        caption=report(
+            "<results>/figures/{figure}.md",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "format": "data, hardware, commits"},
+        ),
     log:
         "<logs>/figures/{figure}.log",
     conda:
@@ -32,3 +40,12 @@ rule draw:
 rule figures:
     input:
         collect("<results>/figures/{figure}.png", figure=FIGURES),
+
+
+for figure in SETTINGS.values["figures"]:
+
+    rule:
+        name:
+            figure
+        input:
+            f"<results>/figures/{figure}.png",

@@ -186,10 +186,31 @@ def figure_spec(wildcards):
 
 def figure_inputs(wildcards):
     spec = figure_spec(wildcards)
+    results = Path(config.get("pathvars", {}).get("results", "results"))
+    explained(check_figure, SETTINGS, wildcards.figure, results)
     plugin = plugins.load("figures", spec["kind"])
     found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
     roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
-    return {"code": code("draw", f"figures.{spec['kind']}"), **roles}
+    records = [folder(path) for path in figure_records(found)]
+    return {
+        "code": code("draw", f"figures.{spec['kind']}"),
+        **roles,
+        "records": records,
+    }
+
+
+def figure_records(found):
+    """The JSON file beside each artefact that a figure reads; its caption names what they say."""
+    paths = [Path(path) for of_role in found.values() for path in of_role]
+    beside = [
+        (
+            path.with_name("record.json")
+            if path.name == "manifest.json"
+            else path.with_suffix(".json")
+        )
+        for path in paths
+    ]
+    return list(dict.fromkeys(str(path) for path in beside))
 
 
 def export_code(wildcards):

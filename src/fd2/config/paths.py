@@ -39,7 +39,7 @@ FILES = {
     "suffix:tensors": ("safetensors", "json"),
     "suffix:set": ("safetensors", "json", "png"),
     "suffix:table": ("csv", "md", "tex"),
-    "suffix:figure": ("png", "pdf", "csv"),
+    "suffix:figure": ("png", "pdf", "csv", "md"),
 }
 _FIELD = re.compile(r"\{([a-z0-9]+)(:[a-z]+)?\}")
 

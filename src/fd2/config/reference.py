@@ -95,7 +95,7 @@ def _walk(
     entry = resolved.get("additionalProperties")
     if isinstance(entry, Mapping):
         yield from _walk((*path, "NAME"), entry, definitions, kind)
-    elif not resolved.get("properties"):
+    elif not resolved.get("properties") or isinstance(resolved.get("type"), list):
         yield _Setting(path, resolved, kind)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.reporting.figure_rows import (
+    CLASSES,
     DATASET,
     IPC,
     ROWS,
     SLOTS,
     check_slots,
-    class_ids,
+    chosen_classes,
     distilled_inputs,
     labels,
     row_key,
@@ -25,22 +26,21 @@ if TYPE_CHECKING:
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["dataset", "ipc", "rows", "classes", "slots"],
+    "required": ["dataset", "ipc", "rows", "classes", "columns", "slots"],
     "description": "Distilled images of several methods.",
     "properties": {
         "dataset": DATASET,
         "ipc": IPC,
         "rows": ROWS,
-        "classes": {
-            "type": ["array", "null"],
-            "minItems": 1,
-            "items": {"type": "string"},
-            "description": "Names of the classes to show; null for the first eight.",
+        "classes": CLASSES,
+        "columns": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Classes side by side; more go on below. null: all in one line.",
         },
         "slots": SLOTS,
     },
 }
-FIRST_CLASSES = 8
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
@@ -75,8 +75,9 @@ def collect(
     names = labels(spec)
     paths = [files[row_key(position)][0] for position in range(len(names))]
     manifest, sets = open_sets(paths, files["manifest"][0])
-    classes = list(spec["classes"] or manifest.classes[:FIRST_CLASSES])
-    ids = class_ids(classes, manifest.classes, f"figure of kind '{spec['kind']}', setting classes")
+    place = f"figure of kind '{spec['kind']}', setting classes"
+    ids = chosen_classes(spec["classes"], manifest.classes, place)
+    classes = [manifest.classes[position] for position in ids]
     blocks, lines = [], []
     for label, path, images in zip(names, paths, sets, strict=True):
         block = images[ids][:, : spec["slots"]]
@@ -113,5 +114,6 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
 
     images, classes, numbers = collect(spec, files)
     names = [label for label in labels(spec) for _ in range(spec["slots"])]
-    title = f"{spec['dataset']}, IPC {spec['ipc']}: distilled images, first {spec['slots']} slots"
-    write_figure(stem, mosaic_figure(images, names, classes, title), numbers)
+    shown = "slot 0" if spec["slots"] == 1 else f"slots 0 to {spec['slots'] - 1}"
+    title = f"{spec['dataset']}, IPC {spec['ipc']}: distilled images, {shown}"
+    write_figure(stem, mosaic_figure(images, names, classes, title, spec["columns"]), numbers)

@@ -16,6 +16,29 @@ SLOTS: dict[str, Any] = {
     "minimum": 1,
     "description": "How many distilled images of each class to show, at most the figure's ipc.",
 }
+CLASS: dict[str, Any] = {"type": "string", "description": "Name of the class to show."}
+TEACHER: dict[str, Any] = {
+    "$ref": "#/$defs/backbone",
+    "description": "Backbone of the teacher with attention head that looks at the images.",
+}
+CLASSES: dict[str, Any] = {
+    "type": ["array", "object", "null"],
+    "minItems": 1,
+    "items": {"type": "string"},
+    "additionalProperties": False,
+    "required": ["first", "count", "step"],
+    "properties": {
+        "first": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Id of the first class.",
+        },
+        "count": {"type": "integer", "minimum": 1, "description": "How many classes."},
+        "step": {"type": "integer", "minimum": 1, "description": "From one id to the next."},
+    },
+    "description": "Names of the classes to show, or ids {first, count, step}; null: the first 8.",
+}
+FIRST_CLASSES = 8
 ROWS: dict[str, Any] = {
     "type": "array",
     "minItems": 1,
@@ -99,6 +122,33 @@ def check_slots(spec: Mapping[str, Any]) -> None:
             f"figure of kind '{spec['kind']}' on dataset '{spec['dataset']}'",
             f"ask for at most {spec['ipc']} slots or raise ipc",
         )
+
+
+def chosen_classes(
+    chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], place: str
+) -> list[int]:
+    """The ids of the classes to show.
+
+    Args:
+        chosen: fits `CLASSES`.
+        classes: the manifest's, in id order.
+        place: where they were chosen, for the error.
+
+    Raises:
+        FD2Error: for an unknown name, or an id that is not there.
+    """
+    if chosen is None:
+        return list(range(min(FIRST_CLASSES, len(classes))))
+    if not isinstance(chosen, Mapping):
+        return class_ids(chosen, classes, place)
+    ids = [chosen["first"] + k * chosen["step"] for k in range(chosen["count"])]
+    if ids[-1] >= len(classes):
+        raise FD2Error(
+            f"class id {ids[-1]} with {len(classes)} classes",
+            place,
+            f"ids go from 0 to {len(classes) - 1}: lower first, count or step",
+        )
+    return ids
 
 
 def class_ids(names: Sequence[str], classes: Sequence[str], place: str) -> list[int]:

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WHITE = 255
 CELL_INCHES = 0.95
 
 
-def mosaic(images: np.ndarray, gap: int) -> np.ndarray:
-    """Tile images with white gaps between them.
+def mosaic(images: np.ndarray, gap: int, fill: float = WHITE) -> np.ndarray:
+    """Tile images with gaps between them.
 
     Args:
-        images: uint8 ``[R, K, H, W, 3]`` by row and column.
+        images: ``[R, K, H, W, channels]`` by row and column; uint8 for pictures.
         gap: pixels between neighbours.
+        fill: the gaps' value, white for pictures.
 
     Returns:
-        uint8 ``[R * H + (R - 1) * gap, K * W + (K - 1) * gap, 3]``.
+        ``[R * H + (R - 1) * gap, K * W + (K - 1) * gap, channels]`` of the same type.
     """
     rows, columns, height, width, channels = images.shape
-    padded = np.full((rows, columns, height + gap, width + gap, channels), WHITE, np.uint8)
+    padded = np.full((rows, columns, height + gap, width + gap, channels), fill, images.dtype)
     padded[:, :, :height, :width] = images
     whole = padded.transpose(0, 2, 1, 3, 4).reshape(
         rows * (height + gap), columns * (width + gap), channels
@@ -33,8 +35,17 @@ def mosaic(images: np.ndarray, gap: int) -> np.ndarray:
     return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
 
 
+def gap_of(height: int) -> int:
+    """Pixels between images of this height."""
+    return max(height // 32, 1)
+
+
 def mosaic_figure(
-    images: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], title: str
+    images: np.ndarray,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    title: str,
+    columns_per_line: int | None = None,
 ) -> Figure:
     """A figure of `mosaic` with a name at each row and column.
 
@@ -43,16 +54,52 @@ def mosaic_figure(
         row_names: R texts; equal neighbours stand once, at the middle of their block.
         column_names: K texts.
         title: above the picture.
+        columns_per_line: after so many columns the rest go on below, under axes of their own;
+            None for one line.
     """
     from fd2.reporting.files import new_figure
 
-    rows, columns, height, width = images.shape[:4]
-    gap = max(height // 32, 1)
-    figure = new_figure(columns * CELL_INCHES + 2.2, rows * CELL_INCHES + 1.0)
-    axes = figure.add_subplot()
-    axes.imshow(mosaic(images, gap))
+    rows, columns = images.shape[:2]
+    per_line = min(columns_per_line or columns, columns)
+    starts = range(0, columns, per_line)
+    lines = len(starts)
+    figure = new_figure(per_line * CELL_INCHES + 2.2, lines * (rows * CELL_INCHES + 1.0))
+    for line, start in enumerate(starts):
+        axes = figure.add_subplot(lines, 1, line + 1)
+        here = slice(start, start + per_line)
+        _panel(axes, images[:, here], row_names, column_names[here], per_line)
+    figure.axes[0].set_title(title, fontsize=9, parse_math=False)
+    return figure
+
+
+def write_notes(figure: Figure, notes: Sequence[Sequence[str]], height: int, width: int) -> None:
+    """Put a short text into the lower left corner of each image of a `mosaic_figure` of one line.
+
+    Args:
+        figure: its first axes hold the mosaic.
+        notes: by row and column; an empty text leaves the image as it is.
+        height: of one image in pixels.
+        width: likewise.
+    """
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}
+    gap = gap_of(height)
+    for row, texts in enumerate(notes):
+        for column, text in enumerate(texts):
+            if text:
+                left, bottom = column * (width + gap), row * (height + gap) + height - 1
+                place: dict[str, Any] = {"ha": "left", "va": "bottom", "bbox": box}
+                figure.axes[0].text(left, bottom, text, fontsize=7, parse_math=False, **place)
+
+
+def _panel(
+    axes: Axes, images: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], wide: int
+) -> None:
+    """One line of a figure; a shorter last one is as wide as the others, with white at its end."""
+    rows, columns, height, width, channels = images.shape
+    gap = gap_of(height)
+    blank = np.full((rows, wide - columns, height, width, channels), WHITE, images.dtype)
+    axes.imshow(mosaic(np.concatenate([images, blank], axis=1), gap))
     plain: dict[str, Any] = {"parse_math": False}
-    axes.set_title(title, fontsize=9, **plain)
     names, centres = _blocks(row_names)
     middles = [centre * (height + gap) + height / 2 - 0.5 for centre in centres]
     axes.set_yticks(middles, names, **plain)
@@ -60,7 +107,6 @@ def mosaic_figure(
     axes.set_xticks(places, column_names, rotation=30, ha="right", rotation_mode="anchor", **plain)
     axes.tick_params(length=0, labelsize=8)
     axes.spines[:].set_visible(False)
-    return figure
 
 
 def _blocks(names: Sequence[str]) -> tuple[list[str], list[float]]:

@@ -1,4 +1,4 @@
-"""Stage: draw one figure."""
+"""Stage: draw one figure and write its caption."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from fd2.config import plugins
 
 
 def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``, the numbers behind the picture.
+    """Write ``stem.png``, ``stem.pdf``, the numbers behind them, and the caption ``stem.md``.
 
     Args:
         spec: a figure of the config: its ``kind`` names a file of ``figures``, the rest fits that
             file's ``SETTINGS_SCHEMA``.
-        files: by the names and in the order of the plug-in's ``inputs``.
-        stem: output path without suffix.
+        files: by the names and in the order of the plug-in's ``inputs``, and as ``records`` the
+            JSON files beside them.
+        stem: output path without suffix; its last part is the figure's name.
 
     Raises:
         FD2Error: for an unknown kind, or what the plug-in refuses.
     """
-    plugins.load("figures", spec["kind"], "setting 'figures'").draw(spec, files, stem)
+    from fd2.reporting.figure_caption import figure_caption
+    from fd2.reporting.files import write_text
+
+    plugin = plugins.load("figures", spec["kind"], "setting 'figures'")
+    caption = figure_caption(stem.name, spec, files.get("records", []))
+    plugin.draw(spec, files, stem)
+    write_text(stem.with_name(f"{stem.name}.md"), caption)

@@ -1,0 +1,132 @@
+"""Attention in a group, slot after slot: where each image looks that the earlier ones do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fd2.errors import FD2Error
+from fd2.reporting.figure_rows import CLASS, DATASET, IPC, ROWS, TEACHER, distilled_inputs
+
+if TYPE_CHECKING:
+    from fd2.reporting.attention import RowAttention
+
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["dataset", "ipc", "class", "teacher", "slots", "rows"],
+    "description": "Attention of a teacher on the slots of one group in the order of distillation.",
+    "properties": {
+        "dataset": DATASET,
+        "ipc": IPC,
+        "class": CLASS,
+        "teacher": TEACHER,
+        "slots": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "integer", "minimum": 0},
+            "description": "Numbers of the slots to show, from 0, in the order of distillation.",
+        },
+        "rows": ROWS,
+    },
+}
+
+
+def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
+    """Paths below the results folder: distilled sets, manifest and teacher.
+
+    Raises:
+        FD2Error: for a slot that is not distilled, or slots out of order.
+    """
+    place = f"figure of kind '{spec['kind']}' on dataset '{spec['dataset']}'"
+    ipc, slots = spec["ipc"], spec["slots"]
+    if max(slots) >= ipc:
+        raise FD2Error(
+            f"slot {max(slots)} with ipc {ipc}",
+            place,
+            f"slots are numbered 0 to {ipc - 1}; name those or raise ipc",
+        )
+    if slots != sorted(slots):
+        raise FD2Error(
+            f"slots {slots} are not in the order of distillation", place, f"give {sorted(slots)}"
+        )
+    teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
+    return {**distilled_inputs(spec), "teacher": [teacher]}
+
+
+def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
+    """A row's numbers, one line a slot.
+
+    Args:
+        row: of `fd2.reporting.attention.read_attention`, in the order of distillation.
+        name: of the class.
+
+    Returns:
+        ``label``, ``class``, ``slot``; ``earlier_distance``, the mean distance to all earlier
+        shown slots, 1 - L_S of FD² eq. 10 (None for the first), and each of them as
+        ``distance_to_{slot}``; ``new_coverage``, the share of cells that the slot covers and no
+        earlier one does, and ``coverage``, of all up to it; the map as ``map_{line}_{column}``.
+    """
+    from fd2.reporting.attention import covered, distances
+
+    apart = distances(row.attention).tolist()
+    areas = covered(row.attention)
+    lines: list[dict[str, Any]] = []
+    for position, (slot, values) in enumerate(zip(row.slots, row.map_columns(), strict=True)):
+        before, until = areas[:position].any(dim=0), areas[: position + 1].any(dim=0)
+        earlier = apart[position][:position]
+        to_each = {
+            f"distance_to_{other}": earlier[k] if k < position else None
+            for k, other in enumerate(row.slots[:-1])
+        }
+        lines.append(
+            {
+                "label": row.label,
+                "class": name,
+                "slot": slot,
+                "earlier_distance": sum(earlier) / position if position else None,
+                **to_each,
+                "new_coverage": (areas[position] & ~before).float().mean().item(),
+                "coverage": until.float().mean().item(),
+                **values,
+            }
+        )
+    return lines
+
+
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
+    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
+
+    Args:
+        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
+        files: the paths of `inputs`, by the same names.
+        stem: output path without suffix.
+
+    Raises:
+        FD2Error: for an unknown class, a teacher without attention head, or other data.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from fd2.reporting.attention import explain_colours, heat, overlays, read_attention
+    from fd2.reporting.files import write_figure
+    from fd2.reporting.mosaic import mosaic_figure, write_notes
+
+    rows = read_attention(spec, files, spec["slots"])
+    lines = [lines_of(row, spec["class"]) for row in rows]
+    height, width = rows[0].images.shape[1:3]
+    heats = np.stack([heat(row.maps(), (height, width)) for row in rows])
+    pictures = np.stack([overlays(row.images, one) for row, one in zip(rows, heats, strict=True)])
+    title = f"{spec['dataset']}, class {spec['class']}: attention of {spec['teacher']}"
+    columns = [f"slot {slot}" for slot in spec["slots"]]
+    figure = mosaic_figure(pictures, [row.label for row in rows], columns, title)
+    explain_colours(figure, heats)
+    write_notes(figure, [[_note(line) for line in of_row] for of_row in lines], height, width)
+    write_figure(stem, figure, pd.DataFrame([line for of_row in lines for line in of_row]))
+
+
+def _note(line: Mapping[str, Any]) -> str:
+    distance = line["earlier_distance"]
+    return "" if distance is None else f"d = {distance:.2f}"

@@ -1,0 +1,200 @@
+"""Attention of a teacher on distilled images: maps, distances, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from fd2.artifacts.provenance import same_manifest
+from fd2.augment.normalise import Normaliser
+from fd2.errors import FD2Error
+from fd2.losses.distance import normalised_distance
+from fd2.networks.stored_teacher import read_teacher
+from fd2.networks.teacher import Teacher
+from fd2.reporting.distilled import open_sets
+from fd2.reporting.figure_rows import class_ids, labels, row_key
+from fd2.reporting.mosaic import gap_of, mosaic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: A cell is covered where a map is above this share of its maximum; our own definition.
+COVERED = 0.5
+OPACITY = 0.55
+#: Lightness grows with attention, so that it survives grey print and colour-blindness.
+COLOUR_MAP = "inferno"
+
+
+@dataclass(frozen=True)
+class RowAttention:
+    """What a teacher sees in some slots of one class of one method.
+
+    Attributes:
+        label: the row's name for readers.
+        slots: the slots' numbers, K of them.
+        images: uint8 ``[K, H, W, 3]``.
+        attention: ``[K, M, h, w]``, non-negative.
+    """
+
+    label: str
+    slots: tuple[int, ...]
+    images: np.ndarray
+    attention: Tensor
+
+    def maps(self) -> Tensor:
+        """``[K, h, w]`` in [0, 1]: see `normalised_mean`."""
+        return normalised_mean(self.attention)
+
+    def map_columns(self) -> list[dict[str, float]]:
+        """Each slot's map as numbers ``map_{line}_{column}``, for the csv behind a figure."""
+        return [
+            {f"map_{y}_{x}": value for y, line in enumerate(one) for x, value in enumerate(line)}
+            for one in self.maps().tolist()
+        ]
+
+
+def read_attention(
+    spec: Mapping[str, Any], files: Mapping[str, list[Path]], slots: Sequence[int]
+) -> list[RowAttention]:
+    """The attention of a figure's teacher on a figure's rows.
+
+    Args:
+        spec: of the figure, with ``class``, ``rows`` and ``kind``.
+        files: each row's distilled set, ``manifest`` and ``teacher``.
+        slots: numbers of the slots to look at.
+
+    Raises:
+        FD2Error: for an unknown class, a teacher without attention head, or other data.
+    """
+    names = labels(spec)
+    paths = [files[row_key(position)][0] for position in range(len(names))]
+    manifest, sets = open_sets(paths, files["manifest"][0])
+    place = f"figure of kind '{spec['kind']}', setting class"
+    (chosen,) = class_ids([spec["class"]], manifest.classes, place)
+    path = files["teacher"][0]
+    teacher = read_teacher(path, torch.device("cpu"))
+    same_manifest({"manifest": manifest.digest(), str(path): teacher.metadata["manifest"]})
+    shown = [images[chosen][list(slots)] for images in sets]
+    return [
+        RowAttention(
+            label,
+            tuple(slots),
+            images,
+            attention_of(teacher.network, teacher.normaliser, images, str(path)),
+        )
+        for label, images in zip(names, shown, strict=True)
+    ]
+
+
+def attention_of(
+    teacher: Teacher, normaliser: Normaliser, images: np.ndarray, place: str
+) -> Tensor:
+    """A teacher's attention on images.
+
+    Args:
+        teacher: is put into evaluation mode.
+        normaliser: of the teacher's training data.
+        images: uint8 ``[K, H, W, 3]``.
+        place: the teacher's file, for the error.
+
+    Returns:
+        ``[K, M, h, w]``.
+
+    Raises:
+        FD2Error: if the teacher has no attention head.
+    """
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        attention: Tensor | None = teacher.eval()(normaliser.normalise(pixels)).attention
+    if attention is None:
+        raise FD2Error("the teacher has no attention head", place, "give a teacher of recipe 'cal'")
+    return attention
+
+
+def normalised_mean(attention: Tensor) -> Tensor:
+    """Mean over attention maps, scaled to a maximum of 1; an all-zero map stays zero.
+
+    Args:
+        attention: ``[K, M, h, w]``, non-negative.
+
+    Returns:
+        ``[K, h, w]`` in [0, 1].
+    """
+    mean = attention.float().mean(dim=1)
+    peak = mean.amax(dim=(1, 2), keepdim=True)
+    return mean / peak.where(peak > 0, 1.0)
+
+
+def distances(attention: Tensor) -> Tensor:
+    """Between the attention of every two images.
+
+    Args:
+        attention: ``[K, M, h, w]``, non-negative.
+
+    Returns:
+        ``[K, K]`` in [0, 1], symmetric: d(vec A_i, vec A_j) of FD² eq. 10.
+    """
+    flat = attention.flatten(1)
+    return normalised_distance(flat[:, None], flat[None, :])
+
+
+def covered(attention: Tensor) -> Tensor:
+    """Where each image's mean map is above `COVERED` of its maximum.
+
+    Args:
+        attention: ``[K, M, h, w]``, non-negative.
+
+    Returns:
+        bool ``[K, h, w]``.
+    """
+    return normalised_mean(attention) > COVERED
+
+
+def heat(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Maps ``[K, h, w]`` enlarged to ``[K, H, W]``, each with a maximum of 1 unless it is zero."""
+    fine = interpolate(maps[:, None], size=size, mode="bilinear")[:, 0]
+    enlarged: np.ndarray = (fine / fine.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)).numpy()
+    return enlarged
+
+
+def overlays(images: np.ndarray, heats: np.ndarray) -> np.ndarray:
+    """Images uint8 ``[K, H, W, 3]`` in grey with `heat` laid over them, of the same shape."""
+    import matplotlib
+
+    colours = matplotlib.colormaps[COLOUR_MAP](heats)[..., :3] * 255
+    # In grey, so that every colour is attention's.
+    grey = images.mean(axis=-1, keepdims=True)
+    return np.rint(OPACITY * colours + (1 - OPACITY) * grey).astype(np.uint8)
+
+
+def explain_colours(figure: Figure, heats: np.ndarray) -> None:
+    """Add a colour bar to a mosaic, and a line around what is covered.
+
+    Args:
+        figure: of `fd2.reporting.mosaic.mosaic_figure`, of one line.
+        heats: ``[rows, columns, H, W]`` in [0, 1]; zero where an image has no overlay.
+    """
+    import matplotlib
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.patheffects import withStroke
+
+    axes = figure.axes[0]
+    # Zero between and around the images closes each line, so that it tells inside from outside.
+    level = np.pad(mosaic(heats[..., None], gap_of(heats.shape[2]), fill=0)[..., 0], 1)
+    down, right = (np.arange(count) - 1 for count in level.shape)
+    limits = axes.axis()
+    lines = axes.contour(right, down, level, levels=[COVERED], colors="white", linewidths=0.7)
+    axes.axis(limits)
+    lines.set_path_effects([withStroke(linewidth=1.6, foreground="black")])
+    bar = figure.colorbar(
+        ScalarMappable(cmap=matplotlib.colormaps[COLOUR_MAP]), ax=axes, aspect=30, pad=0.02
+    )
+    bar.set_label("attention / its maximum; line at 0.5", fontsize=8)
+    bar.ax.tick_params(labelsize=8)

@@ -21,6 +21,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/summarise.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/unknown.smk"
 
@@ -30,3 +31,4 @@ rule all:
     input:
         tables=collect("<results>/tables/{table}.md", table=config["tables"]),
         figures=collect("<results>/figures/{figure}.png", figure=config["figures"]),
+        page="<results>/report/index.html",

@@ -137,11 +137,12 @@ def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     for figure in counting.config["figures"]:
         counting.figure(figure)
     plan = sources.dry_run("--configfile", "config/quickstart.yaml")
-    assert plan == counting.counts(all=1)
+    assert plan == counting.counts(summarise=1, all=1)
     # In plain numbers, for readers; a change of config/tables/quickstart.csv changes them.
     assert plan == {
         **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 4, "distill": 4},
-        **{"assemble": 4, "relabel": 8, "evaluate": 30, "draw": 3, "tabulate": 1, "all": 1},
+        **{"assemble": 4, "relabel": 8, "evaluate": 30, "draw": 3, "tabulate": 1},
+        **{"summarise": 1, "all": 1},
     }
 
 
@@ -152,7 +153,7 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     for figure in counting.config["figures"]:
         counting.figure(figure)
     plan = sources.dry_run()
-    assert plan == counting.counts(all=1)
+    assert plan == counting.counts(summarise=1, all=1)
     # In plain numbers, for readers; a change of a sheet or of config/config.yaml changes them.
     assert plan == {
         # Five datasets; 25 teachers with attention, and 23 without: those that label, score, or
@@ -164,12 +165,14 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
         **{"assemble": 4 * 9 + 2 * 6, "relabel": 6 * 9 + 4 * 6},
         # Rows with students in tables 1, 2 and 3, less those of table 3 that table 1 has too.
         "evaluate": 3 * (180 + 84 + 35 - 17),
-        **{"draw": 3, "tabulate": 4, "all": 1},
+        **{"draw": 3, "tabulate": 4, "summarise": 1, "all": 1},
     }
 
 
 def test_partial_tables_need_no_result(sources: Any) -> None:
-    assert sources.dry_run("partial") == {"tabulate_partial": 4, "partial": 1}
+    assert sources.dry_run("partial") == {
+        **{"tabulate_partial": 4, "summarise_partial": 1, "partial": 1}
+    }
     assert sources.dry_run("results/tables/partial/table1.md") == {"tabulate_partial": 1}
 
 

@@ -42,6 +42,7 @@ READS: dict[str, tuple[str, ...]] = {
         *("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
         "pretrain cal",
     ),
+    "summarise index": ("tabulate tiny", "draw curves", "draw images", "draw attention"),
 }
 TINY = ["--configfile", "config/tiny.yaml"]
 
@@ -95,6 +96,9 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
         ),
         ("src/fd2/backbones/resnet18.py", set()),
         ("src/fd2/reporting/latex.py", jobs("tabulate")),
+        ("src/fd2/reporting/page_texts.py", jobs("summarise")),
+        ("workflow/report/page/page.html", jobs("summarise")),
+        ("workflow/report/figure.rst", jobs("summarise")),
         ("src/fd2/figures/training_curves.py", jobs("draw curves")),
         # Stamped into every artefact instead: no edit of the log or the plan retrains a teacher.
         ("src/fd2/artifacts/files.py", set()),
@@ -119,7 +123,7 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
     sheet = "config/tables/tiny.csv"
     text = (finished.folder / sheet).read_text()
     with finished.edited(sheet, text.replace("60.5", "61.5")):
-        assert finished.pending(*TINY) == {"tabulate tiny"}
+        assert finished.pending(*TINY) == and_what_follows({"tabulate tiny"})
 
 
 @pytest.mark.parametrize(
@@ -183,14 +187,16 @@ def test_more_cores_rerun_nothing(finished: Any) -> None:
 def test_another_seed_adds_its_cells(finished: Any, changed: Callable[[object], list[str]]) -> None:
     cells = {f"{job} seed1" for job in jobs("evaluate")}
     pending = finished.pending(*changed({"seeds": [0, 1]}))
-    assert pending == cells | {"tabulate tiny", "draw curves"}
+    assert pending == cells | and_what_follows({"tabulate tiny", "draw curves"})
 
 
 def test_a_row_adds_its_cells(finished: Any) -> None:
     sheet = "config/tables/tiny.csv"
     text = (finished.folder / sheet).read_text() + "tiny,random,plain,hard-labels,2,resnet18,\n"
     with finished.edited(sheet, text):
-        assert finished.dry_run(*TINY) == {"evaluate": 1, "tabulate": 1, "all": 1}
+        assert finished.dry_run(*TINY) == {
+            **{"evaluate": 1, "tabulate": 1, "summarise": 1, "all": 1}
+        }
 
 
 def test_another_results_folder_is_empty(

@@ -108,7 +108,7 @@ def duration(seconds: float | None) -> str:
     """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``; a dash for None."""
     if seconds is None:
         return NO_SPREAD
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:

@@ -45,4 +45,6 @@ def _quoted(words: Iterable[object]) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # Snakemake reads True and False as Python writes them, all else as YAML.
+    plain = isinstance(value, str | bool)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)

@@ -33,6 +33,7 @@ quickstart: $(READY)
 	@echo
 	@echo "table:   results/tables/quickstart.md (.csv, .tex)"
 	@echo "figures: $$(ls results/figures/*.png | tr '\n' ' ')"
+	@echo "page:    results/report/index.html"
 	@echo "report:  report.html"
 	@grep -h '^device' logs/teachers/*/*/plain.log
 

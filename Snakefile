@@ -23,6 +23,7 @@ include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/summarise.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/unknown.smk"
 
@@ -32,3 +33,4 @@ rule all:
     input:
         tables=collect("<results>/tables/{table}.md", table=config["tables"]),
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+        page="<results>/report/index.html",

@@ -44,6 +44,8 @@ def paths() -> ArtefactPaths:
         "tables/table1.tex",
         "tables/partial/table1.md",
         "figures/curves.pdf",
+        "report/index.html",
+        "report/partial.html",
     ],
 )
 def test_known_path(paths: ArtefactPaths, path: str) -> None:

@@ -198,7 +198,7 @@ class Project:
 def job_name(rule: str, output: str) -> str:
     """A job of the tiny workflow by its rule and what tells it from others of that rule."""
     parts = Path(output).parts[1:]
-    if rule in ("pretrain", "patches", "draw", "tabulate"):
+    if rule in ("pretrain", "patches", "draw", "tabulate", "summarise"):
         return f"{rule} {Path(parts[-1]).stem}"
     if rule == "prepare":
         return rule

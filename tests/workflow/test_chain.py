@@ -1,7 +1,8 @@
-"""The finished tiny workflow: its artefacts, logs, benchmarks and report."""
+"""The finished tiny workflow: its artefacts, logs, benchmarks, page and report."""
 
 from __future__ import annotations
 
+import base64
 import csv
 import html
 import json
@@ -79,6 +80,26 @@ def test_figure_4_has_the_accuracies_of_its_teachers(finished: Any) -> None:
         assert line["top1"] == f"{top1:.4f}"
 
 
+def test_the_page_holds_tables_figures_costs_and_commands(finished: Any) -> None:
+    page = html.unescape((finished.folder / "results/report/index.html").read_text())
+    for figure in ("curves", "images", "attention"):
+        picture = (finished.folder / f"results/figures/{figure}.png").read_bytes()
+        assert base64.b64encode(picture).decode() in page
+    table = (finished.folder / "results/tables/tiny.md").read_text()
+    (published,) = [line for line in table.splitlines() if "60.5" in line]
+    for words in published.strip("| ").split(" | "):
+        assert f">{words}</t" in page
+    for cell in (finished.folder / "results/students").rglob("seed0.json"):
+        path = cell.relative_to(finished.folder)
+        command = f"snakemake --force {path} --cores all --configfile config/tiny.yaml"
+        assert command in page
+        assert f"{json.loads(cell.read_text())['result']['last']['top1']:.1f} / " in page
+    stages = ("prepare", "pretrain", "patches", "distill", "assemble", "select_images", "relabel")
+    for stage in (*stages, "evaluate"):
+        assert f'<tr><th scope="row">{stage}</th><td>tiny</td>' in page
+    assert "photos" in page and "missing" not in page.split("<h2 id=", 3)[3].split("</dl>")[1]
+
+
 @pytest.mark.parametrize("made_by", ["the run itself", "--report"])
 def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by: str) -> None:
     path = finished.folder / "report.html"
@@ -91,6 +112,7 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
         *("results/tables/tiny.md", "results/tables/tiny.csv", "results/figures/curves.png"),
         *("results/figures/images.png", "results/figures/attention.png"),
         *("results/tables/seen.md", "results/figures/embedding.png", "results/figures/centres.png"),
+        "results/report/index.html",
         # Captions of the workflow, a table and each kind of figure.
         "how far a student gets on a few images per class",
         "top-1 / class-balanced top-1 in percent on the test images at the last epoch",
@@ -102,6 +124,6 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
         "Read a row from left to right",
         "Each point is one teacher",
         # Labels and categories.
-        *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"'),
+        *('"numbers"', '"markdown"', '"attention"', '"Tables"', '"Figures"', '"Overview"'),
     ):
         assert expected in report, expected

@@ -10,6 +10,8 @@ pytestmark = pytest.mark.workflow
 
 CELL = "results/students/tiny/sre2lpp/fd2/base/ipc2/resnet10t/seed0.json"
 PARTIAL = "results/tables/partial/tiny.md"
+PAGE = "results/report/partial.html"
+FIGURE = "results/figures/curves.png"
 TINY = ("--cores", "1", "--configfile", "config/tiny.yaml")
 SHEET = """\
 dataset,method,fd2,variant,ipc,student,published
@@ -33,6 +35,28 @@ def test_a_partial_table_follows_the_results_and_makes_none(expendable: Any) -> 
     done = expendable.snakemake(PARTIAL, *TINY)
     assert done.returncode == 0, done.stderr
     assert "Missing" not in (expendable.folder / PARTIAL).read_text()
+
+
+def test_a_partial_page_follows_the_results_and_makes_none(expendable: Any) -> None:
+    files = ("--configfile", "config/tiny.yaml")
+    missing = [expendable.folder / name for name in (CELL, FIGURE)]
+    content = [path.read_bytes() for path in missing]
+    for path in missing:
+        path.unlink()
+    done = expendable.snakemake("partial", *TINY)
+    assert done.returncode == 0, done.stderr
+    page = (expendable.folder / PAGE).read_text()
+    for name in (CELL, FIGURE):
+        assert f'"command">snakemake {name} --cores all {" ".join(files)}<' in page
+    assert not any(path.exists() for path in missing)
+    assert expendable.dry_run(PAGE, *files) == {}
+    missing[1].write_bytes(content[1])
+    assert expendable.dry_run(PAGE, *files) == {"summarise_partial": 1}
+    missing[0].write_bytes(content[0])
+    done = expendable.snakemake("partial", *TINY)
+    assert done.returncode == 0, done.stderr
+    page = (expendable.folder / PAGE).read_text()
+    assert "has not been" not in page and f">snakemake {CELL}" not in page
 
 
 def test_a_dataset_that_cannot_be_had_does_not_stop_the_others(expendable: Any) -> None:

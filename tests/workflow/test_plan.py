@@ -184,11 +184,12 @@ def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run("--configfile", "config/quickstart.yaml")
-    assert plan == counting.counts(all=1)
+    assert plan == counting.counts(summarise=1, all=1)
     # In plain numbers, for readers; a change of config/tables/quickstart.csv changes them.
     assert plan == {
         **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 4, "distill": 4},
-        **{"assemble": 4, "relabel": 8, "evaluate": 30, "draw": 3, "tabulate": 1, "all": 1},
+        **{"assemble": 4, "relabel": 8, "evaluate": 30, "draw": 3, "tabulate": 1},
+        **{"summarise": 1, "all": 1},
     }
 
 
@@ -199,7 +200,7 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     for figure in counting.drawn():
         counting.figure(figure)
     plan = sources.dry_run()
-    assert plan == counting.counts(all=1)
+    assert plan == counting.counts(summarise=1, all=1)
     # In plain numbers, for readers; a change of a sheet or of config/config.yaml changes them.
     assert plan == {
         # Five datasets; 25 teachers with attention, and 25 without: those that label, score, look
@@ -217,7 +218,7 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
         # figures ask for nothing else.
         **{"diagnose_real": 3 * 2, "diagnose": 3 * 2 * 5},
         # Curves, images, attention; figures 1a, 1b, 3a, 3b, 4, 5, 6; ten pages of the appendix.
-        **{"draw": 20, "tabulate": 5, "all": 1},
+        **{"draw": 20, "tabulate": 5, "summarise": 1, "all": 1},
     }
 
 
@@ -256,7 +257,9 @@ def test_a_variant_that_repeats_base_is_refused_before_a_job(sources: Any) -> No
 
 
 def test_partial_tables_need_no_result(sources: Any) -> None:
-    assert sources.dry_run("partial") == {"tabulate_partial": 5, "partial": 1}
+    assert sources.dry_run("partial") == {
+        **{"tabulate_partial": 5, "summarise_partial": 1, "partial": 1}
+    }
     assert sources.dry_run("results/tables/partial/table1.md") == {"tabulate_partial": 1}
 
 

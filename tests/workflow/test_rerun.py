@@ -68,6 +68,11 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     "draw figure6": ("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
     "draw appendix-figure1": ("prepare", "assemble sre2lpp plain", "assemble sre2lpp fd2"),
+    "summarise index": (
+        *("tabulate tiny", "tabulate seen", "draw curves", "draw images", "draw attention"),
+        *("draw figure1b", "draw figure4", "draw figure5", "draw figure6"),
+        *("draw appendix-figure1", "draw embedding", "draw centres"),
+    ),
 }
 TINY = ["--configfile", "config/tiny.yaml"]
 
@@ -126,6 +131,9 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
         ("src/fd2/reporting/latex.py", jobs("tabulate")),
         ("src/fd2/diagnostics/class_structure.py", jobs("diagnose", "diagnose_real")),
         ("src/fd2/figures/centre_distances.py", {"draw centres"}),
+        ("src/fd2/reporting/page_texts.py", jobs("summarise")),
+        ("workflow/report/page/page.html", jobs("summarise")),
+        ("workflow/report/figure.rst", jobs("summarise")),
         ("src/fd2/figures/training_curves.py", jobs("draw curves")),
         ("src/fd2/figures/attention_maps.py", jobs("draw attention", "draw figure1b")),
         (
@@ -156,7 +164,7 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
     sheet = "config/tables/tiny.csv"
     text = (finished.folder / sheet).read_text()
     with finished.edited(sheet, text.replace("60.5", "61.5")):
-        assert finished.pending(*TINY) == {"tabulate tiny"}
+        assert finished.pending(*TINY) == and_what_follows({"tabulate tiny"})
 
 
 @pytest.mark.parametrize(
@@ -222,14 +230,16 @@ def test_more_cores_rerun_nothing(finished: Any) -> None:
 def test_another_seed_adds_its_cells(finished: Any, changed: Callable[[object], list[str]]) -> None:
     cells = {f"{job} seed1" for job in jobs("evaluate")}
     pending = finished.pending(*changed({"seeds": [0, 1]}))
-    assert pending == cells | {"tabulate tiny", "draw curves"}
+    assert pending == cells | and_what_follows({"tabulate tiny", "draw curves"})
 
 
 def test_a_row_adds_its_cells(finished: Any) -> None:
     sheet = "config/tables/tiny.csv"
     text = (finished.folder / sheet).read_text() + "tiny,random,plain,hard-labels,2,resnet18,\n"
     with finished.edited(sheet, text):
-        assert finished.dry_run(*TINY) == {"evaluate": 1, "tabulate": 1, "all": 1}
+        assert finished.dry_run(*TINY) == {
+            **{"evaluate": 1, "tabulate": 1, "summarise": 1, "all": 1}
+        }
 
 
 def test_another_results_folder_is_empty(

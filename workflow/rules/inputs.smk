@@ -1,5 +1,9 @@
 # Functions behind the inputs of the rules, in the order of the chain.
 
+import os
+
+RESULTS = Path(config.get("pathvars", {}).get("results", "results"))
+
 
 def prepare_code(wildcards):
     kind = SETTINGS.values["datasets"][wildcards.dataset]["kind"]
@@ -169,15 +173,9 @@ def table_found(wildcards):
 
     It takes no ``output``: params that are derived from files rerun nothing.
     """
-    import hashlib
-
-    digest = hashlib.sha256()
-    root = Path(config.get("pathvars", {}).get("results", "results"))
-    for path in explained(table_sources, SETTINGS, wildcards.table):
-        file = root / path
-        if file.is_file():
-            digest.update(f"{path}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+    return digest_of_files(
+        RESULTS / path for path in explained(table_sources, SETTINGS, wildcards.table)
+    )
 
 
 def figure_spec(wildcards):
@@ -211,6 +209,84 @@ def figure_records(found):
         for path in paths
     ]
     return list(dict.fromkeys(str(path) for path in beside))
+
+
+def page_tables(partial):
+    """Markdown of each table by name: those of the default target first, then what else there is.
+
+    The partial page shows partial tables, which follow the results; others have none.
+    """
+    names = [
+        *DEFAULT_TABLES,
+        *(name for name in PATHS.names("table") if name not in DEFAULT_TABLES),
+    ]
+    own = {name: "tables/partial" if partial else "tables" for name in DEFAULT_TABLES}
+    return {
+        name: str(RESULTS / own.get(name, "tables") / f"{name}.md") for name in names
+    }
+
+
+def page_figures():
+    """Bitmap of each figure by name, in the same order."""
+    names = [*FIGURES, *(name for name in PATHS.names("figure") if name not in FIGURES)]
+    return {name: str(RESULTS / "figures" / f"{name}.png") for name in names}
+
+
+def page_content(partial):
+    """What the page is made of, as plain values."""
+    called = workflow.config_settings
+    sources = {}
+    for name in page_tables(partial):
+        found = explained(table_sources, SETTINGS, name)
+        sources[name] = [str(RESULTS / path) for path in found]
+    return {
+        "results": str(RESULTS),
+        "benchmarks": config.get("pathvars", {}).get("benchmarks", "benchmarks"),
+        "tables": page_tables(partial),
+        "numbers": sources,
+        "figures": page_figures(),
+        "settings": SETTINGS.values,
+        "config_files": [os.path.relpath(path) for path in called.configfiles],
+        "config": dict(called.config),
+    }
+
+
+def page_sources(wildcards, output):
+    """It takes ``output`` so that it reruns nothing: settings that shape a result rerun a table."""
+    return page_content(partial=False)
+
+
+def page_sources_partial(wildcards, output):
+    """As `page_sources`."""
+    return page_content(partial=True)
+
+
+def page_found(wildcards):
+    """A digest of the tables and figures that are shown without being asked for."""
+    more = [
+        path for name, path in page_tables(False).items() if name not in DEFAULT_TABLES
+    ]
+    more += [path for name, path in page_figures().items() if name not in FIGURES]
+    return digest_of_files(more)
+
+
+def page_found_partial(wildcards):
+    """A digest of all figures, further tables and records that are there."""
+    more = [
+        path for name, path in page_tables(True).items() if name not in DEFAULT_TABLES
+    ]
+    return digest_of_files([*more, *page_figures().values(), *RESULTS.rglob("*.json")])
+
+
+def digest_of_files(paths):
+    """One digest of the names and contents of those that exist, so that params follow them."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for path in sorted(map(str, paths)):
+        if Path(path).is_file():
+            digest.update(f"{path}\0".encode() + Path(path).read_bytes())
+    return digest.hexdigest()
 
 
 def export_code(wildcards):

@@ -1,4 +1,4 @@
-# After a run that left every table and figure: the HTML report, and where everything is.
+# After a run that left every default target: Snakemake's HTML report, and where everything is.
 
 
 def collect_report():
@@ -12,11 +12,11 @@ def collect_report():
 
     import yaml
 
-    root = Path(config.get("pathvars", {}).get("results", "results"))
-    tables = [root / "tables" / f"{name}.md" for name in SETTINGS.values["tables"]]
-    figures = [root / "figures" / f"{name}.png" for name in FIGURES]
-    targets = [str(path) for path in (*tables, *figures)]
-    if not targets or not all(Path(path).exists() for path in targets):
+    tables = [RESULTS / "tables" / f"{name}.md" for name in SETTINGS.values["tables"]]
+    figures = [RESULTS / "figures" / f"{name}.png" for name in FIGURES]
+    page = RESULTS / "report/index.html"
+    targets = [str(path) for path in (*tables, *figures, page)]
+    if not all(Path(path).exists() for path in targets):
         return
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as effective:
         yaml.safe_dump(dict(config), effective)

@@ -84,6 +84,7 @@ rule tabulate_partial:
 rule partial:
     input:
         collect("<results>/tables/partial/{table}.md", table=SETTINGS.values["tables"]),
+        page="<results>/report/partial.html",
 
 
 rule ablations:

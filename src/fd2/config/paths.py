@@ -28,6 +28,7 @@ TEMPLATES = (
     "tables/{table}.{suffix:table}",
     "tables/partial/{table}.{suffix:table}",
     "figures/{figure}.{suffix:figure}",
+    "report/{file:report}",
 )
 NUMBERS = {"ipc": "[1-9][0-9]*", "group": "[0-9]+", "seed": "[0-9]+"}
 FILES = {
@@ -36,6 +37,7 @@ FILES = {
         "record.json",
     ),
     "file:labels": ("logits.npy", "augmentation.safetensors", "record.json"),
+    "file:report": ("index.html", "partial.html"),
     "suffix:tensors": ("safetensors", "json"),
     "suffix:set": ("safetensors", "json", "png"),
     "suffix:table": ("csv", "md", "tex"),
@@ -69,6 +71,10 @@ class ArtefactPaths:
             "figure": values["figures"],
             **FILES,
         }
+
+    def names(self, field: str) -> list[str]:
+        """What a field of `TEMPLATES` may be, in the config's order; e.g. every ``table``."""
+        return [str(word) for word in self._words[field]]
 
     def regex(self) -> str:
         """A regular expression that fully matches every path there is, without groups' names."""

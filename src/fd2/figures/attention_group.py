@@ -69,10 +69,11 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
         ``distance_to_{slot}``; ``new_coverage``, the share of cells that the slot covers and no
         earlier one does, and ``coverage``, of all up to it; the map as ``map_{line}_{column}``.
     """
-    from fd2.reporting.attention import covered, distances
+    from fd2.diagnostics.attention_spread import attended
+    from fd2.reporting.attention import distances
 
     apart = distances(row.attention).tolist()
-    areas = covered(row.attention)
+    areas = attended(row.attention)
     lines: list[dict[str, Any]] = []
     for position, (slot, values) in enumerate(zip(row.slots, row.map_columns(), strict=True)):
         before, until = areas[:position].any(dim=0), areas[: position + 1].any(dim=0)

@@ -63,11 +63,12 @@ def spread(attention: Tensor) -> tuple[float | None, float]:
     """
     import torch
 
-    from fd2.reporting.attention import covered, distances
+    from fd2.diagnostics.attention_spread import attended
+    from fd2.reporting.attention import distances
 
     first, second = torch.triu_indices(len(attention), len(attention), offset=1)
     distance = distances(attention)[first, second].mean().item() if len(first) else None
-    return distance, covered(attention).any(dim=0).float().mean().item()
+    return distance, attended(attention).any(dim=0).float().mean().item()
 
 
 def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from fd2.artifacts.provenance import same_manifest
 from fd2.augment.normalise import Normaliser
+from fd2.diagnostics.attention_spread import ATTENDED
 from fd2.errors import FD2Error
 from fd2.losses.distance import normalised_distance
 from fd2.networks.stored_teacher import read_teacher
@@ -25,8 +26,6 @@ from fd2.reporting.mosaic import gap_of, mosaic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: A cell is covered where a map is above this share of its maximum; our own definition.
-COVERED = 0.5
 OPACITY = 0.55
 #: Lightness grows with attention, so that it survives grey print and colour-blindness.
 COLOUR_MAP = "inferno"
@@ -145,18 +144,6 @@ def distances(attention: Tensor) -> Tensor:
     return normalised_distance(flat[:, None], flat[None, :])
 
 
-def covered(attention: Tensor) -> Tensor:
-    """Where each image's mean map is above `COVERED` of its maximum.
-
-    Args:
-        attention: ``[K, M, h, w]``, non-negative.
-
-    Returns:
-        bool ``[K, h, w]``.
-    """
-    return normalised_mean(attention) > COVERED
-
-
 def heat(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
     """Maps ``[K, h, w]`` enlarged to ``[K, H, W]``, each with a maximum of 1 unless it is zero."""
     fine = interpolate(maps[:, None], size=size, mode="bilinear")[:, 0]
@@ -190,7 +177,7 @@ def explain_colours(figure: Figure, heats: np.ndarray) -> None:
     level = np.pad(mosaic(heats[..., None], gap_of(heats.shape[2]), fill=0)[..., 0], 1)
     down, right = (np.arange(count) - 1 for count in level.shape)
     limits = axes.axis()
-    lines = axes.contour(right, down, level, levels=[COVERED], colors="white", linewidths=0.7)
+    lines = axes.contour(right, down, level, levels=[ATTENDED], colors="white", linewidths=0.7)
     axes.axis(limits)
     lines.set_path_effects([withStroke(linewidth=1.6, foreground="black")])
     bar = figure.colorbar(

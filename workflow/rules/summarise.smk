@@ -1,0 +1,70 @@
+# The page that tells what was run and what came out, as one HTML file.
+
+DEFAULT_TABLES = list(SETTINGS.values["tables"])
+PAGE_TEXTS = dict(
+    template="workflow/report/page/page.html",
+    style="workflow/report/page/page.css",
+    pipeline="workflow/report/page/pipeline.svg",
+    introduction="workflow/report/workflow.rst",
+    caption="workflow/report/figure.rst",
+)
+
+
+rule summarise:
+    input:
+        **PAGE_TEXTS,
+        code=code("summarise"),
+        tables=collect("<results>/tables/{table}.md", table=DEFAULT_TABLES),
+        figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+    output:
+        page=report(
+            "<results>/report/index.html",
+            caption="../report/overview.rst",
+            category="Overview",
+        ),
+    log:
+        "<logs>/report/index.log",
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        found=page_found,
+        page=page_sources,
+    message:
+        "Writing the page of results"
+    script:
+        "../scripts/summarise.py"
+
+
+# The page from what there is: like partial tables it makes no result, and follows those there are.
+
+
+rule summarise_partial:
+    input:
+        **PAGE_TEXTS,
+        code=code("summarise"),
+        tables=collect("<results>/tables/partial/{table}.md", table=DEFAULT_TABLES),
+    output:
+        page=report(
+            "<results>/report/partial.html",
+            caption="../report/overview.rst",
+            category="Overview so far",
+        ),
+    log:
+        "<logs>/report/partial.log",
+    conda:
+        "../../envs/fd2.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        found=page_found_partial,
+        page=page_sources_partial,
+    message:
+        "Writing the page of the results that are there"
+    script:
+        "../scripts/summarise.py"

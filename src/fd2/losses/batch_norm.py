@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fd2.errors import FD2Error
+from fd2.losses.channel_statistics import channel_statistics
 from fd2.networks.precision import at_least_float32
 
 
@@ -49,7 +50,7 @@ class BatchNormStatistics:
         ]
 
     def _capture(self, index: int, _layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._seen[index] = torch.var_mean(at_least_float32(inputs[0]), dim=(0, 2, 3), correction=0)
+        self._seen[index] = channel_statistics(inputs[0])
 
     def loss(self) -> Tensor:
         """The scalar loss of the latest forward pass, whose statistics are then forgotten.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
 from fd2.networks.cal import CounterfactualAttention
+from fd2.networks.stem_gradient import freeze_stem
 
 
 class TeacherOutput(NamedTuple):
@@ -62,7 +63,11 @@ class Teacher(nn.Module):
         return [] if self.cal is None else [self.cal.attentions.bn]
 
     def freeze(self) -> Self:
-        """Set evaluation mode, take all parameters out of differentiation; returns itself."""
+        """Set evaluation mode, take all parameters out of differentiation; returns itself.
+
+        Gradients with respect to images are then computed by `fd2.networks.stem_gradient`.
+        """
+        freeze_stem(self.backbone)
         return self.eval().requires_grad_(False)
 
 

@@ -120,7 +120,22 @@ def apply_matrices(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
                 "augment.geometry.apply_matrices",
                 "give images [N, C, H, W], rows [N or 1, S, H] and columns [N or 1, T, W]",
             )
+    images, rows = _within_support(images, rows, 2)
+    images, columns = _within_support(images, columns, 3)
     with torch.autocast(images.device.type, enabled=False):
         narrowed = torch.matmul(images.flatten(1, 2), columns.to(images.dtype).mT)
         narrowed = narrowed.reshape(*images.shape[:3], -1)
         return torch.matmul(rows.to(images.dtype)[:, None], narrowed)
+
+
+def _within_support(images: Tensor, matrix: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Images and matrix without the source pixels that one view of all images gives no weight.
+
+    A crop of half the image is half the arithmetic. Only on a CPU: where the weights lie on a
+    GPU, asking for them would wait for it.
+    """
+    if len(matrix) != 1 or matrix.device.type != "cpu":
+        return images, matrix
+    used = matrix[0].any(0).nonzero()
+    first, last = int(used[0]), int(used[-1])
+    return images.narrow(axis, first, last + 1 - first), matrix[:, :, first : last + 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +12,13 @@ from torch.nn.functional import interpolate
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
 from fd2.engine.mixed_precision import MixedPrecision, precision_on
+from fd2.engine.steps import ImageSteps
 from fd2.engine.terms import TeacherTerms
 from fd2.engine.views_plan import plan_views
 from fd2.errors import FD2Error
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Phase, Recipe
 from fd2.runtime.progress import Progress
-from fd2.training.optimisers import set_learning_rate
 
 
 def optimise_slot(
@@ -92,38 +91,18 @@ def _phase(slot: _Slot, phase: Phase, done: int, initial: Tensor, views: Views) 
 
     ``done`` counts the iterations of earlier phases: schedule and turns go on where they were.
     """
-    recipe, terms = slot.recipe, slot.terms
-    images = initial.detach().clone().requires_grad_(True)
-    lower, upper = (bound.to(images.device) for bound in slot.normaliser.bounds())
-    adam = torch.optim.Adam([images], lr=recipe.learning_rate, betas=recipe.betas)
+    steps = ImageSteps(
+        slot.recipe, slot.terms, slot.context, slot.normaliser, slot.precision, initial
+    )
     progress = Progress(phase.iterations, slot.what, unit="iteration")
     latest: dict[str, Tensor] = {}
     for step in progress:
-        total_step = done + step
-        set_learning_rate(adam, _cosine(recipe.learning_rate, total_step, recipe.iterations))
-        view = views[step : step + 1]
-        chosen = [terms[total_step % len(terms)]] if recipe.teachers_in_turn else terms
-        with slot.precision.autocast():
-            seen = view.apply(images, phase.size)
-            losses = _mean([term.losses(seen, slot.context, view) for term in chosen])
-        adam.zero_grad(set_to_none=True)
-        slot.precision.step(torch.stack(list(losses.values())).sum(), adam)
-        with torch.no_grad():
-            images.copy_(images.maximum(lower).minimum(upper))
-        latest = {name: loss.detach() for name, loss in losses.items()}
+        latest = steps.step(done + step, views[step : step + 1])
         progress.show(latest)
         if slot.after_step is not None:
             slot.after_step()
-    _require_finite(latest, images, slot.what)
-    return images.detach()
-
-
-def _cosine(rate: float, step: int, steps: int) -> float:
-    return rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def _mean(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
+    _require_finite(latest, steps.images, slot.what)
+    return steps.images.detach()
 
 
 def _resized(images: Tensor, size: int) -> Tensor:

@@ -77,9 +77,7 @@ def image_gradient(
     rows, columns = (-(-length // stride) for length in size)
     spare = (rows - gradient.shape[2], columns - gradient.shape[3])
     margin = max(left, *(extra + last_offset for extra in spare), 0)
-    dense = F.conv2d(
-        gradient, phases.contiguous(memory_format=torch.channels_last), padding=margin
-    )
+    dense = F.conv2d(gradient, phases.contiguous(memory_format=torch.channels_last), padding=margin)
     start = margin - left
     dense = dense[:, :, start : start + rows, start : start + columns]
     return F.pixel_shuffle(dense, stride)[:, :, : size[0], : size[1]]
@@ -94,9 +92,7 @@ def freeze_stem(network: nn.Module) -> None:
     layer = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     if layer is None or type(layer) is not nn.Conv2d or isinstance(layer.padding, str):
         return
-    square = all(
-        len(set(pair)) == 1 for pair in (layer.stride, layer.padding, layer.kernel_size)
-    )
+    square = all(len(set(pair)) == 1 for pair in (layer.stride, layer.padding, layer.kernel_size))
     ordinary = layer.groups == 1 and set(layer.dilation) == {1} and layer.padding_mode == "zeros"
     few_channels = layer.in_channels <= _MOST_IMAGE_CHANNELS
     if square and ordinary and few_channels and layer.stride[0] > 1:

@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test lint rulegraph
+.PHONY: help environment quickstart test lint rulegraph benchmark
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
 	@echo "make test         environment, then the tests"
+	@echo "make benchmark    speed on this machine beside a straightforward reference; see benchmarks/README.md"
 	@echo "make lint         format, lint, types, workflow lint"
 
 environment: $(READY)
@@ -39,6 +40,9 @@ quickstart: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks
 
 # Needs graphviz: apt-get install graphviz
 rulegraph: $(READY)

@@ -1,0 +1,113 @@
+"""``python -m benchmarks``: every measurement in one run; see benchmarks/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ceilings import ceilings
+from benchmarks.contenders import FULL, QUICK, Sizes, contenders
+from benchmarks.jobs import ROOT, chain, start_up
+from benchmarks.processes import Measurement, measure_group
+from benchmarks.report import markdown, record
+
+QUICK_TEACHERS = ("resnet18", "shufflenet_v2")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print the tables, write ``OUTPUT.md`` and ``OUTPUT.json``."""
+    options = _options().parse_args(arguments)
+    sizes = _sizes(options)
+    facts: dict[str, Any] = {**_machine(options), "sizes": asdict(sizes)}
+    rates = _ceilings(options, sizes)
+    chosen = contenders(QUICK_TEACHERS) if options.quick else contenders()
+    groups = list(dict.fromkeys(each.group for each in chosen if options.only in each.group))
+    measurements: list[Measurement] = []
+    for group in groups:
+        members = [each for each in chosen if each.group == group]
+        print(f"measuring: {group}", flush=True)
+        measurements += measure_group(members, sizes, options.threads, options.device)
+    starts = start_up(sizes.repetitions) if options.only in "start of a process" else {}
+    facts["chain_seconds"] = chain(options.threads) if options.chain else None
+    facts["load_after"] = _load()
+    text = markdown(measurements, rates, starts, facts)
+    print(text)
+    stem = Path(options.output)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.with_suffix(".md").write_text(text, encoding="utf-8")
+    content = record(measurements, rates, starts, facts)
+    stem.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny problems: does it all run?")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="only groups whose name contains this; 'start of a process' is one",
+    )
+    parser.add_argument("--chain", action="store_true", help="also the whole quickstart")
+    parser.add_argument("--classes", type=int, help="images optimised together")
+    parser.add_argument("--repetitions", type=int, help="of every contender")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--output", default="results/benchmarks/benchmark", help="without suffix")
+    return parser
+
+
+def _sizes(options: argparse.Namespace) -> Sizes:
+    sizes = QUICK if options.quick else FULL
+    asked = {"classes": options.classes, "repetitions": options.repetitions}
+    return replace(sizes, **{name: value for name, value in asked.items() if value is not None})
+
+
+def _ceilings(options: argparse.Namespace, sizes: Sizes) -> dict[str, float]:
+    import torch
+
+    from fd2.runtime.memory import keep_freed_memory
+
+    keep_freed_memory()
+    torch.set_num_threads(options.threads)
+    return ceilings(torch.device(options.device), sizes.matrix, max(sizes.repetitions, 3))
+
+
+def _machine(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    gpu = torch.cuda.get_device_name() if options.device == "cuda" else None
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+    )
+    return {
+        "hardware": gpu or _processor(),
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "commit": commit.stdout.strip() or "unknown",
+        "load_before": _load(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.is_file():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _load() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+if __name__ == "__main__":
+    main()

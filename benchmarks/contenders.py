@@ -1,0 +1,109 @@
+"""What is measured: groups of contenders whose repetitions alternate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.problem import FOUR_TEACHERS
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the measured problems are.
+
+    Attributes:
+        classes: images optimised together, one a class.
+        size: height and width in pixels.
+        images: of the stages other than distil.
+        repetitions: of every contender.
+        matrix: rows of the matrices that measure the machine.
+    """
+
+    classes: int
+    size: int
+    images: int
+    repetitions: int
+    matrix: int
+
+
+FULL = Sizes(classes=100, size=224, images=100, repetitions=5, matrix=3072)
+QUICK = Sizes(classes=4, size=32, images=8, repetitions=1, matrix=128)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of doing one thing.
+
+    Attributes:
+        group: contenders of a group do the same work and alternate.
+        label: within the group.
+        measure: ``distil``, ``teacher``, ``patches``, ``relabel`` or ``student``.
+        unit: what is counted.
+        implementation: ``engine`` or ``reference``; ``plain`` or ``cal`` for teachers.
+        teachers: backbones, in turn.
+        fd2: with FD²'s loss terms.
+        precision: ``float32`` or ``bfloat16``.
+        allocator: ``default``, as a reader's own script runs, or ``tuned``, as jobs run.
+    """
+
+    group: str
+    label: str
+    measure: str
+    unit: str
+    implementation: str = "engine"
+    teachers: tuple[str, ...] = ()
+    fd2: bool = False
+    precision: str = "float32"
+    allocator: str = "tuned"
+
+
+def contenders(four_teachers: tuple[str, ...] = FOUR_TEACHERS) -> list[Contender]:
+    """All of them, in the order of the table."""
+    return [
+        *_sre2lpp("SRe²L++ + FD², ResNet18", fd2=True),
+        *_sre2lpp("SRe²L++, ResNet18", fd2=False),
+        *_overhead("SRe²L++, what FD² adds", ("resnet18",), ("float32", "bfloat16")),
+        *_overhead("FADRM+, four teachers in turn", four_teachers, ("bfloat16",)),
+        Contender("teacher training", "plain", "teacher", "image", "plain"),
+        Contender("teacher training", "CAL", "teacher", "image", "cal"),
+        Contender("patch scoring", "2×2", "patches", "crop"),
+        Contender("relabel", "half batches", "relabel", "image"),
+        Contender("student", "half batches", "student", "step"),
+    ]
+
+
+def _sre2lpp(group: str, *, fd2: bool) -> list[Contender]:
+    teachers = ("resnet18",)
+    rows = [
+        ("reference, as a reader runs it", "reference", "float32", "default"),
+        ("reference, jobs' allocator", "reference", "float32", "tuned"),
+        ("engine, float32", "engine", "float32", "tuned"),
+        ("engine, bfloat16", "engine", "bfloat16", "tuned"),
+    ]
+    return [
+        Contender(group, label, "distil", "iteration", which, teachers, fd2, precision, allocator)
+        for label, which, precision, allocator in rows
+    ]
+
+
+def _overhead(
+    group: str, teachers: tuple[str, ...], precisions: tuple[str, ...]
+) -> list[Contender]:
+    """The engine with and without FD²'s terms, side by side.
+
+    No reference: the graphs of four float32 teachers would not fit beside the others.
+    """
+    return [
+        Contender(
+            group,
+            f"engine, {precision}, {name}",
+            "distil",
+            "iteration",
+            "engine",
+            teachers,
+            fd2,
+            precision,
+        )
+        for precision in precisions
+        for name, fd2 in (("plain", False), ("FD²", True))
+    ]

@@ -1,0 +1,82 @@
+"""The engine's step on the same problem, driven as `fd2.engine.optimise` drives it."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from benchmarks.problem import Problem
+from fd2.config import plugins
+from fd2.engine.mixed_precision import precision_on
+from fd2.engine.steps import ImageSteps
+from fd2.engine.terms import TeacherTerms
+from fd2.losses.regulariser import SlotContext
+from fd2.networks.placement import on_device
+from fd2.networks.stored_teacher import LoadedTeacher
+
+
+class EngineStep:
+    """Steps of the engine; call it once an iteration."""
+
+    def __init__(self, problem: Problem, device: torch.device) -> None:
+        self.teachers = [
+            LoadedTeacher(
+                on_device(copy.deepcopy(network), device).freeze(),
+                problem.normaliser,
+                {"cal_ratio": problem.cal_ratio},
+            )
+            for network in problem.networks
+        ]
+        regularisers = [
+            plugins.load("regularisers", "characteristic").build(
+                {
+                    "weight": problem.characteristic,
+                    "alpha": problem.alpha,
+                    "prototypes": "normalised",
+                }
+            ),
+            plugins.load("regularisers", "similarity").build(
+                {"weight": problem.similarity, "crop": "shared"}
+            ),
+        ]
+        terms = [
+            TeacherTerms(
+                teacher,
+                index,
+                problem.cal_ratio if problem.fd2 else 0.0,
+                problem.batch_norm_weight,
+                problem.first_multiplier,
+                regularisers if problem.fd2 else [],
+            )
+            for index, teacher in enumerate(self.teachers)
+        ]
+        context = SlotContext(
+            problem.labels.to(device),
+            [teacher.network.prototypes for teacher in self.teachers],
+            [maps.to(device) for maps in problem.earlier],
+        )
+        recipe = problem.recipe
+        self._steps = ImageSteps(
+            recipe,
+            terms,
+            context,
+            problem.normaliser,
+            precision_on(device, recipe.mixed_precision),
+            problem.images.to(device),
+        )
+        self._views = [view.to(device) for view in problem.views]
+        self.done = 0
+
+    @property
+    def images(self) -> Tensor:
+        """The images as they are now."""
+        return self._steps.images
+
+    def __call__(self) -> dict[str, Tensor]:
+        """One iteration; the terms of the loss as tensors on the device."""
+        view = self._views[self.done % len(self._views)]
+        terms = self._steps.step(self.done, view)
+        self.done += 1
+        return terms

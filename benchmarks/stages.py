@@ -1,0 +1,138 @@
+"""Repetitions of the library's other stages on random pixels, with the paper's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from fd2.artifacts.images import DistilledSet
+from fd2.artifacts.prepared import Manifest, PreparedDataset, Split
+from fd2.artifacts.soft_labels import SoftLabels
+from fd2.augment.normalise import Normaliser
+from fd2.config.resolve import Configuration
+from fd2.config.settings import (
+    EvaluateSettings,
+    PatchSettings,
+    PretrainSettings,
+    RelabelSettings,
+    build,
+)
+from fd2.networks.placement import on_device
+from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
+from fd2.replay.plan import plan_augmentation
+from fd2.replay.view import Replay
+from fd2.runtime.job import Job
+from fd2.stages.evaluate import StudentTraining
+from fd2.stages.patches import score_crops
+from fd2.stages.pretrain import TeacherTraining
+from fd2.stages.relabel import _label, set_label_mode
+from fd2.training.optimisers import student_optimiser, teacher_optimiser, teacher_schedule
+
+ROOT = Path(__file__).resolve().parents[1]
+MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+DATASET, BACKBONE = "cub200", "resnet18"
+
+Repetition = tuple[Callable[[], object], int]
+
+
+def teacher_training(recipe: str, classes: int, size: int, images: int, job: Job) -> Repetition:
+    """One epoch of a teacher; ``recipe`` is ``plain`` or ``cal``."""
+    values = _configuration().pretrain(DATASET, BACKBONE, recipe)
+    settings = replace(build(PretrainSettings, values), initialisation="scratch")
+    training = TeacherTraining(settings, _dataset(classes, size, images), job)
+    optimiser = teacher_optimiser(training.teacher, settings)
+    schedule = teacher_schedule(optimiser, settings, images)
+    return lambda: training._epoch(0, optimiser, schedule), images
+
+
+def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:
+    """Scores the crops of all images; counts crops."""
+    settings = build(PatchSettings, _configuration().patches(DATASET, "2x2"))
+    dataset = _dataset(classes, size, images)
+    members = dataset.class_indices(dataset.train)
+    teacher = _teacher(classes, job)
+    return (
+        lambda: score_crops(dataset, teacher, settings, members, 0, job),
+        images * settings.crops_per_image,
+    )
+
+
+def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
+    """One epoch of soft labels."""
+    values = _configuration().relabel(DATASET, "sre2lpp", "plain", "base", 1)
+    settings = replace(build(RelabelSettings, values), epochs=1)
+    teacher = _teacher(classes, job)
+    set_label_mode(teacher.network, settings.teacher_mode, settings.teacher_dropout)
+    augmentation = plan_augmentation(
+        ("benchmark",),
+        images,
+        1,
+        size,
+        batch_size=settings.batch_size,
+        crop_scale=settings.crop_scale,
+        cutmix_alpha=settings.cutmix_alpha,
+    )
+    replay = Replay(
+        teacher.normaliser.normalise(_pixels(images, size).to(job.device)), augmentation
+    )
+    return lambda: _label(replay, [teacher], settings, images), images
+
+
+def student_training(classes: int, size: int, images: int, job: Job) -> Repetition:
+    """One epoch of a student on soft labels; counts optimiser steps."""
+    values = _configuration().evaluate(DATASET, "sre2lpp", "plain", "base", 1, BACKBONE, seed=0)
+    settings = replace(build(EvaluateSettings, values), epochs=1)
+    augmentation = plan_augmentation(
+        ("benchmark",),
+        images,
+        1,
+        size,
+        batch_size=settings.batch_size,
+        crop_scale=settings.crop_scale,
+        cutmix_alpha=settings.cutmix_alpha,
+    )
+    logits = np.random.default_rng(0).standard_normal((1, images, classes)).astype(np.float16)
+    distilled = DistilledSet(
+        _pixels(images, size),
+        torch.arange(images) % classes,
+        1,
+        {"mean": list(MEAN), "std": list(STD)},
+    )
+    labels = SoftLabels(augmentation, logits, {})
+    training = StudentTraining(settings, _dataset(classes, size, images), distilled, labels, job)
+    optimiser = student_optimiser(training.student, settings.learning_rate, settings.weight_decay)
+    steps = len(augmentation.half_sizes) // 2
+    return lambda: training._epoch(0, optimiser), steps
+
+
+def _configuration() -> Configuration:
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    return Configuration(config, "config/config.yaml", ROOT / "config")
+
+
+def _pixels(count: int, size: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    shape = (count, 3, size, size)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+def _dataset(classes: int, size: int, images: int) -> PreparedDataset:
+    labels = torch.arange(images) % classes
+    files = [{"path": str(i), "class": int(c), "sha256": ""} for i, c in enumerate(labels)]
+    names = tuple(f"class{c:03d}" for c in range(classes))
+    manifest = Manifest(DATASET, size, names, {"train": files, "test": files}, MEAN, STD, {})
+    pixels = np.ascontiguousarray(_pixels(images, size).permute(0, 2, 3, 1).numpy())
+    split = Split(pixels, labels)
+    return PreparedDataset(manifest, split, split)
+
+
+def _teacher(classes: int, job: Job) -> LoadedTeacher:
+    network = build_teacher(BACKBONE, classes, None, initialisation="scratch", seed=0)
+    return LoadedTeacher(
+        on_device(network, job.device).freeze(), Normaliser(MEAN, STD), {"classes": classes}
+    )

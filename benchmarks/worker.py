@@ -1,0 +1,91 @@
+"""One contender in a process of its own: builds its repetition, then runs one for each line read.
+
+The allocator's thresholds and the peak memory belong to a process, so contenders do not share one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.ceilings import synchronise
+from benchmarks.traffic import arithmetic_and_traffic
+
+
+def main(case: dict[str, Any]) -> None:
+    """Answer on standard output, one JSON object a line; what stages print goes to the error log.
+
+    Args:
+        case: see `benchmarks.contenders.Contender`.
+    """
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    import torch
+
+    from fd2.runtime.job import Job
+    from fd2.runtime.memory import keep_freed_memory, peak_memory_mb
+
+    if case["allocator"] == "tuned":
+        keep_freed_memory()
+    torch.set_num_threads(case["threads"])
+    job = Job(device=torch.device(case["device"]), threads=case["threads"], started="")
+    repetition, units = build(case, job)
+    flops, moved = arithmetic_and_traffic(repetition)
+    print(json.dumps({"units": units, "flops": flops, "bytes": moved}), file=answers)
+    for _ in sys.stdin:
+        synchronise(job.device)
+        start = time.perf_counter()
+        repetition()
+        synchronise(job.device)
+        print(json.dumps({"seconds": time.perf_counter() - start}), file=answers)
+    print(json.dumps({"peak_memory_mb": peak_memory_mb(job.device)}), file=answers)
+
+
+def build(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:
+    """The repetition and how many units (iterations, images, steps) it holds."""
+    from benchmarks import stages
+
+    classes, size, images = case["classes"], case["size"], case["images"]
+    if case["measure"] == "teacher":
+        return stages.teacher_training(case["implementation"], classes, size, images, job)
+    if case["measure"] == "patches":
+        return stages.patch_scoring(classes, size, images, job)
+    if case["measure"] == "relabel":
+        return stages.relabelling(classes, size, images, job)
+    if case["measure"] == "student":
+        return stages.student_training(classes, size, images, job)
+    return _distil(case, job)
+
+
+def _distil(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:
+    from benchmarks.engine_step import EngineStep
+    from benchmarks.problem import make_problem
+    from benchmarks.reference import ReferenceStep
+
+    problem = make_problem(
+        case["teachers"],
+        case["classes"],
+        case["size"],
+        fd2=case["fd2"],
+        mixed=case["precision"] == "bfloat16",
+    )
+    step: Callable[[], object]
+    if case["implementation"] == "reference":
+        step = ReferenceStep(problem)
+    else:
+        step = EngineStep(problem, job.device)
+    turns = len(case["teachers"])
+
+    def every_teacher_once() -> None:
+        for _ in range(turns):
+            step()
+
+    return every_teacher_once, turns
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,69 @@
+"""The command at tiny size: contenders run, and the numbers hang together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks.__main__ import QUICK_TEACHERS, main
+from benchmarks.contenders import QUICK, Contender, contenders
+from benchmarks.jobs import start_up
+from benchmarks.processes import Measurement
+from benchmarks.report import markdown, share_of_bound
+from benchmarks.traffic import arithmetic_and_traffic
+from benchmarks.worker import build
+
+from fd2.errors import FD2Error
+from fd2.runtime.job import Job
+
+GROUP = "SRe²L++ + FD², ResNet18"
+OTHERS = [each for each in contenders(QUICK_TEACHERS) if each.group != GROUP]
+
+
+def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) -> None:
+    main(["--quick", "--threads", "1", "--only", GROUP, "--output", str(tmp_path / "run")])
+    content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    measured = {each["contender"]["label"]: each for each in content["measurements"]}
+    wanted = [each.label for each in contenders() if each.group == GROUP]
+    assert list(measured) == wanted
+    for one in measured.values():
+        assert one["flops"] > 0 and one["moved"] > 0 and one["peak_memory_mb"]["resident"] > 0
+        assert len(one["seconds"]) == 1
+    assert all(rate > 0 for rate in content["ceilings"].values())
+    flops = {label: one["flops"] for label, one in measured.items()}
+    # The same forward pass; the engine's gradient of the first layer has a padded kernel.
+    assert 0.9 < flops["engine, float32"] / flops["reference, jobs' allocator"] < 1.2
+    text = (tmp_path / "run.md").read_text(encoding="utf-8")
+    assert all(f"| {label} |" in text for label in wanted)
+
+
+@pytest.mark.parametrize("contender", OTHERS, ids=lambda each: f"{each.group}, {each.label}")
+def test_every_other_contender_runs(contender: Contender) -> None:
+    case = {**asdict(contender), "classes": 4, "size": 32, "images": QUICK.images}
+    repetition, units = build(case, Job(device=torch.device("cpu"), threads=1, started=""))
+    flops, moved = arithmetic_and_traffic(repetition)
+    assert units >= 1 and flops > 0 and moved > 0
+
+
+def test_a_contender_that_fails_shows_its_error(tmp_path: Path) -> None:
+    with pytest.raises(FD2Error, match="ended with 1") as refused:
+        main(["--quick", "--classes", "0", "--only", "patch", "--output", str(tmp_path / "run")])
+    assert "patch scoring: 2×2" in refused.value.place and "Traceback" in refused.value.place
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_the_start_of_processes_is_timed() -> None:
+    (times,) = start_up(1, modules=("fd2.errors",)).values()
+    assert len(times) == 1 and times[0] > 0
+    rates = {"float32": 1.0, "bfloat16": 1.0, "copy": 1.0}
+    assert "| `fd2.errors` |" in markdown([], rates, {"fd2.errors": times}, {})
+
+
+def test_the_bound_is_the_slower_of_arithmetic_and_traffic() -> None:
+    contender = contenders()[0]
+    rates = {"float32": 100.0, "bfloat16": 400.0, "copy": 10.0}
+    assert share_of_bound(Measurement(contender, 1, 1000, 50, [20.0]), rates) == 0.5
+    assert share_of_bound(Measurement(contender, 1, 1000, 150, [20.0]), rates) == 0.75

@@ -30,7 +30,8 @@ def gradients(layer: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, tor
 
 @pytest.mark.parametrize("size", [(20, 20), (17, 22), (9, 7)])
 @pytest.mark.parametrize(
-    ("kernel", "stride", "padding"), [(7, 2, 3), (3, 2, 1), (4, 4, 0), (5, 3, 2), (3, 2, 0), (2, 3, 1)]
+    ("kernel", "stride", "padding"),
+    [(7, 2, 3), (3, 2, 1), (4, 4, 0), (5, 3, 2), (3, 2, 0), (2, 3, 1)],
 )
 @pytest.mark.parametrize("bias", [True, False])
 def test_equals_autograd(

@@ -11,8 +11,8 @@ from torch import Tensor
 from fd2.artifacts.images import read_slots
 from fd2.artifacts.prepared import read_manifest
 from fd2.engine.group import GroupPlan, distill_slot
+from fd2.engine.plan import group_plan
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
-from fd2.stages.distill import _plan
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -30,7 +30,7 @@ def plan(chain: Chain, teacher: LoadedTeacher) -> GroupPlan:
     similarity = {"similarity": {"weight": 20.0, "crop": "shared"}}
     settings = chain.distill_settings(cal_ratio=0.0, regularisers=similarity)
     manifest = read_manifest(chain.data / "manifest.json")
-    return _plan(settings, manifest, [teacher], chain.job)
+    return group_plan(settings, manifest, [teacher], chain.job.device)
 
 
 @pytest.fixture(scope="module")

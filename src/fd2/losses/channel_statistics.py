@@ -16,9 +16,9 @@ def channel_statistics(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Biased variance and mean over (N, H, W), accumulated in float32 at least.
 
     The values of ``torch.var_mean`` up to rounding; channels-last tensors, which that walks element
-    by element, are read in whole vectors by the kernel of batch norm's training mode. The gradient with respect to x is
-    ``(g_mean + 2 g_variance (x - mean)) / NHW``, one affine map per channel, computed in one pass
-    in the type of the input. First derivatives only.
+    by element, are read in whole vectors by the kernel of batch norm's training mode. The gradient
+    with respect to x is ``(g_mean + 2 g_variance (x - mean)) / NHW``, one affine map per channel,
+    computed in one pass in the type of the input. First derivatives only.
 
     Args:
         inputs: floating ``[N, C, H, W]``.

@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
 PROTOCOLS = ("paper", "release")
+#: Sheets whose config is given after another one.
+GRIDS = ("elpv", "typefaces")
 
 
 def shipped(protocol: str, table: str, *names: str) -> Configuration:
@@ -56,8 +58,9 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("table", SHEETS)
 def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
-    names = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
-    settings = shipped(protocol, table, *names)
+    own = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
+    shared = ["grid.yaml"] if table in GRIDS else []
+    settings = shipped(protocol, table, *shared, *own)
     seeds = settings.values["seeds"]
     rows = settings.rows(table)
     teachers = settings.teacher_rows(table)

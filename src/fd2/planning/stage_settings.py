@@ -7,9 +7,11 @@ from typing import Any
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import Job
 
-#: Folders of a job's name whose first part is the dataset.
-WITH_DATASET = ("prepare", "pretrain", "patches", "distill", "assemble", "select_images")
-WITH_DATASET += ("relabel", "evaluate", "preview", "export")
+#: Rules whose jobs' names begin with a dataset.
+WITH_DATASET = (
+    *("prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
+    *("relabel", "evaluate", "preview", "export"),
+)
 
 
 def dataset_of(job: Job) -> str | None:
@@ -33,28 +35,34 @@ def settings_of(settings: Configuration, job: Job) -> dict[str, Any] | None:
     if job.rule == "prepare":
         return settings.prepare(parts[0])
     if job.rule == "pretrain":
-        return settings.pretrain(*parts)
+        return settings.pretrain(parts[0], parts[1], parts[2])
     if job.rule == "patches":
-        return settings.patches(*parts)
+        return settings.patches(parts[0], parts[1])
     if job.rule == "distill":
-        return settings.distill(*parts[:4], number_of(parts[4]))
+        return settings.distill(*cell_of(job), number_of(parts[4]))
     if job.rule == "assemble":
-        return {"images_per_class": number_of(parts[4])}
+        return {"images_per_class": images_per_class(job)}
     if job.rule == "select_images":
-        return settings.select_images(*parts[:4], number_of(parts[4]))
+        return settings.select_images(*cell_of(job), images_per_class(job))
     if job.rule == "relabel":
-        return settings.relabel(*parts[:4], number_of(parts[4]))
+        return settings.relabel(*cell_of(job), images_per_class(job))
     if job.rule == "evaluate":
-        return settings.evaluate(*parts[:4], number_of(parts[4]), parts[5], number_of(parts[6]))
+        seed = number_of(parts[6])
+        return settings.evaluate(*cell_of(job), images_per_class(job), parts[5], seed)
     return None
+
+
+def cell_of(job: Job) -> tuple[str, str, str, str]:
+    """Dataset, method, fd2 and variant of a job on a distilled set."""
+    dataset, method, fd2, variant = job.parts[:4]
+    return dataset, method, fd2, variant
 
 
 def label_teachers(settings: Configuration, job: Job) -> tuple[str, ...]:
     """Backbones of the teachers behind a job ``relabel``; none for other rules."""
     if job.rule != "relabel":
         return ()
-    parts = job.parts
-    return tuple(settings.relabel_teachers(*parts[:4], number_of(parts[4])))
+    return tuple(settings.relabel_teachers(*cell_of(job), images_per_class(job)))
 
 
 def images_per_class(job: Job) -> int:

@@ -9,8 +9,10 @@ from typing import Any
 from fd2.planning.forecast import JobForecast
 
 _HOUR = 3600
-_ORDER = ("download", "prepare", "pretrain", "patches", "distill", "assemble", "select_images")
-_ORDER += ("relabel", "evaluate")
+_ORDER = (
+    *("download", "prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
+    *("relabel", "evaluate"),
+)
 
 
 @dataclass(frozen=True)

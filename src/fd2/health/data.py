@@ -73,7 +73,7 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
     options = dict(settings["options"])
     if kind is not None:
         folder = project.path("resources", kind)
-        yield from _archives(plugin.ARCHIVES, folder, subject)
+        yield from _archives(plugin.ARCHIVES, folder)
         if not (folder / "downloaded.json").is_file():
             size = amount(archive_bytes(kind))
             yield Finding(subject, f"not downloaded yet; the run fetches {size}")
@@ -91,14 +91,14 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
     yield Finding(subject, f"{len(source.images)} images are there, not prepared yet")
 
 
-def _archives(archives: tuple[Archive, ...], folder: Path, subject: str) -> Iterator[Finding]:
+def _archives(archives: tuple[Archive, ...], folder: Path) -> Iterator[Finding]:
     """Archives that lie beside the unpacked folders: brought by hand, or not unpacked yet."""
     for archive in archives:
         path = folder / archive.name
         if path.is_file():
             wrong = identify(path).fault(archive)
             remedy = None if wrong is None else f"delete {path} and run again"
-            yield Finding(subject, f"archive {archive.name}: {wrong or 'digest fits'}", remedy)
+            yield Finding(f"archive {archive.name}", wrong or "digest fits", remedy)
 
 
 def _unpacked(folder: Path, subject: str) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def probe(
     """
     found = []
     for one in _one_of_each_kind(described):
-        task = _task(project, one)
+        task = task_of(project, one)
         if task is None:
             continue
         say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
@@ -62,7 +62,7 @@ def _one_of_each_kind(described: Sequence[JobForecast]) -> list[JobForecast]:
     return list(kinds.values())
 
 
-def _task(project: Project, one: JobForecast) -> ProbeTask | None:
+def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
     """What the process needs to know; None where the real images of `prepare` are not there."""
     job = one.job
     dataset = dataset_of(job)

@@ -107,7 +107,8 @@ def test_versions_outside_the_bounds_are_found(tmp_path: Path) -> None:
     pyproject.write_text(
         '[project]\nrequires-python = ">=3.11"\n'
         'dependencies = ["numpy>=1,<2", "torch>=2.10", "fd2-not-there>=1"]\n'
-        '[project.optional-dependencies]\nmore = ["fd2-not-there-either>=1"]\ndev = ["ruff>=0.12"]\n'
+        "[project.optional-dependencies]\n"
+        'more = ["fd2-not-there-either>=1"]\ndev = ["ruff>=0.12"]\n'
     )
     findings = {finding.subject: finding for finding in check_versions(pyproject)}
     assert {name: finding.ok for name, finding in findings.items()} == {

@@ -215,8 +215,9 @@ def test_a_probe_runs_the_stage_twice_and_scales_the_work(
     assert 0 < result.short_units < result.long_work.units
     assert result.long_seconds > 0 and result.used.memory_mb > 0
     assert result.used.device == "cpu"
-    kinds = [one.work.kind for one in every if one.work and one.job.rule == stage]
-    assert stage == "prepare" or len(kinds) > 0
+    (kind, *_) = [one.work.kind for one in every if one.work and one.job.rule == stage]
+    # Scoring crops does not depend on the classes, of which a probe has few.
+    assert result.long_work.kind == kind
 
 
 def unknown(lines: str) -> Iterator[str]:

@@ -125,9 +125,9 @@ def _run(one: JobForecast, task: ProbeTask) -> Measurement:
 
 def _measurement(one: JobForecast, result: Timed, startup: float) -> Measurement:
     more = result.long_seconds - result.short_seconds
-    per_unit = more / (result.long_work.units - result.short_units)
-    fixed = result.short_seconds - per_unit * result.short_units
-    if per_unit <= 0 or fixed < 0:
+    units = result.long_work.units - result.short_units
+    fixed = result.short_seconds - more / units * result.short_units if units else 0.0
+    if more <= 0 or fixed < 0:
         # Below the noise of the clock: let the steps carry all of it.
         fixed = 0.0
     assert one.work is not None

@@ -36,8 +36,12 @@ from fd2.stages.patches import make_patches
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
 
-#: Steps of the shorter and of the longer run; a GPU's are too short to be told apart otherwise.
-STEPS = {"cpu": (1, 3), "cuda": (4, 24)}
+#: Steps of the shorter run; a GPU's are too short to be told apart otherwise.
+STEPS = {"cpu": 1, "cuda": 4}
+#: The longer run has three times the steps of the one before, until it takes so many seconds more
+#: that noise does not matter, or has that many steps.
+ENOUGH_SECONDS = 1.0
+MOST_STEPS = 200
 _TEST_IMAGES = 8
 _PATCH_CLASSES = 4
 #: Images of a step of `prepare` and, about, of the patches' scoring batch.
@@ -56,11 +60,18 @@ def timed(task: ProbeTask) -> Timed:
     begun = time.monotonic()
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
         job = start_job(task.device, task.threads)
-        few, many = STEPS[job.device.type]
+        steps = STEPS[job.device.type]
         # The first run pays for what is built once: kernels, allocator, caches.
-        _seconds(task, few, job)
-        short_seconds, short = _seconds(task, few, job)
-        long_seconds, long = _seconds(task, many, job)
+        _seconds(task, steps, job)
+        short_seconds, short = _seconds(task, steps, job)
+        long_seconds, long = short_seconds, short
+        while long_seconds - short_seconds < ENOUGH_SECONDS and steps < MOST_STEPS:
+            steps *= 3
+            seconds, work = _seconds(task, steps, job)
+            if work.units == long.units:
+                # There are no more images to prepare.
+                break
+            long_seconds, long = seconds, work
     peak = peak_memory_mb(job.device)
     used = Used(
         long_seconds,

@@ -86,7 +86,10 @@ def tests(epochs: int, test_every: int) -> int:
 
 
 def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
-    kind = {key: settings[key] for key in ("backbone", "batch_size", "augmentation")}
+    kind = {key: settings[key] for key in ("backbone", "batch_size")}
+    # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
+    drawn = settings["augmentation"].items()
+    kind |= {"augmentation": {key: value not in (0, "none") for key, value in drawn}}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     kind |= {"attention_maps": settings["cal"] and settings["cal"]["attention_maps"]}
     epochs = settings["epochs"]
@@ -114,7 +117,11 @@ def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
         name: values["weight"] > 0 for name, values in sorted(settings["regularisers"].items())
     }
     kind = {
-        **{"method": settings["method"], "teachers": own["teachers"], "cal": settings["cal_ratio"]},
+        **{
+            "method": settings["method"],
+            "teachers": own["teachers"],
+            "cal": settings["cal_ratio"] != 0,
+        },
         **{"regularisers": weights, "mixed_precision": recipe.mixed_precision},
         **{"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)},
         "sizes": sorted({phase.size for phase in recipe.phases}),

@@ -62,6 +62,7 @@ def tensor_bytes(path: Path) -> int:
 
 def test_jobs_are_those_of_the_dry_run(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = tiny.dry_run(*TINY)
+    monkeypatch.chdir(tiny.folder)
     project = open_project(tiny.folder, ["config/tiny.yaml"])
     described = describe(project, read_jobs(project, []))
     found: dict[str, int] = {}

@@ -210,8 +210,13 @@ def tasks(project: Project, every: list[JobForecast]) -> dict[str, ProbeTask]:
     "stage", ["prepare", "pretrain", "patches", "distill", "relabel", "evaluate"]
 )
 def test_a_probe_runs_the_stage_twice_and_scales_the_work(
-    tasks: dict[str, ProbeTask], every: list[JobForecast], stage: str
+    finished: Any,
+    tasks: dict[str, ProbeTask],
+    every: list[JobForecast],
+    stage: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(finished.folder)
     result = timed(tasks[stage])
     assert 0 < result.short_units < result.long_work.units
     assert result.long_seconds > 0 and result.used.memory_mb > 0

@@ -121,7 +121,8 @@ def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     train = steps * settings["batch_size"]
     inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
     data = inputs.data(train, _TEST_IMAGES)
-    size = replace(task.size, train_per_class=(train,), test=_TEST_IMAGES)
+    per_class = (train, *(0,) * (task.size.classes - 1))
+    size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
     typed = build(PretrainSettings, settings)
     output = folder / "teacher.safetensors"
     return _work(task, settings, size, 1), lambda: pretrain(

@@ -37,9 +37,8 @@ Command = Callable[..., Printed]
 def workflow(chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that fd2 takes for the workflow's, as the present one; its data is prepared."""
     folder = tmp_path / "workflow"
-    (folder / "config" / "tables").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "config", folder / "config")
     (folder / "Snakefile").write_text("")
-    shutil.copytree(REPOSITORY / "config" / "protocols", folder / "config" / "protocols")
     (folder / "config" / "tables" / "cells.csv").write_text(SHEET)
     shutil.copytree(chain.data, folder / "results" / "data" / "cells")
     stages = ("prepare", "pretrain", "patches", "distill", "relabel", "evaluate")

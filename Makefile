@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test lint rulegraph benchmark
+.PHONY: help environment quickstart test lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
@@ -51,6 +51,12 @@ rulegraph: $(READY)
 	    -e 's/fontname=sans/fontname="Helvetica,Arial,sans-serif"/' -e 's/fontsize=10/fontsize=14/' \
 	    -e 's/style="rounded"/style="rounded,filled", fillcolor=white/' -e 's/color=grey/color="#808080"/' \
 	  | dot -Tsvg -o docs/images/rulegraph.svg
+
+# Needs uv: pip install uv
+lock:
+	uv pip compile pyproject.toml --extra quickstart --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --quiet --custom-compile-command "make lock" \
+	  --output-file envs/requirements.lock
 
 lint: $(READY)
 	$(BIN)/ruff check

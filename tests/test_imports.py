@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "fd2"
 #: From the top down: a module imports from its own layer and those below.
 LAYERS = (
+    {"commands", "__main__"},
+    {"planning", "health", "lineage"},
     {"stages"},
     {
         *("datasets", "backbones", "methods", "regularisers", "figures"),

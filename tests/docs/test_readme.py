@@ -27,6 +27,8 @@ DOCUMENTS = (
     "docs/faq.md",
     "docs/settings.md",
     "docs/figures.md",
+    "docs/commands.md",
+    "docs/environments.md",
 )
 
 

@@ -1,0 +1,55 @@
+"""The command ``fd2``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from fd2.errors import FD2Error
+
+#: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments and run.
+COMMANDS = ("plan", "cost", "doctor", "why")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line with all sub-commands."""
+    whole = argparse.ArgumentParser(
+        prog="fd2", description="What a run will take, what it took, and what is wrong."
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = import_module(f"fd2.commands.{name}")
+        one = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP[0].upper() + module.HELP[1:] + ".",
+            epilog=f"example: {module.EXAMPLE}",
+        )
+        module.add_arguments(one)
+        one.set_defaults(run=module.run)
+    return whole
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command; what follows ``--`` goes to Snakemake.
+
+    Args:
+        words: the command line; that of the process by default.
+
+    Returns:
+        The exit code: 0, 1 for a fault that is told on standard error, or the command's own.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    cut = given.index("--") if "--" in given else len(given)
+    arguments = parser().parse_args(given[:cut])
+    try:
+        return int(arguments.run(arguments, given[cut + 1 :]))
+    except FD2Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Whether the data of a config is there and is what its digests say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from fd2.artifacts.files import read_array, read_json
+from fd2.artifacts.prepared import SPLITS, open_prepared
+from fd2.config import plugins
+from fd2.config.downloads import download_kind
+from fd2.downloads.archive import Archive, identify
+from fd2.errors import FD2Error
+from fd2.health.finding import Finding, fault
+from fd2.planning.disk import amount
+from fd2.planning.outputs import archive_bytes
+from fd2.planning.project import Project
+
+
+def used_datasets(project: Project) -> list[str]:
+    """The datasets that tables and figures of the config name."""
+    settings = project.settings
+    tables = settings.values["tables"]
+    named = {row.dataset for table in tables for row in settings.rows(table)}
+    named |= {row.dataset for table in tables for row in settings.teacher_rows(table)}
+    named |= {figure["dataset"] for figure in settings.values["figures"].values()}
+    return sorted(named)
+
+
+def check_data(project: Project) -> Iterator[Finding]:
+    """Prepared data against its manifest, downloads against their digests, sources by listing."""
+    for dataset in used_datasets(project):
+        subject = f"data {dataset}"
+        folder = project.path("results", f"data/{dataset}")
+        try:
+            if (folder / "manifest.json").is_file():
+                yield Finding(subject, verified(folder))
+            else:
+                yield from _source(project, dataset, subject)
+        except FD2Error as error:
+            yield fault(subject, error)
+
+
+def verified(folder: Path) -> str:
+    """Check prepared data down to its pixels.
+
+    Args:
+        folder: with ``manifest.json`` and the arrays.
+
+    Returns:
+        What it is.
+
+    Raises:
+        FD2Error: if a file is missing, or differs from the manifest.
+    """
+    manifest = open_prepared(folder).manifest
+    for split, wanted in manifest.source.get("pixels_sha256", {}).items():
+        if hashlib.sha256(read_array(folder / f"{split}.npy").data).hexdigest() != wanted:
+            raise FD2Error(
+                f"the pixels of {split}.npy differ from the manifest",
+                str(folder),
+                "delete the folder and prepare the dataset again",
+            )
+    counts = ", ".join(f"{len(manifest.files[split])} {split}" for split in SPLITS)
+    return f"prepared, {counts}, digests fit ({manifest.digest()[:12]})"
+
+
+def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
+    settings = project.settings.prepare(dataset)
+    plugin = plugins.load("datasets", settings["kind"])
+    kind = download_kind(project.settings.values, dataset)
+    options = dict(settings["options"])
+    if kind is not None:
+        folder = project.path("resources", kind)
+        yield from _archives(plugin.ARCHIVES, folder)
+        if not (folder / "downloaded.json").is_file():
+            size = amount(archive_bytes(kind))
+            yield Finding(subject, f"not downloaded yet; the run fetches {size}")
+            return
+        yield from _unpacked(folder, subject)
+        options["local_path"] = str(folder)
+    source = plugin.source(options, f"setting 'datasets.{dataset}'")
+    missing = [image.path for image in source.images if not image.path.is_file()]
+    if missing:
+        raise FD2Error(
+            f"{len(missing)} of {len(source.images)} images are not there",
+            f"the first is {missing[0]}",
+            "get a whole copy",
+        )
+    yield Finding(subject, f"{len(source.images)} images are there, not prepared yet")
+
+
+def _archives(archives: tuple[Archive, ...], folder: Path) -> Iterator[Finding]:
+    """Archives that lie beside the unpacked folders: brought by hand, or not unpacked yet."""
+    for archive in archives:
+        path = folder / archive.name
+        if path.is_file():
+            wrong = identify(path).fault(archive)
+            remedy = None if wrong is None else f"delete {path} and run again"
+            yield Finding(f"archive {archive.name}", wrong or "digest fits", remedy)
+
+
+def _unpacked(folder: Path, subject: str) -> Iterator[Finding]:
+    """Each archive that was downloaded has its folder."""
+    for note in read_json(folder / "downloaded.json")["archives"]:
+        stem = Archive(note["name"], ()).stem
+        if not (folder / stem).is_dir():
+            remedy = f"delete {folder / 'downloaded.json'} and run again"
+            yield Finding(subject, f"{stem} is gone from {folder}", remedy)

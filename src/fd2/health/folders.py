@@ -1,0 +1,51 @@
+"""Write access and free space of the output folders, by really writing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+from fd2.errors import FD2Error
+from fd2.health.finding import Finding, fault
+from fd2.planning.disk import amount
+from fd2.planning.project import PATHVARS, Project
+from fd2.runtime.folders import require_writable
+
+#: Less than this is a fault by itself; `fd2 plan` compares with what a run writes.
+LEAST_FREE = 10**9
+
+
+def check_folders(project: Project) -> Iterator[Finding]:
+    """Each output folder can be written, and its disk has room."""
+    disks: dict[int, str] = {}
+    for name in PATHVARS:
+        path = project.path(name)
+        try:
+            require_writable(path, f"pathvar '{name}'")
+            existing = next(p for p in (path, *path.parents) if p.exists())
+            # Permissions do not tell all: file systems can be read-only, or have none.
+            with tempfile.NamedTemporaryFile(dir=existing, prefix=".fd2-doctor-"):
+                disks.setdefault(os.stat(existing).st_dev, str(existing))
+        except FD2Error as error:
+            yield fault(name, error)
+        except OSError as error:
+            remedy = f"change its permissions, or set 'pathvars.{name}' to another folder"
+            yield Finding(name, f"cannot be written: {error.strerror} ({path})", remedy)
+        else:
+            yield Finding(name, f"can be written ({path})")
+    for folder in disks.values():
+        yield _free(folder)
+
+
+def _free(folder: str) -> Finding:
+    state = os.statvfs(folder)
+    free = state.f_bavail * state.f_frsize
+    fact = f"{amount(free)} free at {folder}"
+    if state.f_files:
+        fact += f", room for {state.f_favail} files"
+    if free < LEAST_FREE:
+        return Finding("disk", fact, "free some space, or set 'pathvars.results' to another disk")
+    if state.f_files and state.f_favail == 0:
+        return Finding("disk", fact, "delete files: the file system can take no more")
+    return Finding("disk", fact)

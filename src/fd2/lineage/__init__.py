@@ -1,0 +1,1 @@
+"""Where an artefact comes from, read back from what it carries."""

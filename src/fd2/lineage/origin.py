@@ -1,0 +1,186 @@
+"""The origin of one artefact: what shaped it, and whether its inputs are still the same."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from fd2.artifacts.files import damaged, file_digest, read_json
+from fd2.errors import FD2Error
+from fd2.health.data import verified
+from fd2.lineage.sources import candidates, existing
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of an artefact.
+
+    Attributes:
+        role: as in the record.
+        digest: recorded.
+        path: the file that has this digest; None where none has.
+        looked_at: the files that it could be.
+    """
+
+    role: str
+    digest: str
+    path: Path | None
+    looked_at: tuple[Path, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the file is still there and unchanged."""
+        return self.path is not None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an artefact comes from.
+
+    Attributes:
+        path: the artefact.
+        stage: that made it.
+        settings: that shaped it.
+        manifest: digest of the data behind it; None for downloads.
+        manifest_now: digest of the data that lies prepared now; None where there is none.
+        inputs: files that it was made from.
+        run: commit, versions, device, times; None where there is no record.
+        faults: what does not fit together, in sentences.
+    """
+
+    path: Path
+    stage: str
+    settings: dict[str, Any]
+    manifest: str | None
+    manifest_now: str | None
+    inputs: tuple[Input, ...]
+    run: dict[str, Any] | None
+    faults: tuple[str, ...]
+
+
+def origin(results: Path, path: Path) -> Origin | None:
+    """The origin of an artefact below the results folder.
+
+    Args:
+        results: the results folder.
+        path: the artefact, or its record.
+
+    Returns:
+        None for files that carry no record: tables, figures, previews.
+
+    Raises:
+        FD2Error: if the file is missing, damaged, or does not lie below ``results``.
+    """
+    if not path.is_file():
+        raise FD2Error("no such file", str(path), f"make it: snakemake {path}")
+    try:
+        name = path.resolve().relative_to(results.resolve())
+    except ValueError as error:
+        remedy = "give an artefact of this workflow; --configfile names other folders"
+        raise FD2Error(f"not below {results}", str(path), remedy) from error
+    carried, recorded = _carried(path), _record(path)
+    facts = carried or recorded
+    if facts is None or "stage" not in facts:
+        return None
+    stage, settings = facts["stage"], facts["settings"]
+    dataset = settings.get("dataset", name.parts[1])
+    manifest, now = facts.get("manifest"), _manifest_now(results, dataset)
+    inputs = tuple(
+        _input(results, name, stage, role, digest, settings)
+        for role, digest in facts.get("inputs", {}).items()
+    )
+    faults = _faults(path, carried, recorded, manifest, now)
+    faults += [
+        f"input '{one.role}' is gone or was changed: no file has its digest {one.digest[:12]}"
+        for one in inputs
+        if not one.same
+    ]
+    run = (recorded or {}).get("run")
+    return Origin(path, stage, settings, manifest, now, inputs, run, tuple(faults))
+
+
+def _carried(path: Path) -> dict[str, Any] | None:
+    """What the artefact itself holds of its origin."""
+    if path.suffix == ".safetensors":
+        # It imports torch, which records and tables do not need.
+        from fd2.artifacts.tensors import read_metadata
+
+        return read_metadata(path)
+    if path.suffix == ".zip":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                facts: dict[str, Any] = json.loads(archive.read("provenance.json"))
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise damaged(path, str(error)) from error
+        return facts
+    return None
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """The record of the job that made the file."""
+    if path.suffix == ".json" and path.name != "manifest.json":
+        found = path
+    elif path.suffix in (".npy", ".json"):
+        found = path.with_name("record.json")
+    elif path.suffix == ".safetensors":
+        beside = path.with_suffix(".json")
+        found = beside if beside.is_file() else path.with_name("record.json")
+    else:
+        return None
+    if not found.is_file():
+        return None
+    content = read_json(found)
+    return content if isinstance(content, dict) else None
+
+
+def _manifest_now(results: Path, dataset: str) -> str | None:
+    path = results / "data" / dataset / "manifest.json"
+    return str(read_json(path)["digest"]) if path.is_file() else None
+
+
+def _input(
+    results: Path,
+    name: PurePath,
+    stage: str,
+    role: str,
+    digest: str,
+    settings: dict[str, Any],
+) -> Input:
+    files = existing(results, candidates(name, stage, role, settings))
+    fitting = next((file for file in files if _digest(file) == digest), None)
+    return Input(role, digest, fitting, tuple(files))
+
+
+@cache
+def _digest(path: Path) -> str:
+    return file_digest(path)
+
+
+def _faults(
+    path: Path,
+    carried: dict[str, Any] | None,
+    recorded: dict[str, Any] | None,
+    manifest: str | None,
+    now: str | None,
+) -> list[str]:
+    faults = []
+    if path.parent.parent.name == "data":
+        try:
+            verified(path.parent)
+        except FD2Error as error:
+            faults.append(f"{error.thing} ({error.place})")
+    if carried is not None and recorded is not None:
+        differing = [
+            key for key in ("settings", "inputs", "manifest") if carried[key] != recorded.get(key)
+        ]
+        if differing:
+            faults.append(f"the record beside it is of another file: it differs in {differing}")
+    if manifest is not None and now is None:
+        faults.append("the data behind it is not prepared any more")
+    elif manifest is not None and manifest != now:
+        faults.append(f"the data was prepared anew since: its digest is {str(now)[:12]} now")
+    return faults

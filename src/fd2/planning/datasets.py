@@ -1,0 +1,120 @@
+"""How many images a dataset has, also before it is prepared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fd2.artifacts.files import read_json
+from fd2.config import plugins
+from fd2.config.downloads import download_kind
+from fd2.planning.project import Project
+
+
+@dataclass(frozen=True)
+class DatasetSize:
+    """Counts that shapes follow from.
+
+    Attributes:
+        train_per_class: training images of each class.
+        test: test images.
+        resolution: height and width in pixels.
+        manifest: digest of the prepared data; None before it is prepared.
+    """
+
+    train_per_class: tuple[int, ...]
+    test: int
+    resolution: int
+    manifest: str | None = None
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.train_per_class)
+
+    @property
+    def train(self) -> int:
+        """Training images."""
+        return sum(self.train_per_class)
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one image in uint8."""
+        return 3 * self.resolution**2
+
+    def scored(self, images_scored: int | None) -> int:
+        """Training images that are scored for patches; see ``patches.images_scored``."""
+        if images_scored is None:
+            return self.train
+        return sum(min(count, images_scored) for count in self.train_per_class)
+
+
+def planned_size(project: Project, dataset: str) -> DatasetSize | None:
+    """The size that a dataset will have under the present config.
+
+    Counted from its source where that can be listed. A dataset that is yet to be downloaded has
+    its authors' numbers, in classes of equal size.
+
+    Args:
+        project: the workflow.
+        dataset: the config's name for it.
+
+    Returns:
+        None where nothing is known before the download.
+
+    Raises:
+        FD2Error: if the source is faulty, e.g. a folder that is not there.
+    """
+    settings = project.settings.prepare(dataset)
+    place = f"setting 'datasets.{dataset}'"
+    plugin = plugins.load("datasets", settings["kind"], place)
+    prepared = prepared_size(project, dataset)
+    if prepared is not None and _still_valid(project, dataset):
+        return prepared
+    options = dict(settings["options"])
+    kind = download_kind(project.settings.values, dataset)
+    if kind is not None:
+        folder = project.path("resources", kind)
+        if not (folder / "downloaded.json").is_file():
+            published = getattr(plugin, "PUBLISHED", None)
+            if published is None:
+                return None
+            even = [
+                len(range(c, published.train, published.classes)) for c in range(published.classes)
+            ]
+            return DatasetSize(tuple(even), published.test, settings["resolution"])
+        options["local_path"] = str(folder)
+    source = plugin.source(options, place)
+    per_class = Counter(image.class_id for image in source.images if image.split == "train")
+    return DatasetSize(
+        tuple(per_class[position] for position in range(len(source.classes))),
+        sum(image.split == "test" for image in source.images),
+        settings["resolution"],
+    )
+
+
+def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
+    """The size of the data that lies prepared; None where there is none.
+
+    Raises:
+        FD2Error: if the manifest is not whole JSON.
+    """
+    path = project.path("results", f"data/{dataset}/manifest.json")
+    if not path.is_file():
+        return None
+    content: Mapping[str, Any] = read_json(path)
+    per_class = Counter(entry["class"] for entry in content["files"]["train"])
+    return DatasetSize(
+        tuple(per_class[position] for position in range(len(content["classes"]))),
+        len(content["files"]["test"]),
+        content["resolution"],
+        content["digest"],
+    )
+
+
+def _still_valid(project: Project, dataset: str) -> bool:
+    """Whether the prepared data was made under the present settings."""
+    record = project.path("results", f"data/{dataset}/record.json")
+    return record.is_file() and read_json(record)["settings"] == project.settings.prepare(dataset)

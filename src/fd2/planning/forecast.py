@@ -1,0 +1,142 @@
+"""Time, memory and disk of each job of a plan, and where each figure comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fd2.planning.datasets import DatasetSize, planned_size
+from fd2.planning.jobs import Job
+from fd2.planning.measurements import Measurement
+from fd2.planning.outputs import output_bytes
+from fd2.planning.project import Project
+from fd2.planning.stage_settings import dataset_of, images_per_class, label_teachers, settings_of
+from fd2.planning.workloads import Workload, workload
+from fd2.runtime.device import planned_device
+
+#: Stages that compute on the device of the config.
+ON_DEVICE = ("pretrain", "patches", "distill", "relabel", "evaluate")
+Basis = Literal["measured", "probed"]
+
+
+@dataclass(frozen=True)
+class JobForecast:
+    """One job and what it will take.
+
+    Attributes:
+        job: the job.
+        gpu: whether it holds a GPU.
+        threads: of the CPU that it holds.
+        sizes: bytes by output file; None where the content decides.
+        sized: False where they wait for a dataset that is yet to be downloaded.
+        work: None where it is not known.
+        seconds, memory_mb, gpu_memory_mb: None where nothing is known.
+        basis: where time and memory come from.
+        device_name: where they were measured.
+    """
+
+    job: Job
+    gpu: bool
+    threads: int
+    sizes: dict[str, int | None]
+    sized: bool
+    work: Workload | None
+    seconds: float | None = None
+    memory_mb: float | None = None
+    gpu_memory_mb: float | None = None
+    basis: Basis | None = None
+    device_name: str | None = None
+
+
+def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
+    """Jobs with sizes and work, before anything is said of time and memory.
+
+    Raises:
+        FD2Error: if a dataset's source is faulty.
+    """
+    values = project.settings.values
+    on_gpu = planned_device(values["device"]) == "cuda"
+    cores = os.cpu_count() or 1
+    sizes: dict[str, DatasetSize | None] = {}
+    described = []
+    for job in jobs:
+        dataset = dataset_of(job)
+        if dataset is not None and dataset not in sizes:
+            sizes[dataset] = planned_size(project, dataset)
+        size = sizes.get(dataset) if dataset is not None else None
+        described.append(
+            JobForecast(
+                job,
+                gpu=on_gpu and job.rule in ON_DEVICE,
+                # Snakemake gives a job no more cores than there are.
+                threads=min(values["threads"].get(job.rule, 1), cores),
+                sizes=output_bytes(project, job, size),
+                sized=dataset is None or size is not None,
+                work=None if size is None else job_work(project, job, size),
+            )
+        )
+    return described
+
+
+def job_work(project: Project, job: Job, size: DatasetSize) -> Workload | None:
+    """The work of a job under the present config; None where it is not known."""
+    settings = settings_of(project.settings, job)
+    if settings is None:
+        return None
+    with_count = job.rule in ("relabel", "evaluate", "assemble", "select_images")
+    count = images_per_class(job) if with_count else None
+    return workload(job.rule, settings, size, count, label_teachers(project.settings, job))
+
+
+def forecast(
+    described: Sequence[JobForecast], measurements: Sequence[Measurement], basis: Basis
+) -> list[JobForecast]:
+    """Fill time and memory from measured jobs of the same kind, device and threads.
+
+    Jobs that have a forecast already keep it.
+
+    Args:
+        described: the jobs.
+        measurements: of finished jobs, or of a probe.
+        basis: which of the two.
+    """
+    by_kind: dict[tuple[str, str], list[Measurement]] = {}
+    for measurement in measurements:
+        by_kind.setdefault((measurement.work.stage, measurement.work.kind), []).append(measurement)
+    return [
+        one if one.basis is not None or one.work is None else _filled(one, one.work, by_kind, basis)
+        for one in described
+    ]
+
+
+def _filled(
+    one: JobForecast,
+    work: Workload,
+    by_kind: dict[tuple[str, str], list[Measurement]],
+    basis: Basis,
+) -> JobForecast:
+    fitting = [
+        measurement
+        for measurement in by_kind.get((work.stage, work.kind), [])
+        if (measurement.used.device == "cuda") == one.gpu
+        and (one.gpu or measurement.used.threads == one.threads)
+    ]
+    if not fitting:
+        return one
+    # The latest hardware alone: an average over two kinds of machine fits neither.
+    device_name = fitting[-1].used.device_name
+    fitting = [found for found in fitting if found.used.device_name == device_name]
+    units = sum(found.work.units for found in fitting)
+    per_unit = sum(found.seconds_per_unit * found.work.units for found in fitting) / units
+    fixed = sum(found.fixed_seconds for found in fitting) / len(fitting)
+    gpu_memory = [peak for found in fitting if (peak := found.gpu_memory_of(work)) is not None]
+    return replace(
+        one,
+        seconds=fixed + per_unit * work.units,
+        memory_mb=max(found.memory_of(work) for found in fitting),
+        gpu_memory_mb=max(gpu_memory, default=None),
+        basis=basis,
+        device_name=device_name,
+    )

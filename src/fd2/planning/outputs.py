@@ -1,0 +1,104 @@
+"""Bytes that a job writes, as the shapes of its arrays and tensors say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from fd2.config import plugins
+from fd2.planning.datasets import DatasetSize
+from fd2.planning.jobs import Job
+from fd2.planning.project import Project
+from fd2.planning.stage_settings import images_per_class, settings_of
+from fd2.planning.workloads import AUGMENTATION_BYTES
+
+#: NumPy's header of an array with up to four axes.
+NPY_HEADER = 128
+_INT64 = 8
+LOGITS = "logits.npy"
+AUGMENTATION = "augmentation.safetensors"
+
+
+def output_bytes(project: Project, job: Job, size: DatasetSize | None) -> dict[str, int | None]:
+    """Bytes of each output file.
+
+    An ``.npy`` file is told to the byte. A ``.safetensors`` file is its tensors, without the header
+    of a few kilobytes that names them. What a download unpacks to is not known; its archives' size
+    is given, which is a lower bound.
+
+    Args:
+        project: the workflow.
+        job: any job.
+        size: of the job's dataset, where it has one and it is known.
+
+    Returns:
+        By output path; None for records, tables, pictures and archives, whose size depends on
+        their content, and where the dataset's size is not known.
+    """
+    known: Mapping[str, int] = {}
+    if job.rule == "download":
+        known = {"downloaded.json": archive_bytes(job.parts[0])}
+    elif size is not None:
+        values = settings_of(project.settings, job)
+        known = _by_file(job, values, size) if values is not None else {}
+    return {path: known.get(_kind(path)) for path in job.outputs}
+
+
+def _kind(path: str) -> str:
+    """What tells a job's files apart: the suffix, or the name in a folder of one job."""
+    name = PurePath(path)
+    alone = name.suffix in (".npy", ".json") or name.name == AUGMENTATION
+    return name.name if alone else name.suffix
+
+
+def _by_file(job: Job, values: Mapping[str, Any], size: DatasetSize) -> dict[str, int]:
+    if job.rule == "prepare":
+        return {
+            "train.npy": NPY_HEADER + size.train * size.image_bytes,
+            "test.npy": NPY_HEADER + size.test * size.image_bytes,
+            "train_labels.npy": NPY_HEADER + size.train * _INT64,
+            "test_labels.npy": NPY_HEADER + size.test * _INT64,
+        }
+    if job.rule == "pretrain":
+        maps = values["cal"]["attention_maps"] if values["cal"] else None
+        return {".safetensors": teacher_bytes(values["backbone"], size.classes, maps)}
+    if job.rule == "patches":
+        return {".safetensors": values["slots"] * size.classes * size.image_bytes}
+    if job.rule == "distill":
+        return {".safetensors": len(values["slots"]) * size.classes * size.image_bytes}
+    if job.rule in ("assemble", "select_images"):
+        images = images_per_class(job) * size.classes
+        return {".safetensors": images * (size.image_bytes + _INT64)}
+    if job.rule == "relabel":
+        images = images_per_class(job) * size.classes
+        halves = 2 * -(-images // values["batch_size"])
+        return {
+            LOGITS: NPY_HEADER + values["epochs"] * images * size.classes * 2,
+            AUGMENTATION: values["epochs"] * images * AUGMENTATION_BYTES + halves * _INT64,
+        }
+    return {}
+
+
+def archive_bytes(kind: str) -> int:
+    """Bytes of the archives of a dataset kind, as far as their sizes are known."""
+    return sum(max(archive.sizes, default=0) for archive in plugins.load("datasets", kind).ARCHIVES)
+
+
+@cache
+def teacher_bytes(backbone: str, classes: int, attention_maps: int | None) -> int:
+    """Bytes of a teacher's weights, buffers and prototypes, from a network without storage.
+
+    Args:
+        backbone: plug-in name.
+        classes: C.
+        attention_maps: M; None for a plain teacher.
+    """
+    import torch
+
+    from fd2.networks.stored_teacher import build_teacher
+
+    with torch.device("meta"):
+        teacher = build_teacher(backbone, classes, attention_maps, initialisation="scratch", seed=0)
+    return sum(tensor.numel() * tensor.element_size() for tensor in teacher.state_dict().values())

@@ -1,0 +1,138 @@
+"""A few real steps of each kind of pending job, timed in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import get_context
+
+from fd2.config.downloads import download_kind
+from fd2.errors import FD2Error
+from fd2.planning.datasets import DatasetSize, planned_size
+from fd2.planning.forecast import JobForecast
+from fd2.planning.measurements import Measurement
+from fd2.planning.probe_task import ProbeTask, Timed
+from fd2.planning.project import Project
+from fd2.planning.stage_settings import (
+    cell_of,
+    dataset_of,
+    images_per_class,
+    label_teachers,
+    settings_of,
+)
+
+PROBED = ("prepare", "pretrain", "patches", "distill", "relabel", "evaluate")
+
+
+def probe(
+    project: Project, described: Sequence[JobForecast], say: Callable[[str], None]
+) -> list[Measurement]:
+    """Run a few steps of one job of each kind that is pending and not yet known.
+
+    Each runs through its stage, in a temporary folder, on random pixels of the right shape
+    (``prepare``: on the first of the real images), with untrained networks; none of these changes
+    how long a step takes. A shorter and a longer run tell the fixed part from that of the steps.
+
+    Args:
+        project: the workflow.
+        described: the plan's jobs.
+        say: told what is probed.
+
+    Raises:
+        FD2Error: if the device is not there, or a probe fails or is killed.
+    """
+    found = []
+    for one in _one_of_each_kind(described):
+        task = task_of(project, one)
+        if task is None:
+            continue
+        say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
+        found.append(_run(one, task))
+    return found
+
+
+def _one_of_each_kind(described: Sequence[JobForecast]) -> list[JobForecast]:
+    kinds: dict[tuple[str, str], JobForecast] = {}
+    for one in described:
+        if one.job.pending and one.basis is None and one.work and one.job.rule in PROBED:
+            kinds.setdefault((one.job.rule, one.work.kind), one)
+    return list(kinds.values())
+
+
+def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
+    """What the process needs to know; None where the real images of `prepare` are not there."""
+    job = one.job
+    dataset = dataset_of(job)
+    size = None if dataset is None else planned_size(project, dataset)
+    settings = settings_of(project.settings, job)
+    if dataset is None or size is None or settings is None:
+        return None
+    if job.rule == "prepare":
+        kind = download_kind(project.settings.values, dataset)
+        if kind is not None:
+            folder = project.path("resources", kind)
+            if not (folder / "downloaded.json").is_file():
+                return None
+            settings["options"] = {**settings["options"], "local_path": str(folder)}
+    return ProbeTask(
+        stage=job.rule,
+        settings=settings,
+        size=size,
+        count=images_per_class(job) if job.rule in ("relabel", "evaluate") else 1,
+        teachers=_teachers(project, one, dataset, size),
+        device="cuda" if one.gpu else "cpu",
+        threads=one.threads,
+    )
+
+
+def _teachers(
+    project: Project, one: JobForecast, dataset: str, size: DatasetSize
+) -> dict[str, int | None]:
+    """Attention maps by backbone of the teachers that a job looks through."""
+    job, settings = one.job, project.settings
+    if job.rule == "patches":
+        return {settings.patches(*job.parts)["scorer"]: None}
+    if job.rule == "relabel":
+        names: Sequence[str] = label_teachers(settings, job)
+    elif job.rule == "distill":
+        names = settings.distill_teachers(*cell_of(job))
+    else:
+        return {}
+    recipe = settings.recipe_name(job.parts[2], job.parts[3])
+    cal = {name: settings.pretrain(dataset, name, recipe)["cal"] for name in names}
+    return {name: values and values["attention_maps"] for name, values in cal.items()}
+
+
+def _run(one: JobForecast, task: ProbeTask) -> Measurement:
+    # A process of its own, so that its peak memory is its own, and its start is timed too.
+    from fd2.planning.probe_stages import timed
+
+    begun = time.monotonic()
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        try:
+            result = pool.submit(timed, task).result()
+        except BrokenProcessPool as error:
+            raise FD2Error(
+                "the probe was killed, perhaps for want of memory",
+                f"stage {task.stage}, job {one.job.name}",
+                "run on a machine with more memory, or lower its batch or the resolution",
+            ) from error
+    return _measurement(one, result, startup=time.monotonic() - begun - result.inside_seconds)
+
+
+def _measurement(one: JobForecast, result: Timed, startup: float) -> Measurement:
+    more = result.long_seconds - result.short_seconds
+    units = result.long_work.units - result.short_units
+    fixed = result.short_seconds - more / units * result.short_units if units else 0.0
+    if more <= 0 or fixed < 0:
+        # Below the noise of the clock: let the steps carry all of it.
+        fixed = 0.0
+    assert one.work is not None
+    return Measurement(
+        replace(result.long_work, kind=one.work.kind),
+        replace(result.used, seconds=startup + result.long_seconds),
+        fixed_seconds=startup + fixed,
+    )

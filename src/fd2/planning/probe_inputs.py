@@ -1,0 +1,128 @@
+"""Inputs of a probe: random pixels and untrained teachers, in real files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fd2.artifacts.files import file_digest
+from fd2.artifacts.images import write_distilled, write_slots
+from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.soft_labels import write_soft_labels
+from fd2.augment.normalise import Normaliser
+from fd2.networks.stored_teacher import build_teacher, write_teacher
+from fd2.networks.teacher import recalibrate_batch_norm
+from fd2.replay.plan import plan_augmentation
+from fd2.runtime.seeds import numpy_generator, torch_generator
+
+_MEAN = (0.5, 0.5, 0.5)
+_STD = (0.25, 0.25, 0.25)
+_STATISTICS_IMAGES = 8
+
+
+class ProbeInputs:
+    """Writes the inputs of one probe into a folder.
+
+    Args:
+        folder: a temporary one.
+        resolution: height and width in pixels.
+        classes: C.
+    """
+
+    def __init__(self, folder: Path, resolution: int, classes: int) -> None:
+        self.folder = folder
+        self.resolution = resolution
+        self.classes = classes
+        self._digest = ""
+
+    def data(self, train: int, test: int) -> Path:
+        """Prepared data with so many images; the classes take turns."""
+        folder = self.folder / "data"
+        counts = {"train": train, "test": test}
+        manifest = Manifest(
+            dataset="probe",
+            resolution=self.resolution,
+            classes=tuple(str(position) for position in range(self.classes)),
+            files={
+                split: [
+                    {"path": str(n), "class": n % self.classes, "sha256": ""} for n in range(count)
+                ]
+                for split, count in counts.items()
+            },
+            mean=_MEAN,
+            std=_STD,
+            source={},
+        )
+        shape = (self.resolution, self.resolution, 3)
+        rng = numpy_generator("probe", "data")
+        images = {
+            split: rng.integers(256, size=(count, *shape), dtype=np.uint8)
+            for split, count in counts.items()
+        }
+        write_prepared(folder, manifest, images)
+        self._digest = manifest.digest()
+        return folder
+
+    def teachers(self, attention_maps: Mapping[str, int | None]) -> list[Path]:
+        """Untrained teachers by backbone, with batch-norm statistics that fit random images."""
+        paths = []
+        for backbone, maps in attention_maps.items():
+            teacher = build_teacher(backbone, self.classes, maps, initialisation="scratch", seed=0)
+            images = self._pixels(_STATISTICS_IMAGES)
+            recalibrate_batch_norm(teacher, [Normaliser(_MEAN, _STD).normalise(images)])
+            facts = {
+                **{"stage": "pretrain", "backbone": backbone, "classes": self.classes},
+                **{"attention_maps": maps, "cal_ratio": 0.5 if maps else 0.0},
+                **{"mean": list(_MEAN), "std": list(_STD), "resolution": self.resolution},
+                "manifest": self._digest,
+            }
+            paths.append(self.folder / f"{backbone}.safetensors")
+            write_teacher(paths[-1], teacher, facts)
+        return paths
+
+    def patches(self) -> Path:
+        """One slot of initial images."""
+        path = self.folder / "patches.safetensors"
+        images = self._pixels(self.classes).unsqueeze(0)
+        write_slots(path, images, (0,), {"manifest": self._digest})
+        return path
+
+    def distilled(self, count: int) -> Path:
+        """A distilled set of so many images per class."""
+        path = self.folder / "distilled.safetensors"
+        images = self._pixels(count * self.classes).unflatten(0, (count, self.classes))
+        facts = {"manifest": self._digest, "mean": list(_MEAN), "std": list(_STD)}
+        write_distilled(path, images, facts)
+        return path
+
+    def labels(
+        self,
+        distilled: Path,
+        images: int,
+        epochs: int,
+        batch_size: int,
+        crop_scale: tuple[float, float],
+    ) -> Path:
+        """Soft labels of a distilled set."""
+        augmentation = plan_augmentation(
+            ("probe",),
+            images,
+            epochs,
+            self.resolution,
+            batch_size=batch_size,
+            crop_scale=crop_scale,
+            cutmix_alpha=1.0,
+        )
+        rng = numpy_generator("probe", "labels")
+        logits = rng.standard_normal((epochs, images, self.classes)).astype(np.float16)
+        facts = {"manifest": self._digest, "inputs": {"distilled": file_digest(distilled)}}
+        write_soft_labels(self.folder / "labels", augmentation, logits, facts)
+        return self.folder / "labels"
+
+    def _pixels(self, count: int) -> torch.Tensor:
+        shape = (count, 3, self.resolution, self.resolution)
+        generator = torch_generator("probe", "pixels")
+        return torch.randint(256, shape, generator=generator, dtype=torch.uint8)

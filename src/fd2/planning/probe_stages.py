@@ -1,0 +1,225 @@
+"""The short runs of a probe, each through its stage. Runs in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fd2.config import plugins
+from fd2.config.settings import (
+    DistillSettings,
+    EvaluateSettings,
+    PatchSettings,
+    PretrainSettings,
+    RelabelSettings,
+    build,
+)
+from fd2.datasets._decode import decode_all, render_all
+from fd2.planning.datasets import DatasetSize
+from fd2.planning.measurements import Used
+from fd2.planning.probe_inputs import ProbeInputs
+from fd2.planning.probe_task import ProbeTask, Timed
+from fd2.planning.workloads import Workload, workload
+from fd2.runtime.device import device_name
+from fd2.runtime.job import Job, start_job
+from fd2.runtime.memory import peak_memory_mb
+from fd2.stages.distill import distill
+from fd2.stages.evaluate import evaluate
+from fd2.stages.patches import make_patches
+from fd2.stages.pretrain import pretrain
+from fd2.stages.relabel import relabel
+
+#: Steps of the shorter run; a GPU's are too short to be told apart otherwise.
+STEPS = {"cpu": 1, "cuda": 4}
+#: The longer run has three times the steps of the one before, until it takes so many seconds more
+#: that noise does not matter, or has that many steps.
+ENOUGH_SECONDS = 1.0
+MOST_STEPS = 200
+_TEST_IMAGES = 8
+_PATCH_CLASSES = 4
+#: Images of a step of `prepare` and, about, of the patches' scoring batch.
+_PREPARED_PER_STEP = 16
+_CROPS_PER_STEP = 128
+
+Trial = tuple[Workload, Callable[[], None]]
+
+
+def timed(task: ProbeTask) -> Timed:
+    """Run the steps and time them.
+
+    Raises:
+        FD2Error: if the device is not there, or the stage refuses.
+    """
+    begun = time.monotonic()
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        job = start_job(task.device, task.threads)
+        steps = STEPS[job.device.type]
+        # The first run pays for what is built once: kernels, allocator, caches.
+        _seconds(task, steps, job)
+        short_seconds, short = _seconds(task, steps, job)
+        long_seconds, long = short_seconds, short
+        while long_seconds - short_seconds < ENOUGH_SECONDS and steps < MOST_STEPS:
+            steps *= 3
+            seconds, work = _seconds(task, steps, job)
+            if work.units == long.units:
+                # There are no more images to prepare.
+                break
+            long_seconds, long = seconds, work
+    peak = peak_memory_mb(job.device)
+    used = Used(
+        long_seconds,
+        peak["resident"],
+        peak.get("gpu"),
+        job.device.type,
+        device_name(job.device),
+        task.threads,
+    )
+    inside = time.monotonic() - begun
+    return Timed(short_seconds, short.units, long_seconds, long, inside, used)
+
+
+def _seconds(task: ProbeTask, steps: int, job: Job) -> tuple[float, Workload]:
+    with tempfile.TemporaryDirectory(prefix="fd2-probe-") as folder:
+        work, call = _TRIALS[task.stage](task, Path(folder), steps, job)
+        begun = time.monotonic()
+        call()
+        return time.monotonic() - begun, work
+
+
+def _work(task: ProbeTask, settings: dict[str, Any], size: DatasetSize, count: int) -> Workload:
+    found = workload(task.stage, settings, size, count, tuple(task.teachers))
+    assert found is not None
+    return found
+
+
+def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    plugin = plugins.load("datasets", task.settings["kind"])
+    source = plugin.source(task.settings["options"], "probe")
+    images = list(source.images[: steps * _PREPARED_PER_STEP])
+    resolution = task.size.resolution
+    size = replace(task.size, train_per_class=(len(images),), test=0)
+
+    def call() -> None:
+        if source.render is not None:
+            render_all(images, source.render, resolution, task.threads, "probe")
+        else:
+            paths = [image.path for image in images]
+            decode_all(paths, resolution, task.threads, "probe", source.crop_bottom)
+
+    return _work(task, task.settings, size, 1), call
+
+
+def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    settings = {**task.settings, "epochs": 1, "initialisation": "scratch"}
+    train = steps * settings["batch_size"]
+    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    data = inputs.data(train, _TEST_IMAGES)
+    per_class = (train, *(0,) * (task.size.classes - 1))
+    size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
+    typed = build(PretrainSettings, settings)
+    output = folder / "teacher.safetensors"
+    return _work(task, settings, size, 1), lambda: pretrain(
+        typed, data, output, output.with_suffix(".json"), job
+    )
+
+
+def _patches(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    settings = {**task.settings, "slots": 1, "images_scored": None}
+    images = math.ceil(steps * _CROPS_PER_STEP / settings["crops_per_image"] / _PATCH_CLASSES)
+    per_class = max(images, settings["tiles"] ** 2)
+    inputs = ProbeInputs(folder, task.size.resolution, _PATCH_CLASSES)
+    data = inputs.data(per_class * _PATCH_CLASSES, _TEST_IMAGES)
+    (scorer,) = inputs.teachers(task.teachers)
+    size = replace(task.size, train_per_class=(per_class,) * _PATCH_CLASSES, test=_TEST_IMAGES)
+    typed = build(PatchSettings, settings)
+    output = folder / "probed.safetensors"
+    return _work(task, settings, size, 1), lambda: make_patches(
+        typed, data, scorer, output, output.with_suffix(".json"), job
+    )
+
+
+def _with_iterations(value: Any, steps: int) -> Any:
+    """A method's settings with that many iterations, in each phase where it has several."""
+    if isinstance(value, dict):
+        return {
+            key: steps if key == "iterations" else _with_iterations(below, steps)
+            for key, below in value.items()
+        }
+    return [_with_iterations(one, steps) for one in value] if isinstance(value, list) else value
+
+
+def _distill(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    recipe = _with_iterations(task.settings["recipe"], steps)
+    settings = {**task.settings, "slots": [0], "recipe": recipe}
+    classes = min(settings["class_chunk"], task.size.classes)
+    inputs = ProbeInputs(folder, task.size.resolution, classes)
+    manifest = inputs.data(classes, classes) / "manifest.json"
+    patches, teachers = inputs.patches(), inputs.teachers(task.teachers)
+    size = replace(task.size, train_per_class=(1,) * classes)
+    typed = build(DistillSettings, settings)
+    output = folder / "group0.safetensors"
+    return _work(task, settings, size, 1), lambda: distill(
+        typed,
+        manifest,
+        patches,
+        teachers,
+        output,
+        output.with_suffix(".json"),
+        folder / ".state",
+        job,
+    )
+
+
+def _few_images(task: ProbeTask, batch_size: int) -> int:
+    """Images per class for two batches, or all where there are fewer."""
+    return min(task.count, math.ceil(2 * batch_size / task.size.classes))
+
+
+def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    settings = {**task.settings, "epochs": steps}
+    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    count = _few_images(task, settings["batch_size"])
+    distilled, teachers = inputs.distilled(count), inputs.teachers(task.teachers)
+    typed = build(RelabelSettings, settings)
+    return _work(task, settings, task.size, count), lambda: relabel(
+        typed, distilled, teachers, folder / "probed", job
+    )
+
+
+def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    settings = {
+        **task.settings,
+        **{"epochs": steps, "test_every": steps, "initialisation": "scratch"},
+    }
+    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    count = _few_images(task, settings["batch_size"])
+    data = inputs.data(task.size.classes, _TEST_IMAGES)
+    distilled = inputs.distilled(count)
+    images, scale = count * task.size.classes, tuple(settings["crop_scale"])
+    labels = (
+        None
+        if settings["labels"] == "hard"
+        else inputs.labels(distilled, images, steps, settings["batch_size"], scale)
+    )
+    size = replace(task.size, test=_TEST_IMAGES)
+    typed = build(EvaluateSettings, settings)
+    return _work(task, settings, size, count), lambda: evaluate(
+        typed, data, distilled, labels, folder / "cell.json", job
+    )
+
+
+_TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
+    "prepare": _prepare,
+    "pretrain": _pretrain,
+    "patches": _patches,
+    "distill": _distill,
+    "relabel": _relabel,
+    "evaluate": _evaluate,
+}

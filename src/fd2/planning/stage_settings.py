@@ -1,0 +1,70 @@
+"""From a job's name to the settings of its stage, as the rules give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fd2.config.resolve import Configuration
+from fd2.planning.jobs import Job
+
+#: Rules whose jobs' names begin with a dataset.
+WITH_DATASET = (
+    *("prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
+    *("relabel", "evaluate", "preview", "export"),
+)
+
+
+def dataset_of(job: Job) -> str | None:
+    """The dataset that a job works on; None for tables, figures and downloads."""
+    return job.parts[0] if job.rule in WITH_DATASET else None
+
+
+def number_of(part: str) -> int:
+    """The number in ``ipc5``, ``group0`` or ``seed3``."""
+    return int(part.lstrip("abcdefghijklmnopqrstuvwxyz"))
+
+
+def settings_of(settings: Configuration, job: Job) -> dict[str, Any] | None:
+    """Settings of the job's stage; None for rules that are no stage with settings.
+
+    Args:
+        settings: the config.
+        job: any job.
+    """
+    parts = job.parts
+    if job.rule == "prepare":
+        return settings.prepare(parts[0])
+    if job.rule == "pretrain":
+        return settings.pretrain(parts[0], parts[1], parts[2])
+    if job.rule == "patches":
+        return settings.patches(parts[0], parts[1])
+    if job.rule == "distill":
+        return settings.distill(*cell_of(job), number_of(parts[4]))
+    if job.rule == "assemble":
+        return {"images_per_class": images_per_class(job)}
+    if job.rule == "select_images":
+        return settings.select_images(*cell_of(job), images_per_class(job))
+    if job.rule == "relabel":
+        return settings.relabel(*cell_of(job), images_per_class(job))
+    if job.rule == "evaluate":
+        seed = number_of(parts[6])
+        return settings.evaluate(*cell_of(job), images_per_class(job), parts[5], seed)
+    return None
+
+
+def cell_of(job: Job) -> tuple[str, str, str, str]:
+    """Dataset, method, fd2 and variant of a job on a distilled set."""
+    dataset, method, fd2, variant = job.parts[:4]
+    return dataset, method, fd2, variant
+
+
+def label_teachers(settings: Configuration, job: Job) -> tuple[str, ...]:
+    """Backbones of the teachers behind a job ``relabel``; none for other rules."""
+    if job.rule != "relabel":
+        return ()
+    return tuple(settings.relabel_teachers(*cell_of(job), images_per_class(job)))
+
+
+def images_per_class(job: Job) -> int:
+    """N of a job ``relabel``, ``evaluate``, ``assemble`` or ``select_images``."""
+    return number_of(job.parts[4])

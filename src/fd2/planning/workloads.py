@@ -1,0 +1,162 @@
+"""How much work a job is, in units of which each takes the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fd2.artifacts.files import canonical_json
+from fd2.config import plugins
+from fd2.planning.datasets import DatasetSize
+
+#: A training step counts as three forward passes: backward takes about twice as long as forward.
+#: It only weighs training against testing within a job.
+TRAINING_STEP = 3
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The work of one job.
+
+    Attributes:
+        stage: its rule.
+        kind: canonical JSON of everything that sets the time of a unit. Jobs of one kind differ
+            in the number of units only.
+        units: images passed through the networks, or decoded, or copied.
+        resident: bytes of data that lie in memory all the time and grow with the job.
+    """
+
+    stage: str
+    kind: str
+    units: float
+    resident: int
+
+
+def workload(
+    stage: str,
+    settings: Mapping[str, Any],
+    size: DatasetSize,
+    count: int | None = None,
+    teachers: Sequence[str] = (),
+) -> Workload | None:
+    """The work behind a stage's settings, from the config or from a record.
+
+    Args:
+        stage: name of the rule.
+        settings: of the stage, as plain values.
+        size: of the dataset.
+        count: images per class, of stages that read a distilled set.
+        teachers: backbones that label.
+
+    Returns:
+        None for a stage whose work is not known.
+    """
+    if stage == "prepare":
+        kind = {"kind": settings["kind"], "resolution": size.resolution}
+        images = size.train + size.test
+        return _made(stage, kind, images, images * size.image_bytes)
+    if stage == "pretrain":
+        return _pretrain(settings, size)
+    if stage == "patches":
+        return _patches(settings, size)
+    if stage == "distill":
+        return _distill(settings, size)
+    if count is None:
+        return None
+    images = count * size.classes
+    if stage in ("assemble", "select_images"):
+        kind = {"resolution": size.resolution, "method": settings.get("method")}
+        return _made(stage, kind, images, 2 * images * size.image_bytes)
+    if stage == "relabel":
+        return _relabel(settings, size, images, teachers)
+    if stage == "evaluate":
+        return _evaluate(settings, size, images)
+    return None
+
+
+def _made(stage: str, kind: Mapping[str, Any], units: float, resident: int) -> Workload:
+    return Workload(stage, canonical_json(kind), float(units), int(resident))
+
+
+def tests(epochs: int, test_every: int) -> int:
+    """How often a network is tested: every so many epochs, and at the last."""
+    return -(-epochs // test_every)
+
+
+def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
+    kind = {key: settings[key] for key in ("backbone", "batch_size")}
+    # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
+    drawn = settings["augmentation"].items()
+    kind |= {"augmentation": {key: value not in (0, "none") for key, value in drawn}}
+    kind |= {"resolution": size.resolution, "classes": size.classes}
+    kind |= {"attention_maps": settings["cal"] and settings["cal"]["attention_maps"]}
+    epochs = settings["epochs"]
+    passes = TRAINING_STEP * epochs * size.train
+    # Tested now and then, and once more with the weights that are kept.
+    passes += (tests(epochs, settings["test_every"]) + 1) * size.test
+    if settings["batch_norm_statistics"] == "recomputed":
+        passes += size.train
+    return _made("pretrain", kind, passes, (size.train + size.test) * size.image_bytes)
+
+
+def _patches(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
+    kind = {key: settings[key] for key in ("scorer", "tiles", "crops_per_image")}
+    kind |= {"resolution": size.resolution}
+    draws = settings["slots"] if settings["slot_patches"] == "repeated" else 1
+    crops = draws * size.scored(settings["images_scored"]) * settings["crops_per_image"]
+    images = settings["slots"] * size.classes
+    return _made("patches", kind, crops, images * size.image_bytes * _FLOAT)
+
+
+def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
+    own = settings["recipe"]
+    recipe = plugins.load("methods", settings["method"]).recipe(own, size.resolution)
+    weights = {
+        name: values["weight"] > 0 for name, values in sorted(settings["regularisers"].items())
+    }
+    kind = {
+        **{
+            "method": settings["method"],
+            "teachers": own["teachers"],
+            "cal": settings["cal_ratio"] != 0,
+        },
+        **{"regularisers": weights, "mixed_precision": recipe.mixed_precision},
+        **{"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)},
+        "sizes": sorted({phase.size for phase in recipe.phases}),
+    }
+    # The work of a step grows with the area of the images.
+    steps = sum(phase.iterations * phase.size**2 for phase in recipe.phases) / size.resolution**2
+    images = len(settings["slots"]) * size.classes
+    return _made("distill", kind, steps * images, 2 * images * size.image_bytes)
+
+
+def _relabel(
+    settings: Mapping[str, Any], size: DatasetSize, images: int, teachers: Sequence[str]
+) -> Workload:
+    kind = {key: settings[key] for key in ("batch_size", "teacher_mode", "head")}
+    kind |= {"teachers": list(teachers), "resolution": size.resolution, "classes": size.classes}
+    stored = settings["epochs"] * images * label_bytes(size.classes)
+    resident = stored + images * size.image_bytes * (1 + _FLOAT)
+    return _made("relabel", kind, settings["epochs"] * images, resident)
+
+
+def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
+    kind = {key: settings[key] for key in ("student", "labels", "batch_size")}
+    kind |= {"resolution": size.resolution, "classes": size.classes}
+    epochs = settings["epochs"]
+    passes = TRAINING_STEP * epochs * images + tests(epochs, settings["test_every"]) * size.test
+    plan = epochs * images * AUGMENTATION_BYTES
+    resident = size.test * size.image_bytes + images * size.image_bytes * (1 + _FLOAT) + plan
+    return _made("evaluate", kind, passes, resident)
+
+
+#: Bytes of stored augmentation of an image in an epoch: order and partner (int64), crop (four
+#: float32), flip (bool), CutMix box (four int64). docs/artefacts.md.
+AUGMENTATION_BYTES = 8 + 8 + 4 * 4 + 1 + 4 * 8
+
+
+def label_bytes(classes: int) -> int:
+    """Bytes of soft labels of an image in an epoch: logits in float16, and the augmentation."""
+    return 2 * classes + AUGMENTATION_BYTES

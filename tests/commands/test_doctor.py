@@ -1,0 +1,132 @@
+"""What `fd2 doctor` says of good and of bad machines, folders and data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from fd2.health.cluster import check_slurm
+from fd2.health.versions import check_versions
+
+
+@pytest.fixture
+def doctor(workflow: Path, fd2: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Findings by subject and the exit code, without the machine's SLURM and GPUs."""
+    monkeypatch.setenv("PATH", "")
+
+    def run(**changes: Any) -> tuple[int, dict[str, dict[str, Any]]]:
+        (workflow / "changed.yaml").write_text(yaml.safe_dump(changes))
+        done = fd2("doctor", "--json", "--configfile", "changed.yaml")
+        content = json.loads(done.out)
+        assert content["ok"] == (done.code == 0) == all(f["ok"] for f in content["findings"])
+        return done.code, {finding["subject"]: finding for finding in content["findings"]}
+
+    return run
+
+
+def test_a_good_machine_is_ok(doctor: Any, fd2: Any) -> None:
+    code, findings = doctor()
+    assert code == 0, [finding for finding in findings.values() if not finding["ok"]]
+    assert "36 train, 12 test, digests fit" in findings["data cells"]["fact"]
+    for subject in ("python", "torch", "snakemake", "locale", "SLURM", "config", "cores", "disk"):
+        assert subject in findings
+    lines = fd2("doctor").out.splitlines()
+    assert lines[-1] == "all ok"
+    assert all(line.startswith("ok ") for line in lines[:-2])
+
+
+def test_changed_pixels_are_found(doctor: Any, workflow: Path) -> None:
+    path = workflow / "results/data/cells/train.npy"
+    pixels = np.load(path)
+    pixels[5, 3, 2, 1] ^= 1
+    np.save(path, pixels)
+    code, findings = doctor()
+    assert code == 1
+    assert "pixels of train.npy differ" in findings["data cells"]["fact"]
+    assert "prepare the dataset again" in findings["data cells"]["remedy"]
+
+
+def test_a_manifest_changed_by_hand_is_found(doctor: Any, workflow: Path) -> None:
+    path = workflow / "results/data/cells/manifest.json"
+    path.write_text(path.read_text().replace('"mono_000"', '"sound"'))
+    code, findings = doctor()
+    assert code == 1
+    assert "changed by hand" in findings["data cells"]["fact"]
+
+
+def test_missing_images_are_found(doctor: Any, workflow: Path) -> None:
+    (workflow / "results/data/cells/manifest.json").unlink()
+    code, findings = doctor()
+    assert (code, findings["data cells"]["fact"]) == (0, "48 images are there, not prepared yet")
+    code, findings = doctor(datasets={"cells": {"path": "nowhere"}})
+    assert code == 1
+    assert "nowhere" in findings["data cells"]["fact"]
+
+
+def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:
+    archive = workflow / "resources/cub200/CUB_200_2011.tgz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"<html>too many requests</html>")
+    sheet = workflow / "config/tables/cells.csv"
+    sheet.write_text(sheet.read_text().replace("cells,", "cub200,").replace(",3,", ",1,"))
+    code, findings = doctor()
+    assert code == 1
+    finding = findings["archive CUB_200_2011.tgz"]
+    assert "30 bytes, not 1150585339" in finding["fact"]
+    assert f"delete {archive}" in finding["remedy"]
+
+
+@pytest.mark.parametrize("folder", ["/proc/fd2", "Snakefile"])
+def test_a_folder_that_cannot_be_written_is_found(doctor: Any, folder: str) -> None:
+    # /proc takes no new file, also not of root, whom permissions do not stop.
+    code, findings = doctor(pathvars={"logs": folder})
+    assert code == 1
+    assert not findings["logs"]["ok"] and findings["results"]["ok"]
+
+
+def test_a_refused_config_is_found(doctor: Any) -> None:
+    code, findings = doctor(evaluate={"epoch": 3})
+    assert code == 1
+    assert "unknown key 'evaluate.epoch'" in findings["config"]["fact"]
+
+
+def test_more_threads_than_cores_are_found(doctor: Any) -> None:
+    code, findings = doctor(threads={"distill": 100_000})
+    assert code == 1
+    assert "set 'threads.distill'" in findings["cores"]["remedy"]
+
+
+def test_versions_outside_the_bounds_are_found(tmp_path: Path) -> None:
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text(
+        '[project]\nrequires-python = ">=3.11"\n'
+        'dependencies = ["numpy>=1,<2", "torch>=2.10", "fd2-not-there>=1"]\n'
+        "[project.optional-dependencies]\n"
+        'more = ["fd2-not-there-either>=1"]\ndev = ["ruff>=0.12"]\n'
+    )
+    findings = {finding.subject: finding for finding in check_versions(pyproject)}
+    assert {name: finding.ok for name, finding in findings.items()} == {
+        **{"python": True, "numpy": False, "torch": True, "fd2-not-there": False},
+        "fd2-not-there-either": True,
+    }
+    assert findings["numpy"].remedy in ("pip install 'numpy<2,>=1'", "pip install 'numpy>=1,<2'")
+
+
+def test_a_cluster_that_does_not_answer_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "sinfo"
+    tool.write_text("#!/bin/sh\necho 'slurm_load_partitions: Unable to contact' >&2\nexit 1\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    assert check_slurm().ok, "what is not executable is not installed"
+    tool.chmod(0o755)
+    finding = check_slurm()
+    assert not finding.ok
+    assert "Unable to contact" in finding.fact

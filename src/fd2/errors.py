@@ -15,6 +15,9 @@ class FD2Error(Exception):
         remedy: what to do about it, with the allowed values where they are known.
     """
 
+    #: What a job that ends with this error returns to its shell.
+    exit_code = 1
+
     def __init__(self, thing: str, place: str, remedy: str) -> None:
         self.thing = thing
         self.place = place

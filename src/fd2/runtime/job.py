@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class StatePlace:
+    """Where running stages keep their state, and how often.
+
+    Attributes:
+        folder: parent of all states; not declared to Snakemake.
+        seconds: between two snapshots.
+    """
+
+    folder: Path = Path("state")
+    seconds: float = 300
+
+
+@dataclass(frozen=True)
 class Job:
     """The circumstances of one running stage. None of them may change its result.
 
@@ -28,11 +41,13 @@ class Job:
         device: where tensors live.
         threads: CPU threads that torch may use.
         started: wall-clock time in UTC, ISO 8601.
+        state: where the stage keeps what it needs to go on after a stop.
     """
 
     device: torch.device
     threads: int
     started: str
+    state: StatePlace = field(default_factory=StatePlace)
     _clock: float = field(default_factory=time.monotonic)
 
     def facts(self) -> dict[str, object]:
@@ -52,12 +67,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def start_job(device: str, threads: int) -> Job:
+def start_job(device: str, threads: int, state: StatePlace | None = None) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads for torch.
+        state: where the stage keeps its state; by default in ``state`` below the working folder.
 
     Raises:
         FD2Error: if the device is unknown or not there.
@@ -67,7 +83,7 @@ def start_job(device: str, threads: int) -> Job:
     keep_freed_memory()
     torch.set_num_threads(max(threads, 1))
     resolved = resolve_device(device)
-    job = Job(device=resolved, threads=threads, started=_now())
+    job = Job(resolved, threads, _now(), state or StatePlace())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job
 
@@ -95,7 +111,7 @@ def logged(log: str | Path, *, echo_errors: bool = True) -> Iterator[None]:
                 print(f"error: {error}", file=stream)
                 if echo_errors:
                     print(f"error: {error}", file=terminal, flush=True)
-                raise SystemExit(1) from error
+                raise SystemExit(error.exit_code) from error
             except BaseException:
                 traceback.print_exc(file=stream)
                 raise

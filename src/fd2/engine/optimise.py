@@ -77,7 +77,7 @@ def optimise_slot(
         class_names or context.labels.tolist(),
         state,
     )
-    images = _resized(patches, recipe.phases[0].size)
+    images = _resized(patches, recipe.phases[first].size)
     for number, phase in list(enumerate(recipe.phases))[first:]:
         views = plan_views(recipe, phase, (*names, "phase", number)).to(images.device)
         images = _phase(slot, number, images, views, kept if number == first else None)

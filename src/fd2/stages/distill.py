@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import SlotImages, read_slots, write_slots
 from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings
 from fd2.engine.group import GroupPlan, distill_slot
 from fd2.engine.initial import initial_patches
@@ -66,7 +66,7 @@ def distill(
     with stage_state(job, shaped, code) as state:
         images, seconds = _group(settings, plan, patches, state, str(patches_file))
         write_slots(output, images, settings.slots, {**shaped, **statistics})
-        write_json(record_file, {**record(shaped, job), "slot_seconds": seconds})
+        write_record(record_file, {**record(shaped, job), "slot_seconds": seconds})
         state.remove()
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fd2.artifacts.files import file_digest, write_json
+from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import SoftLabels, read_soft_labels
 from fd2.config.settings import EvaluateSettings
 from fd2.errors import FD2Error
@@ -67,7 +68,7 @@ def evaluate(
             "result": result,
             **record(shaped, job),
         }
-        write_json(output, content)
+        write_record(output, content)
         state.remove()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config.settings import PretrainSettings
 from fd2.networks.stored_teacher import write_teacher
 from fd2.networks.teacher import Teacher
@@ -74,7 +74,7 @@ def _write(
     }
     write_teacher(output, teacher, {**shaped, **facts})
     identity = {key: getattr(settings, key) for key in ("dataset", "backbone", "recipe")}
-    write_json(
+    write_record(
         metrics_file,
         {
             "teacher": identity,

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import RelabelSettings
@@ -77,7 +77,7 @@ def relabel(
     with stage_state(job, shaped, code) as state:
         logits = _label(replay, loaded, settings, len(images.images), state)
         write_soft_labels(folder, augmentation, logits, shaped)
-        write_json(folder / "record.json", record(shaped, job))
+        write_record(folder / "record.json", record(shaped, job))
         state.remove()
 
 

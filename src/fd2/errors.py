@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
+
 
 class FD2Error(Exception):
     """A fault that a user can mend.

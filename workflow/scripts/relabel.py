@@ -11,7 +11,7 @@ from fd2.runtime.job import StatePlace, logged, start_job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], stage="relabel"):
     from fd2.config.settings import RelabelSettings, build
     from fd2.stages.relabel import relabel
 

@@ -209,8 +209,9 @@ class Part:
             path.unlink(missing_ok=True)
 
     def _snapshots(self) -> list[tuple[int, Path]]:
-        found = self._state.folder.glob(f"{self._name}.*.safetensors")
-        numbers = ((path.name.split(".")[-2], path) for path in found)
+        start, end = f"{self._name}.", ".safetensors"
+        found = self._state.folder.glob(f"{start}*{end}")
+        numbers = ((path.name.removeprefix(start).removesuffix(end), path) for path in found)
         return sorted((int(number), path) for number, path in numbers if number.isdecimal())
 
 

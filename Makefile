@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test lint rulegraph
+.PHONY: help environment quickstart test faults lint rulegraph
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
 	@echo "make test         environment, then the tests"
+	@echo "make faults       kills, full disks and damaged files, and how many were survived"
 	@echo "make lint         format, lint, types, workflow lint"
 
 environment: $(READY)
@@ -39,6 +40,10 @@ quickstart: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Takes many minutes, and root for the full disks.
+faults: $(READY)
+	$(BIN)/python tests/faults
 
 # Needs graphviz: apt-get install graphviz
 rulegraph: $(READY)

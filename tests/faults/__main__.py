@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--terms", type=int, default=20, help="SIGTERM at so many")
     parser.add_argument("--clocks", type=int, default=5, help="so many jumps of the clock")
     parser.add_argument("--damaged", type=int, default=len(ARTEFACTS), help="so many artefacts")
-    parser.add_argument("--no-disk", action="store_true", help="leave full disks out (no root)")
+    parser.add_argument("--disks", type=int, default=len(STAGES), help="full in so many stages")
     parser.add_argument("--seed", type=int, default=0, help="of the random points")
     return parser.parse_args()
 
@@ -69,8 +69,7 @@ def main() -> int:
         two_runs(chain, wanted, tally)
         jumping_clock(chain, wanted, tally, given.clocks, rng)
         diverging_loss(chain, wanted, tally)
-        if not given.no_disk:
-            full_disks(chain, wanted, tally)
+        full_disks(chain, wanted, tally, list(STAGES)[len(STAGES) - given.disks :])
     print(f"\n{tally.table()}")
     print("\n".join(tally.failures))
     return 1 if tally.failures else 0

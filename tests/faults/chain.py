@@ -59,9 +59,9 @@ class Chain:
     def __init__(self, folder: Path, *, longer: bool) -> None:
         self.folder = folder
         self.results = folder / "results"
-        self._configs = ["config/tiny.yaml", "config/own.yaml"]
+        self._configs = ["config/tiny.yaml", "config/own.json"]
         #: Settings of this chain alone, JSON.
-        self.own = folder / "config/own.yaml"
+        self.own = folder / "config/own.json"
         self.own.write_text(json.dumps(LONGER if longer else {"state_seconds": 0}))
 
     def command(self, *arguments: str) -> list[str]:

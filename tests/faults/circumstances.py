@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -45,9 +46,9 @@ def diverging_loss(chain: Chain, wanted: dict[str, str], tally: Tally) -> None:
     chain.forget(["evaluate"])
     config = chain.own
     before = config.read_text()
-    Path(config).write_text(
-        '{"evaluate": {"learning_rate": 1.0e+30, "epochs": 30}, "relabel": {"epochs": 30}}'
-    )
+    settings = json.loads(before)
+    too_high = {**settings.get("evaluate", {}), "learning_rate": 1e30}
+    config.write_text(json.dumps({**settings, "evaluate": too_high}))
     done = chain.run()
     config.write_text(before)
     words = ("not finite: distillation, first in step", "classes", "evaluate.learning_rate")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,26 +56,29 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def full_disks(chain: Chain, wanted: dict[str, str], tally: Tally) -> None:
-    """Each stage meets a full disk; then space is made, and it goes on."""
+def full_disks(chain: Chain, wanted: dict[str, str], tally: Tally, stages: Sequence[str]) -> None:
+    """Each of the stages meets a full disk; then space is made, and it goes on."""
+    if not stages:
+        return
     state = chain.folder / "state"
     shutil.rmtree(state, ignore_errors=True)
     with small_disk(chain.results):
-        state.symlink_to(chain.results)
-        os.makedirs(chain.results, exist_ok=True)
-        for number, stage in enumerate(STAGES):
-            later = list(STAGES)[number:]
-            before = {stage: chain.results / STAGES[stage] for stage in later}
+        (chain.results / "state").mkdir()
+        state.symlink_to(chain.results / "state")
+        for stage in stages:
+            later = list(STAGES)[list(STAGES).index(stage) :]
+            wholes = [chain.results / STAGES[name] for name in later]
             chain.forget(later)
             filler = fill(chain.results)
             done = chain.run()
             clear = done.returncode != 0 and (
                 "cannot write" in done.output or "No space left" in done.output
             )
-            halves = [path for path in before.values() if path.is_file()]
+            halves = [path for path in wholes if path.is_file()]
             filler.unlink()
             again = chain.run()
             same = again.returncode == 0 and chain.artefacts() == wanted
             said = f"{stage}: same {same}, halves {halves}, said {done.output[-800:]}"
             tally.add("full disk", clear and same and not halves, said)
         state.unlink()
+        shutil.rmtree(chain.results / "state")

@@ -1,0 +1,30 @@
+"""Faults injected into real runs of the tiny workflow, a few of each kind; `make faults` has more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+COMMAND = Path(__file__).resolve().parents[1] / "faults"
+
+
+def test_a_few_faults_are_survived(finished: Any) -> None:
+    """The command itself, on the last stages alone."""
+    few = {"project": finished.folder, "stages": 2, "kills": 1, "terms": 1, "clocks": 1}
+    few |= {"damaged": 1, "disks": 1}
+    words = [f"--{name}={value}" for name, value in few.items()]
+    done = subprocess.run(
+        [sys.executable, str(COMMAND), *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind, tried in (
+        *(("SIGKILL", 1), ("SIGTERM", 1), ("truncated artefact", 1), ("flipped bit", 1)),
+        *(("swapped artefact", 1), ("two runs at once", 1), ("jumping clock", 1)),
+        *(("loss not finite", 1), ("full disk", 1), ("all", 9)),
+    ):
+        assert f"| {kind} | {tried} | {tried} |" in done.stdout

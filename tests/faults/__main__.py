@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from chain import STAGES, Chain
+from chain import STAGES, TWIN, Chain
 from circumstances import diverging_loss, jumping_clock, two_runs
 from damage import ARTEFACTS, damage
 from disk import full_disks
@@ -54,14 +54,15 @@ def main() -> int:
         chain = Chain(folder, longer=given.project is None)
         names = list(STAGES)
         stages = names if given.stages == "all" else names[-int(given.stages) :]
-        first = chain.run("--forceall") if given.project is None else chain.run()
+        first = chain.run(f"results/{TWIN}")
         assert first.returncode == 0, first.output
         chain.forget(stages)
         begun = time.monotonic()
         assert chain.run().returncode == 0
         seconds = time.monotonic() - begun
         wanted = chain.artefacts()
-        print(f"undisturbed: {seconds:.0f} s, {len(wanted)} artefacts, seed {given.seed}")
+        facts = f"{seconds:.0f} s, {len(wanted)} artefacts, seed {given.seed}"
+        print(f"undisturbed: {', '.join(stages)} in {facts}", flush=True)
         for number, count in ((signal.SIGKILL, given.kills), (signal.SIGTERM, given.terms)):
             if count:
                 stop_at_random_points(chain, wanted, tally, number, count, seconds, stages, rng)

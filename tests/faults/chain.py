@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 CELL = "students/tiny/sre2lpp/fd2/base/ipc2/resnet10t/seed0.json"
+#: A cell of the same shape, whose artefacts are swapped in.
+TWIN = "students/tiny/sre2lpp/plain/base/ipc2/resnet10t/seed0.json"
 GROUP = "distilled/tiny/sre2lpp/fd2/base/group0.safetensors"
 SET = "distilled/tiny/sre2lpp/fd2/base/ipc2.safetensors"
 LABELS = "labels/tiny/sre2lpp/fd2/base/ipc2"

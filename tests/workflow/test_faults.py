@@ -1,4 +1,4 @@
-"""Faults injected into real runs of the tiny workflow, a few of each kind; `make faults` has more."""
+"""A few faults of each kind in real runs of the tiny workflow; `make faults` injects more."""
 
 from __future__ import annotations
 

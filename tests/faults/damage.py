@@ -32,7 +32,7 @@ ARTEFACTS = (
         "teachers/tiny/resnet10t/plain.safetensors",
         ("distill", "assemble", "relabel", "evaluate"),
     ),
-    Damaged("patches/tiny/1x1.safetensors", GROUP, ("distill", "assemble", "relabel", "evaluate")),
+    Damaged("patches/tiny/2x2.safetensors", GROUP, ("distill", "assemble", "relabel", "evaluate")),
     Damaged(GROUP, f"distilled/tiny/{_PLAIN}/group0.safetensors", ("assemble", *_LAST)),
     Damaged(SET, f"distilled/tiny/{_PLAIN}/ipc2.safetensors", ("relabel", *_LAST)),
     Damaged(f"{LABELS}/logits.npy", f"labels/tiny/{_PLAIN}/ipc2/logits.npy", _LAST),

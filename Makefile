@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test lint rulegraph benchmark lock
+.PHONY: help environment quickstart test faults lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
 	@echo "make test         environment, then the tests"
 	@echo "make benchmark    speed on this machine beside a straightforward reference; see benchmarks/README.md"
+	@echo "make faults       kills, full disks and damaged files, and how many were survived"
 	@echo "make lint         format, lint, types, workflow lint"
 
 environment: $(READY)
@@ -43,6 +44,10 @@ test: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
+
+# Takes many minutes, and root for the full disks.
+faults: $(READY)
+	$(BIN)/python tests/faults
 
 # Needs graphviz: apt-get install graphviz
 rulegraph: $(READY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from fd2.config.settings import (
     build,
 )
 from fd2.networks.backbone import Backbone
-from fd2.runtime.job import Job, start_job
+from fd2.runtime.job import Job, StatePlace, start_job
 from fd2.stages.assemble import assemble
 from fd2.stages.distill import distill
 from fd2.stages.patches import make_patches
@@ -113,16 +113,15 @@ class Chain:
             teachers or [self.cal],
             output,
             output.with_suffix(".json"),
-            state or output.parent / ".state",
-            self.job,
+            replace(self.job, state=StatePlace(state or output.parent / ".state", 300)),
         )
         return output
 
 
 @pytest.fixture(scope="session", autouse=True)
-def job() -> Job:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One thread for every test: more of them fight for the cores, and round differently."""
-    return start_job("cpu", 1)
+    return start_job("cpu", 1, StatePlace(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(scope="session")

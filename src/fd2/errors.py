@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
+
 
 class FD2Error(Exception):
     """A fault that a user can mend.
@@ -14,6 +16,9 @@ class FD2Error(Exception):
         place: where: a file, a setting's path, a class or an image.
         remedy: what to do about it, with the allowed values where they are known.
     """
+
+    #: What a job that ends with this error returns to its shell.
+    exit_code = 1
 
     def __init__(self, thing: str, place: str, remedy: str) -> None:
         self.thing = thing

@@ -35,14 +35,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from fd2.config.settings import DistillSettings, build
-from fd2.runtime.job import start_job
+from fd2.runtime.job import StatePlace, start_job
 from fd2.stages.distill import distill
 given = json.load(sys.stdin)
 paths = {name: Path(path) for name, path in given["paths"].items()}
 distill(
     build(DistillSettings, given["settings"]), paths["manifest"], paths["patches"],
-    [Path(path) for path in given["teachers"]], paths["output"], paths["record"], paths["state"],
-    start_job("cpu", 1),
+    [Path(path) for path in given["teachers"]], paths["output"], paths["record"],
+    start_job("cpu", 1, StatePlace(paths["state"])),
 )
 """
 
@@ -173,8 +173,8 @@ def test_a_killed_group_goes_on_to_the_same_bytes(
     assert process.stdin is not None
     process.stdin.write(json.dumps(given))
     process.stdin.close()
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".state/*/slot0-chunk0.safetensors")):
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob(".state/*/slot0-chunk0.0.safetensors")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)

@@ -27,13 +27,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from fd2.config.settings import DistillSettings, build
-from fd2.runtime.job import start_job
+from fd2.runtime.job import StatePlace, start_job
 from fd2.stages.distill import distill
 given = json.load(sys.stdin)
 paths = {name: Path(path) for name, path in given["paths"].items()}
 distill(
     build(DistillSettings, given["settings"]), paths["manifest"], paths["patches"],
-    [paths["teacher"]], paths["output"], paths["record"], paths["state"], start_job("cpu", 1),
+    [paths["teacher"]], paths["output"], paths["record"],
+    start_job("cpu", 1, StatePlace(paths["state"])),
 )
 """
 
@@ -68,8 +69,8 @@ def killed(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert process.stdin is not None
     process.stdin.write(json.dumps(given))
     process.stdin.close()
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(".state/*/slot0-chunk1.safetensors")):
+    deadline = time.monotonic() + 300
+    while not list(folder.glob(".state/*/slot0-chunk1.0.safetensors")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
@@ -96,8 +97,8 @@ def test_a_killed_group_goes_on_to_the_same_bytes(
     chain: Chain, whole: Path, state: Path, tmp_path: Path
 ) -> None:
     finished = {path.name for path in state_files(state)}
-    assert {"slot0-chunk0.safetensors", "slot0-chunk1.safetensors"} <= finished
-    assert "slot2-chunk1.safetensors" not in finished
+    assert {"slot0-chunk0.0.safetensors", "slot0-chunk1.0.safetensors"} <= finished
+    assert "slot2-chunk1.0.safetensors" not in finished
     settings = chain.distill_settings(SLOW, class_chunk=2)
     again = chain.group(tmp_path / "group.safetensors", settings)
     assert again.read_bytes() == whole.read_bytes()
@@ -110,16 +111,17 @@ def test_slots_one_by_one_equal_the_group_in_one_go(
     """The slots that the state holds are those of the whole group, class by class."""
     images = read_slots(whole).images
     for chunk, classes in enumerate((slice(0, 2), slice(2, 3))):
-        (path,) = state.glob(f"*/slot0-chunk{chunk}.safetensors")
+        (path,) = state.glob(f"*/slot0-chunk{chunk}.0.safetensors")
         assert torch.equal(read_tensors(path)[0]["images"], images[0, classes])
 
 
 def test_finished_slots_are_taken_from_the_state(
     chain: Chain, whole: Path, state: Path, tmp_path: Path
 ) -> None:
-    (path,) = state.glob("*/slot0-chunk0.safetensors")
-    marked = 255 - read_tensors(path)[0]["images"]
-    write_tensors(path, {"images": marked}, {})
+    (path,) = state.glob("*/slot0-chunk0.0.safetensors")
+    tensors, facts = read_tensors(path)
+    marked = 255 - tensors["images"]
+    write_tensors(path, {**tensors, "images": marked}, facts)
     settings = chain.distill_settings(SLOW, class_chunk=2)
     again = read_slots(chain.group(tmp_path / "group.safetensors", settings)).images
     assert torch.equal(again[0, :2], marked)
@@ -144,9 +146,9 @@ def test_a_truncated_state_file_is_made_anew(
     length: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (path,) = state.glob("*/slot0-chunk0.safetensors")
+    (path,) = state.glob("*/slot0-chunk0.0.safetensors")
     path.write_bytes(path.read_bytes()[:length])
     settings = chain.distill_settings(SLOW, class_chunk=2)
     again = chain.group(tmp_path / "group.safetensors", settings)
     assert again.read_bytes() == whole.read_bytes()
-    assert "making the slot anew" in capsys.readouterr().out
+    assert "what it held is made anew" in capsys.readouterr().out

@@ -120,7 +120,6 @@ def permuted(chain: Chain, folder: Path) -> dict[str, Path]:
         "patches_file": folder / "p.safetensors",
         "output": folder / "group.safetensors",
         "record_file": folder / "record.json",
-        "state_root": folder / ".state",
     }
 
 

@@ -17,9 +17,10 @@ from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import read_soft_labels
 from fd2.errors import FD2Error
-from fd2.stages.evaluate import StudentTraining, distillation_loss, evaluate
+from fd2.stages.evaluate import evaluate
 from fd2.stages.relabel import relabel
 from fd2.training.accuracy import accuracies
+from fd2.training.student_training import StudentTraining, distillation_loss
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -101,7 +102,7 @@ def test_hard_labels_weigh_classes_by_visible_area(chain: Chain, nine: Path) -> 
             share = visible.mean()
             shares.append(float(share))
             expected.append(-share * log[own // 3] - (1 - share) * log[other // 3])
-        loss = ours._loss(half, None).double()
+        loss = ours._loss(ours.student(half.images), half, None).double()
         torch.testing.assert_close(loss, torch.stack(expected).mean(), rtol=1e-4, atol=1e-5)
     assert len(halves) == 16 and min(shares) < 0.9
 
@@ -197,7 +198,8 @@ def test_more_epochs_than_labels_are_refused(
 def test_a_loss_that_is_not_finite_is_an_error(
     chain: Chain, nine: Path, labels: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(FD2Error, match="the student's loss is nan") as refused:
+    with pytest.raises(FD2Error, match="the student's loss is not finite") as refused:
         cell(chain, nine, labels, tmp_path / "cell.json", learning_rate=1e30)
-    assert "epoch 1" in refused.value.place
+    assert refused.value.place == "student shufflenet_v2, epoch 0"
+    assert ": distillation, first in step 1, " in refused.value.thing
     assert not (tmp_path / "cell.json").exists()

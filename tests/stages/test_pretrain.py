@@ -179,8 +179,10 @@ def test_tests_happen_every_so_often_and_at_the_end(chain: Chain, tmp_path: Path
 
 @pytest.mark.parametrize("recipe", ["plain", "cal"])
 def test_a_loss_that_is_not_finite_is_an_error(chain: Chain, tmp_path: Path, recipe: str) -> None:
-    with pytest.raises(FD2Error, match="the training loss is nan") as refused:
+    with pytest.raises(FD2Error, match="the training loss is not finite") as refused:
         trained(chain, tmp_path / "t.safetensors", recipe, learning_rate=1e30)
+    terms = {"plain": "backbone", "cal": "backbone, cal"}[recipe]
+    assert f": {terms}, first in step 1, all 3 classes" in refused.value.thing
     assert refused.value.place == f"teacher resnet10t/{recipe}, epoch 0"
     assert "pretrain.learning_rate" in refused.value.remedy
     assert not list(tmp_path.iterdir())

@@ -28,6 +28,8 @@ def test_every_heavy_job_has_a_log_and_a_benchmark(finished: Any) -> None:
 def test_no_temporary_or_state_file_is_left(finished: Any) -> None:
     left = [path for path in (finished.folder / "results").rglob(".*") if path.is_file()]
     assert left == []
+    state = finished.folder / "state"
+    assert not state.exists() or list(state.iterdir()) == []
 
 
 def test_table_shows_the_results_beside_the_published_number(finished: Any) -> None:

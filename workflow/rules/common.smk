@@ -44,9 +44,10 @@ pathvars:
     results="results",
     logs="logs",
     benchmarks="benchmarks",
+    state="state",
 
 
-for name in ("resources", "results", "logs", "benchmarks"):
+for name in ("resources", "results", "logs", "benchmarks", "state"):
     explained(
         require_writable,
         config.get("pathvars", {}).get(name, name),
@@ -89,6 +90,9 @@ THREADS = SETTINGS.values["threads"]
 GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
 # What is timed on a CPU has it alone.
 TIMED_THREADS = THREADS["distill"] if GPUS else os.cpu_count()
+# Undeclared, because Snakemake deletes declared outputs of failed jobs.
+STATE = config.get("pathvars", {}).get("state", "state")
+STATE_SECONDS = SETTINGS.values["state_seconds"]
 
 
 def memory(base):

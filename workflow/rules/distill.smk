@@ -24,6 +24,8 @@ rule distill:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        state=STATE,
+        state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:

@@ -19,6 +19,8 @@ rule evaluate:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        state=STATE,
+        state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:

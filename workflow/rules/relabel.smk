@@ -23,6 +23,8 @@ rule relabel:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        state=STATE,
+        state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:

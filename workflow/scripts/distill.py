@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import StatePlace, logged, start_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], stage="distill"):
     from fd2.config.settings import DistillSettings, build
     from fd2.stages.distill import distill
 
-    output = Path(snakemake.output.group)
+    place = snakemake.resources
+    state = StatePlace(Path(place.state), place.state_seconds)
     distill(
         build(DistillSettings, snakemake.params.settings),
         Path(snakemake.input.manifest),
         Path(snakemake.input.patches),
         [Path(path) for path in snakemake.input.teachers],
-        output,
+        Path(snakemake.output.group),
         Path(snakemake.output.record),
-        output.parent / ".state",
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, state),
         code=[Path(path) for path in snakemake.input.code],
     )

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import StatePlace, logged, start_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], stage="evaluate"):
     from fd2.config.settings import EvaluateSettings, build
     from fd2.stages.evaluate import evaluate
 
+    place = snakemake.resources
+    state = StatePlace(Path(place.state), place.state_seconds)
     labels = snakemake.input.get("labels")
     evaluate(
         build(EvaluateSettings, snakemake.params.settings),
@@ -22,5 +24,6 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.distilled),
         Path(labels[0]).parent if labels else None,
         Path(snakemake.output.cell),
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, state),
+        code=[Path(path) for path in snakemake.input.code],
     )

@@ -11,7 +11,7 @@ from fd2.runtime.job import logged, start_job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], stage="patches"):
     from fd2.config.settings import PatchSettings, build
     from fd2.stages.patches import make_patches
 

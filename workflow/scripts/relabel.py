@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import StatePlace, logged, start_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], stage="relabel"):
     from fd2.config.settings import RelabelSettings, build
     from fd2.stages.relabel import relabel
 
+    place = snakemake.resources
+    state = StatePlace(Path(place.state), place.state_seconds)
     relabel(
         build(RelabelSettings, snakemake.params.settings),
         Path(snakemake.input.distilled),
         [Path(path) for path in snakemake.input.teachers],
         Path(snakemake.output.logits).parent,
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, state),
+        code=[Path(path) for path in snakemake.input.code],
     )

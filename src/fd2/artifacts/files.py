@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from tokenize import TokenError
@@ -13,22 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from fd2.errors import FD2Error
+from fd2.errors import FREE_SPACE, FD2Error
 
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it to disk and rename it.
 
-    On any error the temporary file is removed and ``path`` is left as it was.
+    On any error the temporary file is removed and ``path`` is left as it was. What killed
+    processes of this host left of ``path`` is removed too.
 
     Raises:
         FD2Error: if the folder cannot be written or the disk is full.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    host = platform.node()
+    temporary = target.with_name(f".{target.name}.{host}-{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(target, host)
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -37,11 +42,30 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise FD2Error(
             f"cannot write: {error.strerror or error}",
             str(target),
-            "make the folder writable and check free space (df -h, df -i), then run again",
+            FREE_SPACE,
         ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_orphans(target: Path, host: str) -> None:
+    """Delete temporary files of ``target`` whose process no longer lives."""
+    start = f".{target.name}.{host}-"
+    for path in target.parent.glob(f"{glob.escape(start)}*.tmp"):
+        number = path.name.removeprefix(start).removesuffix(".tmp")
+        if number.isdecimal() and not _lives(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def file_digest(path: str | Path) -> str:

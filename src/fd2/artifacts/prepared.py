@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import canonical_json, read_array, read_json, write_array, write_json
+from fd2.artifacts.files import (
+    canonical_json,
+    damaged,
+    read_array,
+    read_json,
+    write_array,
+    write_json,
+)
+from fd2.artifacts.identity import artefact_name, require_own_place
 from fd2.errors import FD2Error
 
 SPLITS = ("train", "test")
@@ -46,14 +55,35 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 ``[N, H, W, 3]`` (mapped from disk) and labels int64 ``[N]``."""
+    """Images uint8 ``[N, H, W, 3]`` (mapped from disk) and labels int64 ``[N]``.
+
+    Attributes:
+        images: as they lie on disk.
+        labels: class ids.
+        file: where the images lie.
+        pixels_sha256: the manifest's digest of all pixels; None where it has none.
+    """
 
     images: np.ndarray
     labels: Tensor
+    file: Path
+    pixels_sha256: str | None
+
+    @cached_property
+    def verified(self) -> np.ndarray:
+        """The images, after all of them were read and their digest was compared once.
+
+        Raises:
+            FD2Error: if a pixel is not what the manifest says.
+        """
+        found = hashlib.sha256(self.images.data).hexdigest()
+        if self.pixels_sha256 not in (None, found):
+            raise damaged(self.file, "the digest of its pixels is not the manifest's")
+        return self.images
 
     def batch(self, indices: Tensor, device: torch.device) -> Tensor:
         """Images of ``indices`` (on the CPU) as uint8 ``[B, 3, H, W]`` on ``device``."""
-        chosen = torch.from_numpy(np.ascontiguousarray(self.images[indices.numpy()]))
+        chosen = torch.from_numpy(np.ascontiguousarray(self.verified[indices.numpy()]))
         return chosen.permute(0, 3, 1, 2).to(device, non_blocking=True)
 
     def all_images(self, device: torch.device) -> Tensor:
@@ -101,7 +131,8 @@ def read_manifest(path: str | Path) -> Manifest:
     """Read and verify a manifest.
 
     Raises:
-        FD2Error: if it is missing or its digest does not fit its content.
+        FD2Error: if it is missing, its digest does not fit its content, or it is another
+            dataset's than its path says.
     """
     content = read_json(path)
     try:
@@ -124,11 +155,13 @@ def read_manifest(path: str | Path) -> Manifest:
             str(path),
             "delete the folder and prepare the dataset again",
         )
+    if artefact_name(path) is not None:
+        require_own_place(path, f"data/{manifest.dataset}/{Path(path).name}")
     return manifest
 
 
 def open_prepared(folder: str | Path) -> PreparedDataset:
-    """Map the arrays of a prepared dataset.
+    """Map the arrays of a prepared dataset; pixels are verified when they are first used.
 
     Raises:
         FD2Error: if a file is missing or damaged, or does not fit the manifest.
@@ -154,4 +187,7 @@ def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
             str(root),
             "delete the folder and prepare the dataset again",
         )
-    return Split(images, torch.from_numpy(labels))
+    if labels.tolist() != [entry["class"] for entry in manifest.files[split]]:
+        raise damaged(root / f"{split}_labels.npy", "its labels are not the manifest's")
+    pixels = manifest.source.get("pixels_sha256", {}).get(split)
+    return Split(images, torch.from_numpy(labels), root / f"{split}.npy", pixels)

@@ -15,7 +15,8 @@ from fd2.artifacts.files import file_digest
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
-FORMAT = 1
+#: 2 has digests of tensors, arrays and records, and the artefact's name.
+FORMAT = 2
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "pillow", "snakemake")
 
 

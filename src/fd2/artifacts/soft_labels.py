@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import damaged, read_array, write_array
+from fd2.artifacts.files import damaged, file_digest, read_array, write_array
+from fd2.artifacts.records import FIRST_WITH_DIGESTS
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 LOGITS = "logits.npy"
 AUGMENTATION = "augmentation.safetensors"
+_DIGEST = "logits_sha256"
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,15 @@ def write_soft_labels(
     if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
         raise ValueError(f"float16 [E, N, C] wanted, got {logits.dtype} {logits.shape}")
     write_array(root / LOGITS, logits)
-    write_tensors(root / AUGMENTATION, vars(augmentation), metadata)
+    facts = {**metadata, _DIGEST: file_digest(root / LOGITS)}
+    write_tensors(root / AUGMENTATION, vars(augmentation), facts)
 
 
 def read_soft_labels(folder: str | Path) -> SoftLabels:
-    """Open the soft labels in ``folder``.
+    """Open the soft labels in ``folder``; the logits' digest stands beside the augmentation.
 
     Raises:
-        FD2Error: if a file is missing or damaged.
+        FD2Error: if a file is missing or damaged, or the two do not belong together.
     """
     root = Path(folder)
     names = tuple(field.name for field in fields(StoredAugmentation))
@@ -87,6 +90,10 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
         raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {wanted} + (C,)")
     if int(augmentation.half_sizes.sum()) != logits.shape[1]:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
+    digest = metadata.pop(_DIGEST, None)
+    checked = digest is not None or metadata.get("format", 1) >= FIRST_WITH_DIGESTS
+    if checked and digest != file_digest(root / LOGITS):
+        raise damaged(root / LOGITS, f"its digest is not the one in {AUGMENTATION}")
     return SoftLabels(augmentation, logits, metadata)
 
 

@@ -8,21 +8,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fd2.artifacts.files import canonical_json, damaged, whole_file
+from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.artifacts.records import FIRST_WITH_DIGESTS
 from fd2.errors import FD2Error
 
 _KEY = "fd2"
 _DIGEST = "metadata_sha256"
+_TENSORS = "tensors_sha256"
+_NAME = "artefact"
 
 
 def write_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
-    """Write tensors and what shaped them. Equal arguments give equal bytes.
+    """Write tensors and what shaped them, with digests and the artefact's name.
+
+    Equal arguments give equal bytes.
 
     Args:
         path: the file.
@@ -31,7 +38,9 @@ def write_tensors(
             digests of inputs, names. Times and versions belong into the record beside the file.
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = canonical_json({**metadata, _DIGEST: _digest(metadata)})
+    digests = {name: tensor_digest(tensor) for name, tensor in whole.items()}
+    facts = {**metadata, _TENSORS: digests, _NAME: artefact_name(path)}
+    text = canonical_json({**facts, _DIGEST: _digest(facts)})
     with whole_file(path) as temporary:
         try:
             save_file(whole, temporary, metadata={_KEY: text})
@@ -52,14 +61,15 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 def read_tensors(
     path: str | Path, names: tuple[str, ...] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors onto the CPU, with the metadata.
+    """Read tensors onto the CPU, with the metadata; both are verified by their digests.
 
     Args:
         path: a file of `write_tensors`.
         names: which tensors; all by default.
 
     Raises:
-        FD2Error: if the file is missing, damaged, lacks a tensor, or was not written by fd2.
+        FD2Error: if the file is missing, damaged, lacks a tensor, was not written by fd2, or is
+            another artefact than its path says.
     """
     if not Path(path).is_file():
         raise FD2Error("file not found", str(path), f"make it: snakemake {path}")
@@ -78,7 +88,25 @@ def read_tensors(
         raise damaged(path, str(error)) from error
     if facts.pop(_DIGEST, None) != _digest(facts):
         raise damaged(path, "the digest of its metadata does not fit")
+    digests = facts.pop(_TENSORS, None)
+    if digests is None and facts.get("format", 1) < FIRST_WITH_DIGESTS:
+        return tensors, facts
+    for name, tensor in tensors.items():
+        if digests is None or digests.get(name) != tensor_digest(tensor):
+            raise damaged(path, f"the digest of tensor '{name}' does not fit")
+    require_own_place(path, facts.pop(_NAME, None))
     return tensors, facts
+
+
+def tensor_digest(tensor: Tensor) -> str:
+    """sha256 of type, shape and bytes.
+
+    Args:
+        tensor: contiguous, on the CPU.
+    """
+    digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
+    digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _digest(metadata: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from fd2.engine.views_plan import independent_views
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Recipe
 from fd2.networks.stored_teacher import LoadedTeacher
+from fd2.runtime.state import NOT_KEPT, LoopState
 
 _ATTENTION_BATCH = 100
 
@@ -53,7 +54,12 @@ class GroupPlan:
 
 
 def distill_slot(
-    plan: GroupPlan, slot: int, classes: Tensor, patches: Tensor, earlier: Sequence[Tensor]
+    plan: GroupPlan,
+    slot: int,
+    classes: Tensor,
+    patches: Tensor,
+    earlier: Sequence[Tensor],
+    state: LoopState = NOT_KEPT,
 ) -> Tensor:
     """Optimise the images of one slot for one chunk of classes.
 
@@ -64,6 +70,7 @@ def distill_slot(
         patches: initial images uint8 ``[B, 3, H, W]``.
         earlier: finished images of the group's earlier slots, each uint8 ``[B, 3, H, W]``, as they
             were stored.
+        state: see `fd2.engine.optimise.optimise_slot`.
 
     Returns:
         Finished images uint8 ``[B, 3, H, W]`` on the CPU.
@@ -87,6 +94,8 @@ def distill_slot(
         (*plan.names, "slot", slot),
         f"slot {slot}, classes {int(classes[0])} to {int(classes[-1])}",
         after_step=plan.after_step,
+        class_names=[plan.class_names[c] for c in classes.tolist()],
+        state=state,
     )
     return encode(images, plan.normaliser, plan.image_codec)
 

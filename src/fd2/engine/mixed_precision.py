@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import torch
@@ -27,6 +28,11 @@ class MixedPrecision:
         self._half = half
         self._scaler = torch.amp.GradScaler(device, enabled=half == torch.float16)
 
+    @property
+    def skips_overflows(self) -> bool:
+        """Whether steps with overflowing gradients are left out."""
+        return bool(self._scaler.is_enabled())
+
     def autocast(self) -> AbstractContextManager[None]:
         """The context of the forward pass and the losses."""
         return torch.autocast(self._device, dtype=self._half, enabled=self._half is not None)
@@ -41,6 +47,15 @@ class MixedPrecision:
         self._scaler.scale(loss).backward()
         self._scaler.step(optimiser)
         self._scaler.update()
+
+    def snapshot(self) -> dict[str, float]:
+        """The state of the loss scaling; empty without one."""
+        return dict(self._scaler.state_dict())
+
+    def restore(self, facts: Mapping[str, float]) -> None:
+        """Set the loss scaling to what `snapshot` returned."""
+        if facts:
+            self._scaler.load_state_dict(dict(facts))
 
 
 def precision_on(device: torch.device, mixed: bool) -> MixedPrecision:

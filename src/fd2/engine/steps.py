@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,15 @@ from fd2.engine.mixed_precision import MixedPrecision
 from fd2.engine.terms import TeacherTerms
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Recipe
+from fd2.runtime.state import Snapshot
 from fd2.training.optimisers import set_learning_rate
+from fd2.training.snapshots import (
+    optimiser_facts,
+    optimiser_tensors,
+    prefixed,
+    restore_optimiser,
+    without_prefix,
+)
 
 
 class ImageSteps:
@@ -70,6 +79,24 @@ class ImageSteps:
         with torch.no_grad():
             self.images.copy_(self.images.maximum(self._lower).minimum(self._upper))
         return {name: loss.detach() for name, loss in losses.items()}
+
+    def snapshot(self, facts: Mapping[str, Any]) -> Snapshot:
+        """Images, Adam's moments and the loss scale, with ``facts`` about where they stand."""
+        return Snapshot(
+            {"images": self.images.detach(), **prefixed("adam", optimiser_tensors(self._adam))},
+            {
+                **facts,
+                "adam": optimiser_facts(self._adam),
+                "loss_scale": self._precision.snapshot(),
+            },
+        )
+
+    def restore(self, kept: Snapshot) -> None:
+        """Go on from a `snapshot`."""
+        with torch.no_grad():
+            self.images.copy_(kept.tensors["images"])
+        restore_optimiser(self._adam, without_prefix("adam", kept.tensors), kept.facts["adam"])
+        self._precision.restore(kept.facts["loss_scale"])
 
 
 def _cosine(rate: float, step: int, steps: int) -> float:

@@ -49,13 +49,14 @@ def curves(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     """
     import pandas as pd
 
-    from fd2.artifacts.files import damaged, read_json
+    from fd2.artifacts.files import damaged
+    from fd2.artifacts.records import read_record
 
     points = []
     for position, label in enumerate(labels(spec)):
         for path in files[row_key(position)]:
             try:
-                curve = read_json(path)["result"]["curve"]
+                curve = read_record(path)["result"]["curve"]
                 points += [
                     {"row": position, "label": label, "epoch": point["epoch"]}
                     | {metric: float(point[metric]) for metric in METRICS}

@@ -51,9 +51,19 @@ class Replay:
         self._mix_boxes = augmentation.mix_boxes.to(device)
         self._no_roll = torch.zeros(images.shape[0], 2, device=device)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[HalfBatch, HalfBatch]]:
-        """The batches of an epoch in stored order, each as its two halves."""
-        parts = self._order[epoch].split(self._halves)
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return len(self._halves) // 2
+
+    def epoch(self, epoch: int, begin: int = 0) -> Iterator[tuple[HalfBatch, HalfBatch]]:
+        """The batches of an epoch in stored order, each as its two halves.
+
+        Args:
+            epoch: its number.
+            begin: the first batch that is wanted.
+        """
+        parts = self._order[epoch].split(self._halves)[2 * begin :]
         for first, second in zip(parts[::2], parts[1::2], strict=True):
             yield self._batch(epoch, first, second)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import damaged, read_json
+from fd2.artifacts.files import damaged
 from fd2.artifacts.provenance import same_manifest
+from fd2.artifacts.records import read_record
 from fd2.config.diagnostic_sheets import Diagnosis, read_diagnostic_sheet
 from fd2.errors import FD2Error
 from fd2.reporting.diagnosed_sets import set_label
@@ -129,7 +130,7 @@ def _entry(row: Diagnosis, results: Path, place: str) -> DiagnosticEntry:
 
 
 def _read(path: Path, row: Diagnosis) -> Diagnosed:
-    content = read_json(path)
+    content = read_record(path)
     try:
         if content["diagnosis"] != vars(row):
             raise FD2Error(

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import damaged, read_json
+from fd2.artifacts.files import damaged
+from fd2.artifacts.records import read_record
 from fd2.config.cells import Row
 from fd2.errors import FD2Error
 
@@ -92,7 +93,7 @@ def read_result(source: Source) -> Result:
     Raises:
         FD2Error: if the file is missing or damaged, or holds the numbers of another cell.
     """
-    content = read_json(source.path)
+    content = read_record(source.path)
     try:
         if content[source.kind] != dict(source.identity):
             raise FD2Error(

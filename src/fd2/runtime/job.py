@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import time
 import traceback
@@ -10,14 +11,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from fd2.errors import FD2Error
+from fd2.errors import FREE_SPACE, FD2Error
 from fd2.runtime.device import device_name, resolve_device
-from fd2.runtime.memory import keep_freed_memory, peak_memory_mb
+from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass(frozen=True)
+class StatePlace:
+    """Where running stages keep their state, and how often.
+
+    Attributes:
+        folder: parent of all states; not declared to Snakemake.
+        seconds: between two snapshots.
+    """
+
+    folder: Path = Path("state")
+    seconds: float = 300
 
 
 @dataclass(frozen=True)
@@ -28,11 +42,13 @@ class Job:
         device: where tensors live.
         threads: CPU threads that torch may use.
         started: wall-clock time in UTC, ISO 8601.
+        state: where the stage keeps what it needs to go on after a stop.
     """
 
     device: torch.device
     threads: int
     started: str
+    state: StatePlace = field(default_factory=StatePlace)
     _clock: float = field(default_factory=time.monotonic)
 
     def facts(self) -> dict[str, object]:
@@ -52,12 +68,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def start_job(device: str, threads: int) -> Job:
+def start_job(device: str, threads: int, state: StatePlace | None = None) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads for torch.
+        state: where the stage keeps its state; by default in ``state`` below the working folder.
 
     Raises:
         FD2Error: if the device is unknown or not there.
@@ -67,35 +84,68 @@ def start_job(device: str, threads: int) -> Job:
     keep_freed_memory()
     torch.set_num_threads(max(threads, 1))
     resolved = resolve_device(device)
-    job = Job(device=resolved, threads=threads, started=_now())
+    job = Job(resolved, threads, _now(), state or StatePlace())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job
 
 
 @contextlib.contextmanager
-def logged(log: str | Path, *, echo_errors: bool = True) -> Iterator[None]:
+def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Iterator[None]:
     """Send standard output and error to ``log``; a user's fault ends in one clear message.
 
-    On a terminal standard error stays on the terminal, for the progress bar. An `FD2Error` is
-    printed without a traceback, in the log and on standard error, and ends the process with 1.
+    On a terminal standard error stays on the terminal, for the progress bar. An `FD2Error`, a lack
+    of memory and a full disk are printed without a traceback, in the log and on standard error,
+    and end the process with 1; a stop by a signal ends it with 128 plus the signal's number.
 
     Args:
         log: the file to write; its folder is made.
+        stage: its name, for what to lower when memory runs out.
         echo_errors: also print the message of an error to the original standard error.
     """
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
-    with path.open("w", buffering=1) as stream:
-        error_stream = terminal if terminal.isatty() else stream
-        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(error_stream):
-            try:
-                yield
-            except FD2Error as error:
-                print(f"error: {error}", file=stream)
-                if echo_errors:
-                    print(f"error: {error}", file=terminal, flush=True)
-                raise SystemExit(1) from error
-            except BaseException:
-                traceback.print_exc(file=stream)
-                raise
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _closing(path.open("w", buffering=1)) as stream:
+            error_stream = terminal if terminal.isatty() else stream
+            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(error_stream):
+                try:
+                    yield
+                except BaseException as error:
+                    _note(error, _fault(error, stage, path), stream)
+                    raise
+    except BaseException as error:
+        fault = _fault(error, stage, path)
+        if fault is None:
+            raise
+        if echo_errors:
+            print(f"error: {fault}", file=terminal, flush=True)
+        raise SystemExit(fault.exit_code) from error
+
+
+@contextlib.contextmanager
+def _closing(stream: TextIO) -> Iterator[TextIO]:
+    try:
+        yield stream
+    finally:
+        # On a full disk closing fails once more, which must not hide the first error.
+        with contextlib.suppress(OSError):
+            stream.close()
+
+
+def _note(error: BaseException, fault: FD2Error | None, stream: TextIO) -> None:
+    with contextlib.suppress(OSError):
+        if fault is None:
+            traceback.print_exception(error, file=stream)
+        else:
+            print(f"error: {fault}", file=stream)
+
+
+def _fault(error: BaseException, stage: str, log: Path) -> FD2Error | None:
+    """What a user can mend about an error; None where that is not known."""
+    if isinstance(error, FD2Error):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = str(error.filename or log)
+        return FD2Error(f"cannot write: {error.strerror}", place, FREE_SPACE)
+    return out_of_memory(error, stage)

@@ -7,12 +7,24 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+from fd2.errors import FD2Error
+
 if TYPE_CHECKING:
     import torch
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _KEEP_BELOW = 1 << 30
+#: What sets the size of each stage's largest tensors. Nothing is split by itself: where
+#: batch-norm statistics are taken over a batch, a smaller batch is another result, and elsewhere
+#: other sizes may round otherwise.
+_LOWER = {
+    "pretrain": "'pretrain.batch_size'",
+    "patches": "'patches.crops_per_image'",
+    "distill": "'distill.class_chunk'",
+    "relabel": "'relabel.batch_size'",
+    "evaluate": "'relabel.batch_size' (the students' batches are those of the labels)",
+}
 
 
 def keep_freed_memory() -> bool:
@@ -50,3 +62,31 @@ def forget_gpu_peak(device: torch.device) -> None:
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+
+
+def out_of_memory(error: BaseException, stage: str) -> FD2Error | None:
+    """What to do about an error that says that memory ran out; None for any other error.
+
+    Args:
+        error: as it was caught.
+        stage: whose settings to name.
+    """
+    # Nothing but torch raises its own errors, so it is looked at only where it was imported.
+    torch = sys.modules.get("torch")
+    on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
+    on_cpu = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    if not (on_gpu or on_cpu):
+        return None
+    setting = _LOWER.get(stage)
+    less = (
+        f"lower {setting} or the dataset's resolution, which changes the result, or take"
+        if setting
+        else "take"
+    )
+    return FD2Error(
+        f"out of {'GPU ' if on_gpu else ''}memory: {str(error).splitlines()[0]}"
+        if str(error)
+        else "out of memory",
+        f"stage {stage}" if stage else "this job",
+        f"{less} a device with more memory; a stage that keeps a state goes on from it",
+    )

@@ -23,8 +23,9 @@ class Progress:
     a log only when a line is due, because reading one waits for the device.
     """
 
-    def __init__(self, steps: int, what: str, *, unit: str = "step") -> None:
+    def __init__(self, steps: int, what: str, *, unit: str = "step", start: int = 0) -> None:
         self._steps = steps
+        self._start = start
         self._what = what
         self._unit = unit
         self._terms: Mapping[str, torch.Tensor | float] = {}
@@ -41,8 +42,9 @@ class Progress:
             yield from self._lines()
 
     def _bar(self) -> Iterator[int]:
-        with tqdm(total=self._steps, desc=self._what, unit=self._unit) as bar:
-            for step in range(self._steps):
+        total, start = self._steps, self._start
+        with tqdm(total=total, initial=start, desc=self._what, unit=self._unit) as bar:
+            for step in range(self._start, self._steps):
                 yield step
                 bar.update()
                 if step % STEPS_BETWEEN_READS == 0 or step == self._steps - 1:
@@ -50,12 +52,12 @@ class Progress:
 
     def _lines(self) -> Iterator[int]:
         start = last = time.monotonic()
-        for step in range(self._steps):
+        for step in range(self._start, self._steps):
             yield step
             now = time.monotonic()
             if now - last >= SECONDS_BETWEEN_LINES or step == self._steps - 1:
                 last = now
-                rate = (step + 1) / max(now - start, 1e-9)
+                rate = (step + 1 - self._start) / max(now - start, 1e-9)
                 print(
                     f"{self._what}: {step + 1}/{self._steps} {self._unit}s, "
                     f"{rate:.2f} {self._unit}s/s {self._text()}".rstrip(),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_slots, write_distilled
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
@@ -46,4 +46,4 @@ def assemble(
     shaped = shaped_by("assemble", settings, manifest, inputs)
     statistics = {key: loaded[0].metadata[key] for key in ("mean", "std")}
     write_distilled(output, images, {**shaped, **statistics})
-    write_json(record_file, record(shaped, job))
+    write_record(record_file, record(shaped, job))

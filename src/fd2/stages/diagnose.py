@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.artifacts.tensors import write_tensors
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import DiagnoseSettings
@@ -89,7 +89,7 @@ def diagnose(
         **asdict(spread),
     }
     named = asdict(settings)
-    write_json(
+    write_record(
         record_file,
         {
             "diagnosis": {key: named[key] for key in _IDENTITY},

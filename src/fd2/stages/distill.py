@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import file_digest, write_json
 from fd2.artifacts.images import SlotImages, read_slots, write_slots
 from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings
 from fd2.engine.group import GroupPlan, distill_slot
 from fd2.engine.initial import initial_patches
 from fd2.engine.plan import group_plan
-from fd2.engine.slot_state import SlotState
 from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
+from fd2.runtime.state import Snapshot, StageState, stage_state
 
 
 def distill(
@@ -29,15 +28,14 @@ def distill(
     teacher_files: Sequence[Path],
     output: Path,
     record_file: Path,
-    state_root: Path,
     job: Job,
     *,
     code: Sequence[Path] = (),
 ) -> None:
     """Optimise a group of slots of every class and write them in slot order.
 
-    A finished slot is kept in ``state_root`` at once; a job that was killed starts again at the
-    first unfinished one and ends in the same bytes.
+    Every finished slot is kept at once, an unfinished one every so often and on a signal; a job
+    that was stopped goes on from there and ends in the same bytes.
 
     Args:
         settings: of the stage.
@@ -46,13 +44,13 @@ def distill(
         teacher_files: in the order of the method's teachers.
         output: the group's images.
         record_file: provenance with times, and ``slot_seconds``: those of each slot.
-        state_root: undeclared folder for finished slots.
-        job: device and clock.
+        job: device, clock and place of the state.
         code: source files; slots finished by other code are not taken over.
 
     Raises:
         FD2Error: if inputs are of different manifests, a regulariser lacks what it needs, or a
             loss is not finite.
+        StoppedError: if a signal came; the state is written.
     """
     manifest = read_manifest(manifest_file)
     patches = read_slots(patches_file)
@@ -64,19 +62,19 @@ def distill(
     plan = group_plan(settings, manifest, teachers, job.device)
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, digest, inputs)
-    state = SlotState(state_root, {**shaped, "code": [file_digest(path) for path in code]})
-    images, seconds = _group(settings, plan, patches, state, str(patches_file))
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-    write_slots(output, images, settings.slots, {**shaped, **statistics})
-    write_json(record_file, {**record(shaped, job), "slot_seconds": seconds})
-    state.remove()
+    with stage_state(job, shaped, code) as state:
+        images, seconds = _group(settings, plan, patches, state, str(patches_file))
+        write_slots(output, images, settings.slots, {**shaped, **statistics})
+        write_record(record_file, {**record(shaped, job), "slot_seconds": seconds})
+        state.remove()
 
 
 def _group(
     settings: DistillSettings,
     plan: GroupPlan,
     patches: SlotImages,
-    state: SlotState,
+    state: StageState,
     place: str,
 ) -> tuple[Tensor, list[float]]:
     """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes.
@@ -92,14 +90,17 @@ def _group(
         )
         parts = []
         for number, classes in enumerate(chunks):
-            part = state.load(slot, number)
-            if part is None:
-                start = time.monotonic()
+            name = f"slot{slot}-chunk{number}"
+            kept = state.part(name).restore()
+            if kept is None:
+                loop = state.part(f"{name}-iterations")
                 earlier = [done[classes] for done in finished]
-                images = distill_slot(plan, slot, classes, initial[classes], earlier)
-                part = images, round(time.monotonic() - start, 3)
-                state.save(slot, number, *part)
-            parts.append(part)
-        finished.append(torch.cat([images for images, _ in parts]))
-        slot_seconds.append(sum(seconds for _, seconds in parts))
+                images = distill_slot(plan, slot, classes, initial[classes], earlier, loop)
+                kept = Snapshot({"images": images}, {"seconds": round(loop.seconds(), 3)})
+                state.part(name).save(kept)
+                loop.remove()
+                state.stop_if_asked()
+            parts.append(kept)
+        finished.append(torch.cat([part.tensors["images"] for part in parts]))
+        slot_seconds.append(sum(part.facts["seconds"] for part in parts))
     return torch.stack(finished), slot_seconds

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import SlotImages, read_slots
 from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings, MeasureSettings
 from fd2.engine.group import GroupPlan, distill_slot
 from fd2.engine.initial import initial_patches
@@ -80,7 +80,7 @@ def measure_distill(
     names = {key: getattr(settings, key) for key in ("dataset", "method", "fd2", "variant")}
     facts = {"measured": names, "classes": len(classes), "resolution": manifest.resolution}
     shaped = shaped_by("measure_distill", both, digest, inputs)
-    write_json(output, {**facts, "slots": measured, **record(shaped, job)})
+    write_record(output, {**facts, "slots": measured, **record(shaped, job)})
 
 
 def summary(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import write_slots
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.augment.sampling import sample_crops
 from fd2.augment.views import crops_only
 from fd2.config.settings import PatchSettings
@@ -88,7 +88,7 @@ def make_patches(
     shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
     write_slots(output, images, tuple(range(settings.slots)), shaped)
     picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
-    write_json(record_file, {**record(shaped, job), "chosen": picked})
+    write_record(record_file, {**record(shaped, job), "chosen": picked})
 
 
 def _scored_members(dataset: PreparedDataset, settings: PatchSettings) -> list[Tensor]:

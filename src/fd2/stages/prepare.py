@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config import plugins, schema
 from fd2.datasets._decode import Decoded, channel_statistics, decode_all, render_all
 from fd2.datasets._source import ImageSource, SourceImage
@@ -95,7 +95,7 @@ def prepare(
     for line in warnings:
         print(f"warning: {line}", flush=True)
     noted = {"warnings": warnings} if warnings else {}
-    write_json(Path(folder) / "record.json", {**record(shaped, job), **noted})
+    write_record(Path(folder) / "record.json", {**record(shaped, job), **noted})
 
 
 def _pixels(

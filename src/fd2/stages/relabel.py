@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import RelabelSettings
@@ -21,6 +21,7 @@ from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import Replay
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
+from fd2.runtime.state import Snapshot, StageState, stage_state
 
 
 def relabel(
@@ -29,18 +30,24 @@ def relabel(
     teachers: Sequence[Path],
     folder: Path,
     job: Job,
+    *,
+    code: Sequence[Path] = (),
 ) -> None:
     """Store each image's mean teacher logits for every epoch, with the augmentation they saw.
+
+    A job that was stopped goes on at the first epoch without labels and ends in the same bytes.
 
     Args:
         settings: of the stage.
         distilled: the distilled set.
         teachers: teacher files; their logits are averaged.
         folder: gets the labels, the augmentation and a record.
-        job: device and clock.
+        job: device, clock and place of the state.
+        code: source files; state that other code left is not taken over.
 
     Raises:
         FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
+        StoppedError: if a signal came; the state is written.
     """
     images = read_distilled(distilled)
     loaded = [read_teacher(path, job.device) for path in teachers]
@@ -65,11 +72,13 @@ def relabel(
     )
     normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
     replay = Replay(normaliser.normalise(images.images.to(job.device)), augmentation)
-    logits = _label(replay, loaded, settings, len(images.images))
     inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
     shaped = shaped_by("relabel", settings, manifest, inputs)
-    write_soft_labels(folder, augmentation, logits, shaped)
-    write_json(folder / "record.json", record(shaped, job))
+    with stage_state(job, shaped, code) as state:
+        logits = _label(replay, loaded, settings, len(images.images), state)
+        write_soft_labels(folder, augmentation, logits, shaped)
+        write_record(folder / "record.json", record(shaped, job))
+        state.remove()
 
 
 def set_label_mode(network: nn.Module, mode: str, dropout: bool) -> None:
@@ -89,17 +98,35 @@ def set_label_mode(network: nn.Module, mode: str, dropout: bool) -> None:
 
 @torch.no_grad()
 def _label(
-    replay: Replay, teachers: Sequence[LoadedTeacher], settings: RelabelSettings, count: int
+    replay: Replay,
+    teachers: Sequence[LoadedTeacher],
+    settings: RelabelSettings,
+    count: int,
+    state: StageState,
 ) -> np.ndarray:
-    """Logits float16 ``[E, N, C]`` by image id."""
+    """Logits float16 ``[E, N, C]`` by image id.
+
+    The state is a chain of pieces, each of the epochs since the piece before, because all labels
+    together may take gigabytes.
+    """
     classes = teachers[0].metadata["classes"]
     stored = np.empty((settings.epochs, count, classes), dtype=np.float16)
-    for epoch in Progress(settings.epochs, "relabel", unit="epoch"):
+    begin = 0
+    while (kept := state.part(f"epochs-{begin}").restore()) is not None:
+        known = kept.tensors["logits"].numpy()
+        stored[begin : begin + len(known)] = known
+        begin += len(known)
+    for epoch in Progress(settings.epochs, "relabel", unit="epoch", start=begin):
         halves = [half for batch in replay.epoch(epoch) for half in batch]
         logits = torch.cat([_mean_logits(teachers, half.images, settings.head) for half in halves])
         ids = torch.cat([half.ids for half in halves])
         # One copy to the host per epoch.
         stored[epoch, ids.cpu().numpy()] = logits.half().cpu().numpy()
+        if state.due():
+            piece = torch.from_numpy(stored[begin : epoch + 1])
+            state.part(f"epochs-{begin}").save(Snapshot({"logits": piece}))
+            begin = epoch + 1
+            state.stop_if_asked()
     if not np.isfinite(stored).all():
         raise FD2Error(
             "soft labels are not finite in float16",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_slots, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
 from fd2.config import plugins
 from fd2.config.settings import SelectImagesSettings
 from fd2.errors import FD2Error
@@ -63,4 +63,4 @@ def select_images(
     shaped = shaped_by("select_images", settings, digest, inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     write_distilled(output, images, {**shaped, **statistics})
-    write_json(record_file, record(shaped, job))
+    write_record(record_file, record(shaped, job))

@@ -1,0 +1,76 @@
+"""Signals that ask a job to stop: noted at once, obeyed between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from fd2.errors import FD2Error
+
+#: What schedulers send before they kill (SIGTERM; SIGUSR1 where a user asks for a warning), and
+#: what Ctrl-C sends.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+
+class StoppedError(FD2Error):
+    """A job that a signal ended after its state was written.
+
+    Args:
+        number: of the signal.
+        place: what was stopped, and where its state lies.
+    """
+
+    def __init__(self, number: int, place: str) -> None:
+        self.number = number
+        #: 128 plus the signal's number, as shells count.
+        self.exit_code = 128 + number
+        super().__init__(
+            f"stopped by {signal.Signals(number).name}",
+            place,
+            "run the same command again: it goes on from there",
+        )
+
+    def __reduce__(self) -> tuple[type[StoppedError], tuple[int, str]]:  # type: ignore[override]
+        return type(self), (self.number, self.place)
+
+
+class Interruption:
+    """Whether a signal has come.
+
+    Attributes:
+        number: of the first signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+
+@contextmanager
+def watched_signals() -> Iterator[Interruption]:
+    """Note the first of `SIGNALS` instead of dying of it; the second does what it always does.
+
+    Outside the main thread, where Python sets no handlers, nothing is watched.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interruption.number = number
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield interruption
+    finally:
+        restore()

@@ -1,0 +1,243 @@
+"""One training run of a teacher, plain or with counterfactual attention learning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fd2.artifacts.prepared import PreparedDataset
+from fd2.augment.normalise import Normaliser
+from fd2.config.settings import PretrainSettings
+from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
+from fd2.networks.cal import CALOutput
+from fd2.networks.placement import on_device
+from fd2.networks.prototypes import update_last_feature, update_momentum
+from fd2.networks.stored_teacher import build_teacher
+from fd2.networks.teacher import Teacher, recalibrate_batch_norm
+from fd2.runtime.job import Job
+from fd2.runtime.progress import Progress
+from fd2.runtime.seeds import numpy_generator, seed_from
+from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
+from fd2.training.batches import epoch_batches, even_sizes
+from fd2.training.finite import FiniteWatch
+from fd2.training.optimisers import teacher_optimiser, teacher_schedule
+from fd2.training.snapshots import (
+    generator_facts,
+    network_tensors,
+    optimiser_facts,
+    optimiser_tensors,
+    prefixed,
+    restore_generator,
+    restore_optimiser,
+    without_prefix,
+)
+from fd2.training.teacher_metrics import teacher_metrics
+from fd2.training.teacher_views import attention_views, augment_training
+
+_RECALIBRATION_BATCH = 64
+_NOT_FINITE = "the training loss is not finite"
+
+
+@dataclass
+class _Run:
+    """What a training run changes besides the teacher."""
+
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    best: tuple[float, dict[str, Tensor]] | None = None
+
+
+class TeacherTraining:
+    """One training run; `run` leaves the chosen weights in `teacher`."""
+
+    def __init__(self, settings: PretrainSettings, dataset: PreparedDataset, job: Job) -> None:
+        self.settings = settings
+        self.device = job.device
+        self.normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+        self.images = dataset.train.all_images(job.device)
+        self._classes = dataset.manifest.classes
+        self.labels = dataset.train.labels.to(job.device)
+        self.test_images = dataset.test.all_images(job.device)
+        self.test_labels = dataset.test.labels
+        # Not keyed by the recipe: plain and CAL teachers start from the same backbone and see
+        # the same images in the same order.
+        self._names = ("pretrain", settings.seed, settings.dataset, settings.backbone)
+        teacher = build_teacher(
+            settings.backbone,
+            dataset.num_classes,
+            settings.cal.attention_maps if settings.cal else None,
+            initialisation=settings.initialisation,
+            seed=seed_from(*self._names, "weights"),
+        )
+        self.teacher: Teacher = on_device(teacher, job.device)
+        self._generator = torch.Generator(job.device).manual_seed(seed_from(*self._names, "cal"))
+
+    def run(self, state: LoopState = NOT_KEPT) -> dict[str, Any]:
+        """Train all epochs, choose weights, recompute batch-norm statistics, test.
+
+        Args:
+            state: training goes on from its snapshot, to the same bits.
+
+        Returns:
+            ``last``, ``chosen``, ``selected``, ``curve`` and ``majority_class_top1`` in percent.
+        """
+        settings = self.settings
+        steps = len(even_sizes(len(self.labels), settings.batch_size))
+        optimiser = teacher_optimiser(self.teacher, settings)
+        run = _Run(optimiser, teacher_schedule(optimiser, settings, steps))
+        kept = state.restore()
+        start = 0 if kept is None else self._restore(kept, run)
+        what = f"teacher {settings.recipe}"
+        progress = Progress(settings.epochs, what, unit="epoch", start=start)
+        for epoch in progress:
+            loss = self._epoch(epoch, run, state, kept)
+            kept = None
+            progress.show({"loss": loss})
+            last = epoch == settings.epochs - 1
+            if not last and (epoch + 1) % settings.test_every:
+                continue
+            point = {"epoch": epoch, "loss": float(loss), **self._test()}
+            run.curve.append(point)
+            score = max(head["top1"] for head in (point["backbone"], point["cal"]) if head)
+            if settings.selection == "best_on_test" and (run.best is None or score > run.best[0]):
+                run.best = score, copy.deepcopy(self.teacher.state_dict())
+        if run.best is not None:
+            self.teacher.load_state_dict(run.best[1])
+        if settings.batch_norm_statistics == "recomputed":
+            recalibrate_batch_norm(self.teacher, self._plain_batches())
+        counts = torch.bincount(self.test_labels)
+        return {
+            "selected": settings.selection,
+            "last": {key: run.curve[-1][key] for key in ("epoch", "backbone", "cal")},
+            "chosen": self._test(),
+            "curve": run.curve,
+            "majority_class_top1": 100 * float(counts.max() / counts.sum()),
+        }
+
+    def _epoch(self, epoch: int, run: _Run, state: LoopState, kept: Snapshot | None) -> Tensor:
+        """One pass over the training images; the mean loss as a tensor on the device."""
+        rng = numpy_generator(*self._names, "epoch", epoch)
+        self.teacher.train()
+        total = torch.zeros((), device=self.device)
+        batches = epoch_batches(rng, len(self.labels), self.settings.batch_size)
+        begin = 0
+        if kept is not None:
+            begin = int(kept.facts["batch"])
+            total += kept.tensors["total"].to(self.device)
+            restore_generator(rng, kept.facts["generator"])
+        place = f"teacher {self.settings.backbone}/{self.settings.recipe}, epoch {epoch}"
+        watch = FiniteWatch(self._classes, place, "lower 'pretrain.learning_rate'")
+
+        def snapshot() -> Snapshot:
+            watch.check(_NOT_FINITE)
+            facts = {"epoch": epoch, "batch": number + 1, "generator": generator_facts(rng)}
+            return self._snapshot(run, total, facts)
+
+        for number, indices in list(enumerate(batches))[begin:]:
+            chosen = indices.to(self.device)
+            images = augment_training(
+                self.images[chosen], self.normaliser, self.settings.augmentation, rng
+            )
+            labels = self.labels[chosen]
+            loss, terms, logits = self._loss(images, labels)
+            run.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            run.optimiser.step()
+            run.schedule.step()
+            total += loss.detach()
+            watch.note(number, terms, logits, labels)
+            if watch.due(number):
+                watch.check(_NOT_FINITE)
+            state.checkpoint(snapshot)
+        watch.check(_NOT_FINITE)
+        return total / len(batches)
+
+    def _snapshot(self, run: _Run, total: Tensor, facts: dict[str, Any]) -> Snapshot:
+        best_score, best = run.best if run.best is not None else (None, {})
+        return Snapshot(
+            {
+                "total": total,
+                "generator": self._generator.get_state(),
+                **prefixed("network", network_tensors(self.teacher)),
+                **prefixed("optimiser", optimiser_tensors(run.optimiser)),
+                **prefixed("best", best),
+            },
+            {
+                **facts,
+                "optimiser": optimiser_facts(run.optimiser),
+                "schedule": run.schedule.state_dict(),
+                "curve": run.curve,
+                "best_score": best_score,
+            },
+        )
+
+    def _restore(self, kept: Snapshot, run: _Run) -> int:
+        """Set networks, optimiser and generators to a snapshot; returns its epoch."""
+        tensors, facts = kept.tensors, kept.facts
+        self.teacher.load_state_dict(without_prefix("network", tensors))
+        self._generator.set_state(tensors["generator"])
+        restore_optimiser(run.optimiser, without_prefix("optimiser", tensors), facts["optimiser"])
+        run.schedule.load_state_dict(facts["schedule"])
+        run.curve = facts["curve"]
+        if facts["best_score"] is not None:
+            run.best = facts["best_score"], without_prefix("best", tensors)
+        return int(facts["epoch"])
+
+    def _loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """FD² eq. 8 (eq. 6 for the attention head), or cross-entropy for a plain teacher.
+
+        Returns:
+            The loss, its terms before weighting, and logits ``[B, ...]`` of all heads.
+        """
+        teacher, cal = self.teacher, self.settings.cal
+        raw = teacher(images)
+        if teacher.cal is None or cal is None:
+            plain = functional.cross_entropy(raw.backbone_logits, labels)
+            return plain, {"backbone": plain}, raw.backbone_logits
+        output = CALOutput(raw.cal_logits, raw.cal_feature, raw.attention)
+        effect = teacher.cal.effect(raw.features, output, self._generator)
+        views = attention_views(
+            images,
+            output.attention,
+            cal.attention_crop,
+            cal.attention_drop,
+            self._generator,
+        )
+        view_features = teacher.backbone.features(views)
+        view_output = teacher.cal(view_features)
+        view_effect = teacher.cal.effect(view_features, view_output, self._generator)
+        cal_loss = cal_pretrain_loss(
+            torch.cat([output.logits, view_output.logits]),
+            torch.cat([effect, view_effect]),
+            output.feature,
+            teacher.prototypes,
+            labels,
+        )
+        loss = teacher_loss(raw.backbone_logits, labels, cal_loss, cal.cal_ratio)
+        # After the loss: the centre term compares with the prototypes before this step.
+        update = update_momentum if cal.prototypes == "momentum" else update_last_feature
+        update(teacher.prototypes, output.feature.detach(), labels, cal.prototype_momentum)
+        with torch.no_grad():
+            backbone = functional.cross_entropy(raw.backbone_logits, labels)
+        logits = torch.cat([raw.backbone_logits, raw.cal_logits], dim=1)
+        return loss, {"backbone": backbone, "cal": cal_loss}, logits
+
+    def _plain_batches(self) -> Iterator[Tensor]:
+        for chunk in self.images.split(even_sizes(len(self.images), _RECALIBRATION_BATCH)):
+            yield self.normaliser.normalise(chunk)
+
+    def _test(self) -> dict[str, Any]:
+        return teacher_metrics(
+            self.teacher,
+            self.test_images,
+            self.test_labels,
+            self.normaliser,
+            self.settings.accuracy,
+        )

@@ -24,6 +24,7 @@ rule distill:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:

@@ -19,6 +19,7 @@ rule evaluate:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:

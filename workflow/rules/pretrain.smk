@@ -19,6 +19,7 @@ rule pretrain:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(240),
     params:

@@ -24,6 +24,6 @@ with logged(snakemake.log[0]):
         output,
         Path(snakemake.output.record),
         output.parent / ".state",
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
         code=[Path(path) for path in snakemake.input.code],
     )

@@ -22,5 +22,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.distilled),
         Path(labels[0]).parent if labels else None,
         Path(snakemake.output.cell),
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
     )

@@ -20,5 +20,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.manifest).parent,
         Path(snakemake.output.teacher),
         Path(snakemake.output.metrics),
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
     )

@@ -20,5 +20,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.distilled),
         [Path(path) for path in snakemake.input.teachers],
         Path(snakemake.output.logits).parent,
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
     )

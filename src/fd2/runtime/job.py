@@ -52,12 +52,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def start_job(device: str, threads: int) -> Job:
+def start_job(device: str, threads: int, jobs_per_gpu: int = 1) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads for torch.
+        jobs_per_gpu: how many jobs may use a GPU at once; the job waits for its turn.
 
     Raises:
         FD2Error: if the device is unknown or not there.
@@ -66,7 +67,7 @@ def start_job(device: str, threads: int) -> Job:
 
     keep_freed_memory()
     torch.set_num_threads(max(threads, 1))
-    resolved = resolve_device(device)
+    resolved = resolve_device(device, jobs_per_gpu)
     job = Job(device=resolved, threads=threads, started=_now())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job

@@ -115,8 +115,9 @@ class Slurm:
         for node in NODES:
             self.break_node(node)
         _end_daemons(self.folder)
-        for name in ("slurm.conf", "gres.conf"):
-            _as_root("rm", "-f", str(CONFIGURATION / name))
+        present = CONFIGURATION / "slurm.conf"
+        if present.exists() and str(self.folder) in present.read_text():
+            _as_root("rm", str(present), str(CONFIGURATION / "gres.conf"))
 
     def start_node(self, node: str) -> None:
         """Start a node's daemon and wait until the controller has it back."""

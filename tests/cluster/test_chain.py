@@ -168,22 +168,28 @@ def test_snakemake_submits_again_what_ended_and_asks_for_more(
     assert [job["TimeLimit"] for job in same] == ["02:00:00", "04:00:00"]
 
 
-def test_the_other_style_of_gpu_request(
+def test_another_style_of_gpu_request_and_other_options(
     cluster: Slurm, disturbed: tuple[Project, dict[str, str]]
 ) -> None:
+    """The lines that the profile tells a user to change."""
     project = disturbed[0]
     profile = "profiles/slurm/profile.yaml"
-    shipped = (project.folder / profile).read_text()
-    other = shipped.replace(
-        "{slurm_partition: gpu, gpu: 1}", '{slurm_partition: gpu, gpu: 0, gres: "gpu:1"}'
-    )
-    assert other != shipped
+    text = (project.folder / profile).read_text()
+    for shipped, other in (
+        (
+            "&gpu {slurm_partition: gpu, gpu: 1}",
+            '&gpu {slurm_partition: gpu, gpu: 0, gres: "gpu:1"}',
+        ),
+        ("# slurm_extra: \"'--mail-type=FAIL --constraint=a100'\"", "slurm_extra: \"'--nice=7'\""),
+    ):
+        assert text.count(shipped) == 1
+        text = text.replace(shipped, other)
     target = "results/students/tiny/random/plain/hard-labels/ipc2/resnet10t/seed1.json"
-    with project.edited(profile, other):
+    with project.edited(profile, text):
         process = start(project, *ON_CLUSTER, *CHAIN[:-1], target)
         output = process.communicate(timeout=LONG)[0]
     assert process.returncode == 0, output
     job = [job for job in cluster.jobs() if job.get("Comment") == CELLS][-1]
     assert "TresPerJob" not in job
-    assert (job["TresPerNode"], job["JOB_GRES"]) == ("gres:gpu:1", "gpu:1")
+    assert (job["TresPerNode"], job["JOB_GRES"], job["Nice"]) == ("gres:gpu:1", "gpu:1", "7")
     assert (project.folder / target).exists()

@@ -122,7 +122,8 @@ class Slurm:
     def start_node(self, node: str) -> None:
         """Start a node's daemon and wait until the controller has it back."""
         run("slurmd", "-N", node)
-        wait_for(lambda: run("sinfo", "-h", "-n", node, "-o", "%T").split()[:1] == ["idle"], node)
+        ready = {"idle", "mixed", "allocated"}
+        wait_for(lambda: {*run("sinfo", "-h", "-n", node, "-o", "%T").split()} <= ready, node)
 
     def break_node(self, node: str) -> None:
         """What a power cut does: everything on the node is gone at once."""

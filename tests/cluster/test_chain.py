@@ -32,33 +32,35 @@ def running(cluster: Slurm, rule: str, folder: Path, log: str) -> dict[str, str]
     return found[0]
 
 
+def numbered(cluster: Slurm, job: str) -> dict[str, str]:
+    return next(found for found in cluster.jobs() if found["JobId"] == job)
+
+
 def start_again_at_once(cluster: Slurm, job: str) -> None:
     """SLURM waits two minutes before it starts again what it took away; the test does not."""
-    wait_for(lambda: requeued(cluster, job)["JobState"] == "PENDING", f"requeue of {job}")
+    wait_for(lambda: numbered(cluster, job)["JobState"] == "PENDING", f"requeue of {job}")
     run("scontrol", "update", f"jobid={job}", "starttime=now")
-
-
-def requeued(cluster: Slurm, job: str) -> dict[str, str]:
-    return next(found for found in cluster.jobs() if found["JobId"] == job)
 
 
 def break_a_node(cluster: Slurm, folder: Path) -> str:
     """The node where a teacher is trained loses its power; repaired later. Returns the job."""
-    job = running(
-        cluster, "pretrain_wildcards_tiny_resnet10t_cal", folder, "teachers/tiny/resnet10t/cal.log"
-    )
-    node = job["BatchHost"]
+    log = "teachers/tiny/resnet10t/cal.log"
+    teacher = running(cluster, "pretrain_wildcards_tiny_resnet10t_cal", folder, log)
+    node = teacher["BatchHost"]
+    on_node = [job for job in cluster.jobs() if job.get("BatchHost") == node]
     cluster.break_node(node)
     run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    start_again_at_once(cluster, job["JobId"])
+    for job in on_node:
+        if job["JobState"] == "RUNNING":
+            start_again_at_once(cluster, job["JobId"])
     cluster.start_node(node)
-    return job["JobId"]
+    return teacher["JobId"]
 
 
 def cancel(cluster: Slurm, folder: Path) -> str:
-    """scancel on a job that distils. Returns the job."""
-    log = "distilled/tiny/sre2lpp/plain/base/group0.log"
-    job = running(cluster, "distill_wildcards_tiny_sre2lpp_plain", folder, log)["JobId"]
+    """scancel on a job that labels. Returns the job."""
+    log = "labels/tiny/sre2lpp/plain/base/ipc2.log"
+    job = running(cluster, "relabel_wildcards_tiny_sre2lpp_plain", folder, log)["JobId"]
     run("scancel", job)
     return job
 
@@ -151,7 +153,7 @@ def test_cells_share_a_submission_and_a_gpu(
 def test_slurm_starts_again_what_it_took_away(
     cluster: Slurm, disturbed: tuple[Project, dict[str, str]], event: str
 ) -> None:
-    job = requeued(cluster, disturbed[1][event])
+    job = numbered(cluster, disturbed[1][event])
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
     same = [other for other in cluster.jobs() if other.get("Comment") == job["Comment"]]
     assert len(same) == 1, "submitted a second time"
@@ -160,12 +162,12 @@ def test_slurm_starts_again_what_it_took_away(
 def test_snakemake_submits_again_what_ended_and_asks_for_more(
     cluster: Slurm, disturbed: tuple[Project, dict[str, str]]
 ) -> None:
-    cancelled = requeued(cluster, disturbed[1]["cancelled"])
+    cancelled = numbered(cluster, disturbed[1]["cancelled"])
     assert cancelled["JobState"] == "CANCELLED"
     same = [job for job in cluster.jobs() if job.get("Comment") == cancelled["Comment"]]
     assert [job["JobState"] for job in same] == ["CANCELLED", "COMPLETED"]
     assert [job["MinMemoryNode"] for job in same] == ["8000M", "16000M"]
-    assert [job["TimeLimit"] for job in same] == ["02:00:00", "04:00:00"]
+    assert [job["TimeLimit"] for job in same] == ["01:00:00", "02:00:00"]
 
 
 def test_another_style_of_gpu_request_and_other_options(

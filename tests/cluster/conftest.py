@@ -35,7 +35,7 @@ def pytest_terminal_summary(
     """Say what was left out, and how to run it."""
     deselected = terminalreporter.stats.get("deselected", [])
     count = sum(item.get_closest_marker("cluster") is not None for item in deselected)
-    if count:
+    if count and "cluster" not in config.option.markexpr:
         terminalreporter.write_line(
             f"{count} tests on a real SLURM were left out. To run them: apt-get install slurm-wlm "
             "munge; make test-cluster"

@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test faults lint rulegraph benchmark lock
+.PHONY: help environment quickstart test test-cluster faults lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
 	@echo "make test         environment, then the tests"
+	@echo "make test-cluster the tests on a real SLURM of this machine (apt-get install slurm-wlm munge)"
 	@echo "make benchmark    speed on this machine beside a straightforward reference; see benchmarks/README.md"
 	@echo "make faults       kills, full disks and damaged files, and how many were survived"
 	@echo "make lint         format, lint, types, workflow lint"
@@ -24,7 +25,7 @@ $(READY): pyproject.toml
 	  sys.exit(0 if v >= (3, 11) else f"fd2 needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[quickstart,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[quickstart,slurm,dev]'
 	@touch $(READY)
 
 quickstart: $(READY)
@@ -42,12 +43,16 @@ quickstart: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-benchmark: $(READY)
-	$(BIN)/python -m benchmarks
+# Starts a SLURM of two nodes and writes /etc/slurm, as root or with sudo; takes it away again.
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 # Takes many minutes, and root for the full disks.
 faults: $(READY)
 	$(BIN)/python tests/faults
+
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks
 
 # Needs graphviz: apt-get install graphviz
 rulegraph: $(READY)

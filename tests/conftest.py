@@ -121,7 +121,7 @@ class Chain:
 @pytest.fixture(scope="session", autouse=True)
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One thread for every test: more of them fight for the cores, and round differently."""
-    return start_job("cpu", 1, StatePlace(tmp_path_factory.mktemp("state")))
+    return start_job("cpu", 1, state=StatePlace(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(scope="session")

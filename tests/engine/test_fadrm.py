@@ -42,7 +42,7 @@ paths = {name: Path(path) for name, path in given["paths"].items()}
 distill(
     build(DistillSettings, given["settings"]), paths["manifest"], paths["patches"],
     [Path(path) for path in given["teachers"]], paths["output"], paths["record"],
-    start_job("cpu", 1, StatePlace(paths["state"])),
+    start_job("cpu", 1, state=StatePlace(paths["state"])),
 )
 """
 

@@ -83,10 +83,11 @@ wildcard_constraints:
     figure=either(SETTINGS.values["figures"]),
 
 
-# Resources. The device is one: a resource never reruns a job, a param would.
+# Resources. The device and how it is shared are such: a resource never reruns a job, a param would.
 
 DEVICE = SETTINGS.values["device"]
 THREADS = SETTINGS.values["threads"]
+JOBS_PER_GPU = SETTINGS.values["jobs_per_gpu"]
 GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
 # What is timed on a CPU has it alone.
 TIMED_THREADS = THREADS["distill"] if GPUS else os.cpu_count()

@@ -23,6 +23,7 @@ rule diagnose:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(20),
     params:
@@ -52,6 +53,7 @@ rule diagnose_real:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(20),
     params:

@@ -24,6 +24,7 @@ rule distill:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         state=STATE,
         state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),

@@ -19,6 +19,7 @@ rule evaluate:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         state=STATE,
         state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),

@@ -20,6 +20,7 @@ rule patches:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:

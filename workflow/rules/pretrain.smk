@@ -19,6 +19,7 @@ rule pretrain:
     resources:
         device=DEVICE,
         gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
         state=STATE,
         state_seconds=STATE_SECONDS,
         mem_mb=memory(8000),

@@ -23,5 +23,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.network),
         Path(snakemake.output.tensors),
         Path(snakemake.output.record),
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
     )

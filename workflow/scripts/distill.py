@@ -24,6 +24,11 @@ with logged(snakemake.log[0], stage="distill"):
         [Path(path) for path in snakemake.input.teachers],
         Path(snakemake.output.group),
         Path(snakemake.output.record),
-        start_job(snakemake.resources.device, snakemake.threads, state),
+        start_job(
+            snakemake.resources.device,
+            snakemake.threads,
+            snakemake.resources.jobs_per_gpu,
+            state,
+        ),
         code=[Path(path) for path in snakemake.input.code],
     )

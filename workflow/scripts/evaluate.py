@@ -24,6 +24,11 @@ with logged(snakemake.log[0], stage="evaluate"):
         Path(snakemake.input.distilled),
         Path(labels[0]).parent if labels else None,
         Path(snakemake.output.cell),
-        start_job(snakemake.resources.device, snakemake.threads, state),
+        start_job(
+            snakemake.resources.device,
+            snakemake.threads,
+            snakemake.resources.jobs_per_gpu,
+            state,
+        ),
         code=[Path(path) for path in snakemake.input.code],
     )

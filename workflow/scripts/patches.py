@@ -21,5 +21,5 @@ with logged(snakemake.log[0], stage="patches"):
         Path(snakemake.input.scorer),
         Path(snakemake.output.patches),
         Path(snakemake.output.record),
-        start_job(snakemake.resources.device, snakemake.threads),
+        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
     )

@@ -22,6 +22,11 @@ with logged(snakemake.log[0], stage="relabel"):
         Path(snakemake.input.distilled),
         [Path(path) for path in snakemake.input.teachers],
         Path(snakemake.output.logits).parent,
-        start_job(snakemake.resources.device, snakemake.threads, state),
+        start_job(
+            snakemake.resources.device,
+            snakemake.threads,
+            snakemake.resources.jobs_per_gpu,
+            state,
+        ),
         code=[Path(path) for path in snakemake.input.code],
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fd2.errors import FD2Error, suggest
+from fd2.runtime.lease import lease, lease_folder
 
 if TYPE_CHECKING:
     import torch
@@ -37,11 +38,30 @@ def planned_device(setting: str) -> str:
     return setting
 
 
-def resolve_device(setting: str) -> torch.device:
+def visible_gpus(count: int) -> list[str]:
+    """Names of the GPUs that this process may use, in CUDA's order.
+
+    Args:
+        count: how many CUDA counts.
+
+    Returns:
+        The first ``count`` words of ``CUDA_VISIBLE_DEVICES`` (numbers, or UUIDs such as
+        ``GPU-8932f937``), which tell devices apart also between processes that see others; numbers
+        from 0 where it is not set.
+    """
+    words = [w.strip() for w in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if w.strip()]
+    return (words or [str(number) for number in range(count)])[:count]
+
+
+def resolve_device(setting: str, jobs_per_gpu: int = 1) -> torch.device:
     """The torch device for ``setting``, or an error when it is not there.
+
+    A GPU is leased for the rest of the process, and made the default one, so that jobs side by
+    side do not meet on the first.
 
     Args:
         setting: ``auto`` (a GPU where there is one), ``cpu``, or ``cuda`` (a GPU or an error).
+        jobs_per_gpu: how many jobs may use a GPU at once, at least 1.
 
     Raises:
         FD2Error: for an unknown word, or for ``cuda`` on a machine where torch sees no GPU.
@@ -59,7 +79,12 @@ def resolve_device(setting: str) -> torch.device:
             "run where a GPU and its driver are visible (nvidia-smi), or set 'device: cpu' or "
             "'device: auto' in the config",
         )
-    return torch.device("cuda" if available and setting != "cpu" else "cpu")
+    if not available or setting == "cpu":
+        return torch.device("cpu")
+    leased = lease(visible_gpus(torch.cuda.device_count()), jobs_per_gpu, lease_folder())
+    device = torch.device("cuda", leased.index)
+    torch.cuda.set_device(device)
+    return device
 
 
 def device_name(device: torch.device) -> str:

@@ -68,12 +68,15 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def start_job(device: str, threads: int, state: StatePlace | None = None) -> Job:
+def start_job(
+    device: str, threads: int, jobs_per_gpu: int = 1, state: StatePlace | None = None
+) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads for torch.
+        jobs_per_gpu: how many jobs may use a GPU at once; the job waits for its turn.
         state: where the stage keeps its state; by default in ``state`` below the working folder.
 
     Raises:
@@ -83,7 +86,7 @@ def start_job(device: str, threads: int, state: StatePlace | None = None) -> Job
 
     keep_freed_memory()
     torch.set_num_threads(max(threads, 1))
-    resolved = resolve_device(device)
+    resolved = resolve_device(device, jobs_per_gpu)
     job = Job(resolved, threads, _now(), state or StatePlace())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job

@@ -85,10 +85,10 @@ def test_a_teacher_of_a_variant_may_look(folder: Path) -> None:
 
 
 def test_figures_of_data_that_no_table_has_are_not_drawn(folder: Path) -> None:
-    mine = {"kind": "centre_distances", "dataset": "cars", "ipc": 5, "backbone": "resnet18"}
+    mine = {"kind": "centre_distances", "dataset": "imagewoof", "ipc": 5, "backbone": "resnet18"}
     figures = {"mine": {**mine, "recipe": "cal", "rows": []}}
     figures["mine"]["rows"] = [{"method": "random", "fd2": "plain", "variant": "base"}]
-    settings = configuration(folder, "cars,full,plain,base,,resnet18,cal", figures=figures)
+    settings = configuration(folder, "imagewoof,full,plain,base,,resnet18,cal", figures=figures)
     assert drawn_figures(settings) == ["mine"]
     papers = Configuration(read_yaml(folder / "config.yaml"), "config.yaml", folder)
     assert set(drawn_figures(papers)) == set(papers.values["figures"])

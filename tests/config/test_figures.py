@@ -32,7 +32,12 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_shipped_figures_can_be_drawn(tmp_path: Path) -> None:
-    for names in ([], ["quickstart.yaml"], ["typefaces.yaml"]):
+    for names in (
+        [],
+        ["quickstart.yaml"],
+        ["grid.yaml", "elpv.yaml"],
+        ["grid.yaml", "typefaces.yaml"],
+    ):
         changes: dict[str, Any] = {}
         for name in names:
             changes = merge(changes, read_yaml(CONFIG / name))

@@ -52,7 +52,7 @@ def test_so_are_those_of_a_sheet(column: str, tmp_path: Path) -> None:
         **{"dataset": "elpv", "method": "random", "fd2": "plain", "variant": "base"},
         **{"ipc": "1", "student": "resnet18", "published": ""},
     }
-    config = {**BASE, "tables": ["mine"]}
+    config = {**BASE, "tables": ["mine"], "ablations": [], "measurements": [], "figures": {}}
     sheet = tmp_path / "tables" / "mine.csv"
     for name in ("../x", "a;b", "a/b", "$(a)", "1\n2"):
         values = {**row, column: name}

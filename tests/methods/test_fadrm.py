@@ -119,7 +119,8 @@ def folder(tmp_path: Path) -> Path:
 def small(folder: Path, *, tables: list[str], **changes: Any) -> Configuration:
     values = read_yaml(CONFIG / "config.yaml")
     datasets = {"small": {"kind": "imagefolder", "path": "photos", "resolution": 64}}
-    top = {"datasets": datasets, "figures": {}, "tables": tables}
+    lists = {"tables": tables, "ablations": [], "measurements": []}
+    top = {"datasets": datasets, "figures": {}, **lists}
     own = {"distill": {"methods": {"fadrmplus": changes}}}
     return Configuration(merge({**values, **top}, own), "small.yaml", folder)
 

@@ -73,7 +73,8 @@ def write_measurement(fd2: str, factor: float, kind: str = "gpu", device: str = 
 def write_group(variant: str, number: int, seconds: Sequence[float]) -> Path:
     path = Path(f"results/distilled/d/sre2lpp/fd2/{variant}/group{number}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"slot_seconds": list(seconds), "settings": {"protocol": "paper"}, "run": RUN}
+    run = {**RUN, "slot_seconds": list(seconds)}
+    content = {"settings": {"protocol": "paper"}, "run": run}
     path.write_text(json.dumps(content))
     return path
 
@@ -141,10 +142,10 @@ def test_a_row_without_all_of_its_groups_is_missing() -> None:
     assert grid.lines[1][2] == "–", "the first row is what others are compared with"
 
 
-@pytest.mark.parametrize("content", [{"slot_seconds": []}, {}])
-def test_a_record_without_times_is_damaged(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("times", [{"slot_seconds": []}, {}])
+def test_a_record_without_times_is_damaged(times: dict[str, Any]) -> None:
     path = write_group("two", 0, [])
-    path.write_text(json.dumps({**content, "settings": {"protocol": "paper"}, "run": RUN}))
+    path.write_text(json.dumps({"settings": {"protocol": "paper"}, "run": {**RUN, **times}}))
     with pytest.raises(FD2Error, match="damaged file"):
         group_time_table(sheet(GROUPS), Path("results"))
 

@@ -46,12 +46,16 @@ def shaped_by(
     }
 
 
-def record(shaped: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    """What shaped an artefact and the run that made it: commit, versions, device, times."""
-    return {
-        **shaped,
-        "run": {**_commit(), "versions": _versions(), "host": platform.platform(), **job.facts()},
-    }
+def record(shaped: Mapping[str, Any], job: Job, **measured: object) -> dict[str, Any]:
+    """What shaped an artefact and the run that made it: commit, versions, device, times.
+
+    Args:
+        shaped: equal in all runs that make the same artefact.
+        job: of this run.
+        measured: what else differs from run to run, such as times of its parts.
+    """
+    run = {**_commit(), "versions": _versions(), "host": platform.platform(), **job.facts()}
+    return {**shaped, "run": {**run, **measured}}
 
 
 def same_manifest(digests: Mapping[str, str]) -> str:

@@ -118,15 +118,30 @@ def sheet_lines(path: Path, *headers: tuple[str, ...]) -> list[tuple[str, dict[s
         headers: what its first other line may be.
 
     Raises:
-        FD2Error: if there is no such sheet, or its header is another.
+        FD2Error: if there is no such sheet, its header is another, or a line has other columns.
     """
     header = sheet_header(path)
     if header not in headers:
         allowed = " or ".join(",".join(columns) for columns in headers)
         raise FD2Error(f"columns {list(header)}", str(path), f"the header must be {allowed}")
-    numbered = _numbered(path)
-    places = [f"{path}, line {number}" for number in list(numbered)[1:]]
-    return list(zip(places, csv.DictReader(numbered.values()), strict=True))
+    found = []
+    for number, line in list(_numbered(path).items())[1:]:
+        place = f"{path}, line {number}"
+        found.append((place, dict(zip(header, _values(line, len(header), place), strict=True))))
+    return found
+
+
+def _values(line: str, columns: int, place: str) -> list[str]:
+    """A line's values; a cell with a line break in it is refused with its first line."""
+    try:
+        (values,) = csv.reader([line], strict=True)
+    except csv.Error as error:
+        raise FD2Error(
+            f"not a line of csv: {error}", place, "write each row in one line"
+        ) from error
+    if len(values) != columns:
+        raise FD2Error(f"{len(values)} values", place, f"write {columns}, one a column")
+    return values
 
 
 def _numbered(path: Path) -> dict[int, str]:

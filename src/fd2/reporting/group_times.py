@@ -102,7 +102,7 @@ def _parse(file: Path, content: Any) -> tuple[tuple[float, ...], Run]:
         run = content["run"]
         protocol = content["settings"]["protocol"]
         made = Run(run["device_name"], run["commit"], run["dirty"], protocol)
-        seconds = tuple(float(value) for value in content["slot_seconds"])
+        seconds = tuple(float(value) for value in run["slot_seconds"])
     except (KeyError, TypeError) as error:
         raise damaged(file, f"{type(error).__name__} {error}") from error
     if not seconds:

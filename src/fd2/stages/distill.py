@@ -43,7 +43,7 @@ def distill(
         patches_file: initial images.
         teacher_files: in the order of the method's teachers.
         output: the group's images.
-        record_file: provenance with times, and ``slot_seconds``: those of each slot.
+        record_file: provenance with times, and ``slot_seconds`` in it: those of each slot.
         job: device, clock and place of the state.
         code: source files; slots finished by other code are not taken over.
 
@@ -66,7 +66,7 @@ def distill(
     with stage_state(job, shaped, code) as state:
         images, seconds = _group(settings, plan, patches, state, str(patches_file))
         write_slots(output, images, settings.slots, {**shaped, **statistics})
-        write_record(record_file, {**record(shaped, job), "slot_seconds": seconds})
+        write_record(record_file, record(shaped, job, slot_seconds=seconds))
         state.remove()
 
 

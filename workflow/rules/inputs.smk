@@ -212,24 +212,27 @@ def figure_records(found):
 
 
 def page_tables(partial):
-    """Markdown of each table by name: those of the default target first, then what else there is.
+    """Markdown of each table by name: those of the default target, then further ones there are.
 
-    The partial page shows partial tables, which follow the results; others have none.
+    Of those that were not asked for none is missing: they may be of data that nobody has. The partial
+    page shows partial tables, which follow the results; further ones have none.
     """
-    names = [
-        *DEFAULT_TABLES,
-        *(name for name in PATHS.names("table") if name not in DEFAULT_TABLES),
-    ]
-    own = {name: "tables/partial" if partial else "tables" for name in DEFAULT_TABLES}
-    return {
-        name: str(RESULTS / own.get(name, "tables") / f"{name}.md") for name in names
-    }
+    own = "tables/partial" if partial else "tables"
+    found = {name: str(RESULTS / own / f"{name}.md") for name in DEFAULT_TABLES}
+    return found | further("table", "tables", ".md", DEFAULT_TABLES)
 
 
 def page_figures():
-    """Bitmap of each figure by name, in the same order."""
-    names = [*FIGURES, *(name for name in PATHS.names("figure") if name not in FIGURES)]
-    return {name: str(RESULTS / "figures" / f"{name}.png") for name in names}
+    """Bitmap of each figure by name, likewise."""
+    found = {name: str(RESULTS / "figures" / f"{name}.png") for name in FIGURES}
+    return found | further("figure", "figures", ".png", FIGURES)
+
+
+def further(field, where, suffix, asked):
+    """Files of the config's other tables or figures that are there."""
+    names = [name for name in PATHS.names(field) if name not in asked]
+    paths = {name: RESULTS / where / f"{name}{suffix}" for name in names}
+    return {name: str(path) for name, path in paths.items() if path.is_file()}
 
 
 def page_content(partial):

@@ -43,7 +43,10 @@ def start_again_at_once(cluster: Slurm, job: str) -> None:
 
 
 def break_a_node(cluster: Slurm, folder: Path) -> str:
-    """The node where a teacher is trained loses its power; repaired later. Returns the job."""
+    """The node where a teacher is trained loses its power; it is back when another has the job.
+
+    Returns the job.
+    """
     log = "teachers/tiny/resnet10t/cal.log"
     teacher = running(cluster, "pretrain_wildcards_tiny_resnet10t_cal", folder, log)
     node = teacher["BatchHost"]
@@ -53,6 +56,8 @@ def break_a_node(cluster: Slurm, folder: Path) -> str:
     for job in on_node:
         if job["JobState"] == "RUNNING":
             start_again_at_once(cluster, job["JobId"])
+    # Not before: the order to end the jobs that the node had would reach the one it has now.
+    wait_for(lambda: numbered(cluster, teacher["JobId"])["JobState"] != "PENDING", "a start", LONG)
     cluster.start_node(node)
     return teacher["JobId"]
 
@@ -103,7 +108,9 @@ def content(file: Path) -> object:
     """Bytes, or a record without the circumstances of its run."""
     if file.suffix != ".json":
         return file.read_bytes()
-    return {key: value for key, value in json.loads(file.read_text()).items() if key != "run"}
+    # The digest covers the run too.
+    apart = ("run", "record_sha256")
+    return {key: value for key, value in json.loads(file.read_text()).items() if key not in apart}
 
 
 def artefacts(project: Project) -> dict[str, object]:

@@ -26,12 +26,14 @@ from fd2.networks.placement import on_device
 from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import Replay
+from fd2.runtime.interruption import Interruption
 from fd2.runtime.job import Job
-from fd2.stages.evaluate import StudentTraining
+from fd2.runtime.state import NOT_KEPT, StageState
 from fd2.stages.patches import score_crops
-from fd2.stages.pretrain import TeacherTraining
 from fd2.stages.relabel import _label, set_label_mode
 from fd2.training.optimisers import student_optimiser, teacher_optimiser, teacher_schedule
+from fd2.training.student_training import StudentTraining
+from fd2.training.teacher_training import TeacherTraining, _Run
 
 ROOT = Path(__file__).resolve().parents[1]
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -46,8 +48,8 @@ def teacher_training(recipe: str, classes: int, size: int, images: int, job: Job
     settings = replace(build(PretrainSettings, values), initialisation="scratch")
     training = TeacherTraining(settings, _dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
-    schedule = teacher_schedule(optimiser, settings, images)
-    return lambda: training._epoch(0, optimiser, schedule), images
+    run = _Run(optimiser, teacher_schedule(optimiser, settings, images))
+    return lambda: training._epoch(0, run, NOT_KEPT, None), images
 
 
 def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:
@@ -80,7 +82,9 @@ def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     replay = Replay(
         teacher.normaliser.normalise(_pixels(images, size).to(job.device)), augmentation
     )
-    return lambda: _label(replay, [teacher], settings, images), images
+    # No snapshot is due for years, so that none is written.
+    state = StageState(Path("state"), {}, 1e9, Interruption(), job.device)
+    return lambda: _label(replay, [teacher], settings, images, state), images
 
 
 def student_training(classes: int, size: int, images: int, job: Job) -> Repetition:
@@ -127,7 +131,7 @@ def _dataset(classes: int, size: int, images: int) -> PreparedDataset:
     names = tuple(f"class{c:03d}" for c in range(classes))
     manifest = Manifest(DATASET, size, names, {"train": files, "test": files}, MEAN, STD, {})
     pixels = np.ascontiguousarray(_pixels(images, size).permute(0, 2, 3, 1).numpy())
-    split = Split(pixels, labels)
+    split = Split(pixels, labels, Path("random.npy"), None)
     return PreparedDataset(manifest, split, split)
 
 

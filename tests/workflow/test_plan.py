@@ -14,6 +14,8 @@ import yaml
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
+#: Sheets that are run with files of their own.
+GRIDS = ("elpv", "typefaces")
 DOWNLOADED = ("cub200", "aircraft", "cars", "imagenette", "imagewoof")
 CHAIN = ("pretrain", "patches", "distill", "relabel", "evaluate")
 pytestmark = pytest.mark.workflow
@@ -265,9 +267,11 @@ def test_partial_tables_need_no_result(sources: Any) -> None:
 
 @pytest.mark.parametrize("table", SHEETS)
 def test_each_table_is_a_target(sources: Any, table: str) -> None:
-    counting = Counting(shipped("config.yaml"))
+    files = ["grid.yaml", f"{table}.yaml"] if table in GRIDS else []
+    counting = Counting(shipped("config.yaml", *files))
     counting.table(table)
-    assert sources.dry_run(table, "--config", f'tables=["{table}"]') == counting.counts(
+    given = ("--configfile", *(f"config/{name}" for name in files)) if files else ()
+    assert sources.dry_run(table, "--config", f'tables=["{table}"]', *given) == counting.counts(
         **{table: 1}
     )
 

@@ -160,6 +160,12 @@ def table_inputs(wildcards):
     return [folder(path) for path in paths]
 
 
+def table_seeds(wildcards):
+    """The students' seeds; none for a table without students."""
+    rows = explained(SETTINGS.rows, wildcards.table)
+    return SETTINGS.values["seeds"] if rows else []
+
+
 def table_starts(wildcards):
     """Initial weights of each row's students; None for a full-data row."""
     return [

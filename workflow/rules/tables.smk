@@ -32,7 +32,7 @@ rule tabulate:
         runtime=minutes(10),
     params:
         results=lambda wildcards, output: str(Path(output.csv).parents[1]),
-        seeds=SETTINGS.values["seeds"],
+        seeds=table_seeds,
         starts=table_starts,
     message:
         "Filling table {wildcards.table}"
@@ -72,7 +72,7 @@ rule tabulate_partial:
         runtime=minutes(10),
     params:
         results=lambda wildcards, output: str(Path(output.csv).parents[2]),
-        seeds=SETTINGS.values["seeds"],
+        seeds=table_seeds,
         starts=table_starts,
         found=table_found,
     message:

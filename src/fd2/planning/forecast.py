@@ -12,12 +12,12 @@ from fd2.planning.jobs import Job
 from fd2.planning.measurements import Measurement
 from fd2.planning.outputs import output_bytes
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import dataset_of, images_per_class, label_teachers, settings_of
+from fd2.planning.stage_settings import dataset_of, label_teachers, set_size, settings_of
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import planned_device
 
 #: Stages that compute on the device of the config.
-ON_DEVICE = ("pretrain", "patches", "distill", "relabel", "evaluate")
+ON_DEVICE = ("pretrain", "patches", "distill", "relabel", "evaluate", "diagnose", "diagnose_real")
 Basis = Literal["measured", "probed"]
 
 
@@ -71,7 +71,7 @@ def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
                 job,
                 gpu=on_gpu and job.rule in ON_DEVICE,
                 # Snakemake gives a job no more cores than there are.
-                threads=min(values["threads"].get(job.rule, 1), cores),
+                threads=min(values["threads"].get(job.rule.removesuffix("_real"), 1), cores),
                 sizes=output_bytes(project, job, size),
                 sized=dataset is None or size is not None,
                 work=None if size is None else job_work(project, job, size),
@@ -85,8 +85,7 @@ def job_work(project: Project, job: Job, size: DatasetSize) -> Workload | None:
     settings = settings_of(project.settings, job)
     if settings is None:
         return None
-    with_count = job.rule in ("relabel", "evaluate", "assemble", "select_images")
-    count = images_per_class(job) if with_count else None
+    count = set_size(job)
     return workload(job.rule, settings, size, count, label_teachers(project.settings, job))
 
 

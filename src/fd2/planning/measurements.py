@@ -13,11 +13,11 @@ from fd2.errors import FD2Error
 from fd2.planning.datasets import DatasetSize, prepared_size
 from fd2.planning.jobs import Job
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import images_per_class, label_teachers
+from fd2.planning.stage_settings import label_teachers, set_size
 from fd2.planning.workloads import Workload, workload
 
 #: Folders below the results folder that hold records.
-RECORDED = ("data", "teachers", "patches", "distilled", "labels", "students")
+RECORDED = ("data", "teachers", "patches", "distilled", "labels", "students", "diagnostics")
 _MEBIBYTE = 2**20
 
 
@@ -157,8 +157,7 @@ def _recorded_work(
     project: Project, job: Job, record: Mapping[str, Any], size: DatasetSize
 ) -> Workload | None:
     settings = record["settings"]
-    with_count = job.rule in ("relabel", "evaluate", "assemble", "select_images")
-    count = images_per_class(job) if with_count else None
+    count = set_size(job)
     try:
         # The record of soft labels holds their teachers' digests; the config has the names.
         teachers = label_teachers(project.settings, job)

@@ -11,12 +11,13 @@ from fd2.config import plugins
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import Job
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import images_per_class, settings_of
+from fd2.planning.stage_settings import images_per_class, set_size, settings_of
 from fd2.planning.workloads import AUGMENTATION_BYTES
 
 #: NumPy's header of an array with up to four axes.
 NPY_HEADER = 128
 _INT64 = 8
+_FLOAT = 4
 LOGITS = "logits.npy"
 AUGMENTATION = "augmentation.safetensors"
 
@@ -78,12 +79,28 @@ def _by_file(job: Job, values: Mapping[str, Any], size: DatasetSize) -> dict[str
             LOGITS: NPY_HEADER + values["epochs"] * images * size.classes * 2,
             AUGMENTATION: values["epochs"] * images * AUGMENTATION_BYTES + halves * _INT64,
         }
+    if job.rule in ("diagnose", "diagnose_real"):
+        count = set_size(job)
+        images = size.train if count is None else count * size.classes
+        row = feature_channels(values["backbone"]) * _FLOAT + 2 * _INT64
+        # And each class's nearest other centre: its distance and its class.
+        return {".safetensors": images * row + size.classes * 2 * _INT64}
     return {}
 
 
 def archive_bytes(kind: str) -> int:
     """Bytes of the archives of a dataset kind, as far as their sizes are known."""
     return sum(max(archive.sizes, default=0) for archive in plugins.load("datasets", kind).ARCHIVES)
+
+
+@cache
+def feature_channels(backbone: str) -> int:
+    """D of a backbone, from a network without storage."""
+    import torch
+
+    with torch.device("meta"):
+        network = plugins.load("backbones", backbone).build(2, "scratch", seed=0)
+    return int(network.feature_channels)
 
 
 @cache

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from fd2.config.cells import FULL_DATA
+from fd2.config.diagnostic_settings import diagnose_settings
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import Job
 
 #: Rules whose jobs' names begin with a dataset.
 WITH_DATASET = (
     *("prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
-    *("relabel", "evaluate", "preview", "export"),
+    *("relabel", "evaluate", "diagnose", "diagnose_real", "preview", "export"),
 )
+_ON_A_SET = ("assemble", "select_images", "relabel", "evaluate", "diagnose")
 
 
 def dataset_of(job: Job) -> str | None:
@@ -49,7 +52,19 @@ def settings_of(settings: Configuration, job: Job) -> dict[str, Any] | None:
     if job.rule == "evaluate":
         seed = number_of(parts[6])
         return settings.evaluate(*cell_of(job), images_per_class(job), parts[5], seed)
+    if job.rule in ("diagnose", "diagnose_real"):
+        return _diagnose(settings, job)
     return None
+
+
+def _diagnose(settings: Configuration, job: Job) -> dict[str, Any]:
+    network: dict[str, Any] = {"backbone": job.parts[-2], "recipe": job.parts[-1]}
+    count = set_size(job)
+    if count is None:
+        return diagnose_settings(settings, dataset=job.parts[0], **network)
+    dataset, method, fd2, variant = cell_of(job)
+    names = {"dataset": dataset, "method": method, "fd2": fd2, "variant": variant}
+    return diagnose_settings(settings, **names, **network, ipc=count)
 
 
 def cell_of(job: Job) -> tuple[str, str, str, str]:
@@ -66,5 +81,11 @@ def label_teachers(settings: Configuration, job: Job) -> tuple[str, ...]:
 
 
 def images_per_class(job: Job) -> int:
-    """N of a job ``relabel``, ``evaluate``, ``assemble`` or ``select_images``."""
+    """N of a job on a distilled set."""
     return number_of(job.parts[4])
+
+
+def set_size(job: Job) -> int | None:
+    """N of a job on a distilled set; None for jobs on other data."""
+    on_a_set = job.rule in _ON_A_SET and job.parts[1] != FULL_DATA
+    return images_per_class(job) if on_a_set else None

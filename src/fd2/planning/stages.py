@@ -11,7 +11,7 @@ from fd2.planning.forecast import JobForecast
 _HOUR = 3600
 _ORDER = (
     *("download", "prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
-    *("relabel", "evaluate"),
+    *("relabel", "evaluate", "diagnose", "diagnose_real"),
 )
 
 

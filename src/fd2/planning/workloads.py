@@ -47,7 +47,7 @@ def workload(
         stage: name of the rule.
         settings: of the stage, as plain values.
         size: of the dataset.
-        count: images per class, of stages that read a distilled set.
+        count: images per class, of stages that read a distilled set; None for all real images.
         teachers: backbones that label.
 
     Returns:
@@ -63,6 +63,11 @@ def workload(
         return _patches(settings, size)
     if stage == "distill":
         return _distill(settings, size)
+    if stage in ("diagnose", "diagnose_real"):
+        images = size.train if count is None else count * size.classes
+        kind = {key: settings[key] for key in ("backbone", "recipe")}
+        kind |= {"resolution": size.resolution}
+        return _made("diagnose", kind, images, images * size.image_bytes)
     if count is None:
         return None
     images = count * size.classes

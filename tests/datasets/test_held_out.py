@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from fd2.artifacts.prepared import open_prepared
+from fd2.config import plugins
 from fd2.config.held_out import held_out_fraction
+from fd2.config.schema import config_schema, validate
 from fd2.datasets import elpv, typefaces
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import ImageSource, SourceImage, hashed_test_names
@@ -174,6 +176,22 @@ def test_a_class_too_small_to_hold_out_from_is_refused(
     assert f"'{small.name}' (1)" in caught.value.thing
     assert "held_out_fraction" in caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", plugins.names("datasets"))
+def test_every_kind_can_be_held_out_from(kind: str) -> None:
+    own = plugins.load("datasets", kind).SETTINGS_SCHEMA
+    needed = {"imagefolder": {"path": "here"}, "typefaces": LETTERS}.get(kind, {})
+    assert set(own.get("required", [])) <= set(needed)
+    schema = config_schema()["properties"]["datasets"]
+    entry = {"kind": kind, "resolution": 32, **needed, "tested_on": "held_out"}
+    validate({"mine": {**entry, "held_out_fraction": 0.1}}, schema, "config")
+    with pytest.raises(FD2Error, match=r"'mine\.tested_on' is 'heldout'") as caught:
+        validate({"mine": {**entry, "tested_on": "heldout"}}, schema, "config")
+    assert "did you mean 'held_out'" in caught.value.remedy
+    for wrong in (0, 1):
+        with pytest.raises(FD2Error, match="held_out_fraction"):
+            validate({"mine": {**entry, "held_out_fraction": wrong}}, schema, "config")
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_value_and_spread_by_hand(build: Callable[..., Table]) -> None:
 
 def test_one_sentence_a_set_that_is_there(build: Callable[..., Table]) -> None:
     assert sentences(gains(build(ROWS))) == [
-        "SRe²L++, d, 3 images per class, student resnet18: −1.0 points over random real images "
+        "SRe²L++, d, 3 images per class, student resnet18: −1.0 points against random real images "
         "under the same labels (spread over seeds 1.0): within the spread.",
         "SRe²L++ + FD², d, 3 images per class, student resnet18: +3.0 points over random real "
         "images under the same labels (spread over seeds 1.6): exceeds the spread.",
@@ -135,6 +135,16 @@ def test_one_sentence_a_set_that_is_there(build: Callable[..., Table]) -> None:
         "images under the same labels, with students trained otherwise (spread over seeds 0.8): "
         "within the spread.",
     ]
+
+
+def test_a_loss_is_called_one(build: Callable[..., Table]) -> None:
+    rows = [row for row in ROWS if row[0] in ("random,plain,base", "sre2lpp,plain,base")]
+    rows[-1] = (*rows[-1][:2], (40.0, 41.0, 42.0))
+    (sentence,) = sentences(gains(build(rows)))
+    assert sentence.endswith(
+        "−10.0 points against random real images under the same labels (spread over seeds 1.0): "
+        "exceeds the spread, a loss."
+    )
 
 
 def test_one_seed_has_no_spread_to_exceed(build: Callable[..., Table]) -> None:

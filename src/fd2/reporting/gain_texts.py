@@ -51,7 +51,8 @@ def labels(pair: Gain) -> str:
 
 
 def _sentence(pair: Gain) -> str:
-    row, std = pair.entry.row, pair.pooled_std("top1")
+    row, std, value = pair.entry.row, pair.pooled_std("top1"), pair.value("top1")
+    lost = value is not None and round(value, 1) < 0
     under = f"other labels ({pair.whose})"
     if pair.same_labels:
         under = "the same labels"
@@ -60,8 +61,10 @@ def _sentence(pair: Gain) -> str:
         verdict = "(one seed each): the spread is unknown"
     else:
         verdict = f"(spread over seeds {std:.1f}): {pair.verdict('top1').partition(' over')[0]}"
+        # A reader who skims must not take a loss for a gain.
+        verdict += ", a loss" if lost and verdict.endswith("exceeds the spread") else ""
     return (
         f"{pair.entry.label}, {row.dataset}, {row.ipc} image{'' if row.ipc == 1 else 's'} per "
-        f"class, student {row.student}: {signed(pair.value('top1'))} points over random real "
-        f"images under {under} {verdict}."
+        f"class, student {row.student}: {signed(value)} points {'against' if lost else 'over'} "
+        f"random real images under {under} {verdict}."
     )

@@ -29,13 +29,18 @@ from fd2.config.settings import (
     SelectImagesSettings,
     build,
 )
+from fd2.config.student_trainings import student_training
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
 PROTOCOLS = ("paper", "release")
-#: Sheets whose config is given after another one.
-GRIDS = ("elpv", "typefaces")
+#: Sheets whose config is given after others.
+AFTER = {
+    "elpv": ["grid.yaml"],
+    "typefaces": ["grid.yaml"],
+    "sweep": ["grid.yaml", "typefaces.yaml"],
+}
 
 
 def shipped(protocol: str, table: str, *names: str) -> Configuration:
@@ -59,8 +64,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 @pytest.mark.parametrize("table", SHEETS)
 def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
     own = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
-    shared = ["grid.yaml"] if table in GRIDS else []
-    settings = shipped(protocol, table, *shared, *own)
+    settings = shipped(protocol, table, *AFTER.get(table, []), *own)
     seeds = settings.values["seeds"]
     rows = settings.rows(table)
     teachers = settings.teacher_rows(table)
@@ -106,7 +110,9 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
             for backbone in settings.distill_teachers(*distilled):
                 build(PretrainSettings, settings.pretrain(row.dataset, backbone, recipe))
         else:
-            assert row.fd2 == "plain", "nothing is optimised, FD² cannot act"
+            # Nothing is optimised: FD² acts in the teacher that labels them, to compare the images
+            # of FD² rows with, and has no place in sheets of published numbers.
+            assert row.fd2 == "plain" or not row.published
             build(SelectImagesSettings, settings.select_images(*distilled, row.ipc))
         build(RelabelSettings, settings.relabel(*names4, row.ipc))
         for seed in seeds:
@@ -259,3 +265,52 @@ def test_snakemake_bound_is_the_snakefiles() -> None:
     assert match is not None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert any(entry.startswith(f"snakemake>={match[1]},") for entry in project["dependencies"])
+
+
+@pytest.mark.parametrize("table", sorted(AFTER))
+def test_each_distilled_set_has_random_images_under_its_labels(table: str) -> None:
+    settings = shipped("paper", table, *AFTER[table], f"{table}.yaml")
+    known = [(row, student_training(settings, row)) for row in settings.rows(table)]
+    random = [
+        (row.dataset, row.ipc, row.student, training)
+        for row, training in known
+        if row.method == "random"
+    ]
+    for row, training in known:
+        if row.ipc is not None:
+            assert (row.dataset, row.ipc, row.student, training) in random, row
+
+
+def test_labels_differ_by_teacher_and_training_by_budget() -> None:
+    settings = shipped("paper", "sweep", *AFTER["sweep"], "sweep.yaml")
+    found = {
+        (row.method, row.fd2, row.variant): student_training(settings, row)
+        for row in settings.rows("sweep")
+    }
+    plain, fd2 = (found["sre2lpp", name, "base"] for name in ("plain", "fd2"))
+    assert plain is not None and fd2 is not None
+    assert plain["labels"] != fd2["labels"] and plain["training"] == fd2["training"]
+    assert plain["teachers"] == ["tf_efficientnet_lite0"]
+    assert found["sre2lpp", "fd2", "rate-0.1"] == fd2
+    for variant in ("teacher-3-epochs", "budget-150-epochs"):
+        own = found["sre2lpp", "fd2", variant]
+        assert own is not None and own["labels"] != fd2["labels"]
+        assert own == found["random", "fd2", variant]
+    assert found["full", "plain", "base"] is None
+
+
+def test_a_sweep_leaves_the_test_images_alone() -> None:
+    settings = shipped("paper", "sweep", *AFTER["sweep"], "sweep.yaml")
+    swept, whole = (settings.prepare(name) for name in ("typefaces_held_out", "typefaces"))
+    assert {row.dataset for row in settings.rows("sweep")} == {"typefaces_held_out"}
+    assert (swept["held_out"], whole["held_out"]) == (0.25, None)
+    same = ("kind", "resolution", "options")
+    assert [swept[key] for key in same] == [whole[key] for key in same]
+    at_three = ("sre2lpp", "fd2", "base", 3)
+    for stage in (settings.relabel, settings.evaluate):
+        student = ("tf_efficientnet_lite0", 0) if stage == settings.evaluate else ()
+        here, there = (
+            {**stage(name, *at_three, *student), "dataset": None}  # type: ignore[operator]
+            for name in ("typefaces_held_out", "typefaces")
+        )
+        assert here == there

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,23 @@ def test_a_missing_image_is_named(copy: Path, prepared: Prepared) -> None:
     with pytest.raises(FD2Error, match="1 broken image") as caught:
         prepared("cub200", local_path=str(copy))
     assert gone.name in caught.value.thing
+
+
+def test_held_out_images_are_of_the_official_training_images(
+    copy: Path, tmp_path: Path, job: Job
+) -> None:
+    settings = PrepareSettings("small", "cub200", 224, {"local_path": str(copy)})
+    prepare(settings, tmp_path / "whole", job)
+    prepare(replace(settings, held_out=0.25), tmp_path / "held", job)
+    whole, held = (open_prepared(tmp_path / name).manifest for name in ("whole", "held"))
+    listed = [entry["path"] for split in ("train", "test") for entry in held.files[split]]
+    assert sorted(listed) == sorted(entry["path"] for entry in whole.files["train"])
+    assert [entry["class"] for entry in held.files["test"]] == [0, 1, 2]
+    # The published statistics are of all training images.
+    assert "warnings" not in json.loads((tmp_path / "held/record.json").read_text())
+    min((copy / "CUB_200_2011").rglob("images.txt")).write_text("1 a/b.jpg\n")
+    with pytest.raises(FD2Error, match="do not list the same images"):
+        prepare(replace(settings, held_out=0.25), tmp_path / "held", job)
 
 
 def test_statistics_far_from_the_published_ones_are_noted(

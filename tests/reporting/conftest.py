@@ -27,6 +27,7 @@ def _write_cell(
     manifest: str = "m",
     run: Mapping[str, Any] = RUN,
     curve: list[dict[str, float]] | None = None,
+    **more: Any,
 ) -> Path:
     """One cell's file; its best epoch is 99, so that a test sees when it is used by mistake."""
     path = results / cell.path()
@@ -43,13 +44,19 @@ def _write_cell(
         "settings": {"initialisation": initialisation},
         "manifest": manifest,
         "run": run,
+        **more,
     }
     path.write_text(json.dumps(content))
     return path
 
 
 def _write_teacher(
-    results: Path, dataset: str, backbone: str, recipe: str, selected: str = "last"
+    results: Path,
+    dataset: str,
+    backbone: str,
+    recipe: str,
+    selected: str = "last",
+    **more: Any,
 ) -> Path:
     """A teacher's file: as it is used 70.0 / 60.0, the attention head 80.0 / 75.0."""
     path = results / "teachers" / dataset / backbone / f"{recipe}.json"
@@ -70,6 +77,7 @@ def _write_teacher(
         "settings": {"initialisation": "imagenet"},
         "manifest": "m",
         "run": RUN,
+        **more,
     }
     path.write_text(json.dumps(content))
     return path

@@ -249,6 +249,15 @@ def test_hardware_commits_versions_data_and_settings(seen: Page) -> None:
     assert "seeds:\n- 0\n- 1\n" in seen.words and "Preset paper" in seen.words
 
 
+def test_held_out_images_are_not_called_test_images(sources: PageSources, seen: Page) -> None:
+    assert "train 5, test 3" in seen.words
+    path = sources.results / "data/birds/manifest.json"
+    content = json.loads(path.read_text())
+    content["source"]["tested_on"] = "held-out training images"
+    write(path, json.dumps(content))
+    assert "train 5, held out 3" in Page(page(sources)).words
+
+
 def test_names_are_shown_and_not_obeyed(sources: PageSources, seen: Page) -> None:
     assert not {tag for tag, _ in seen.tags} & {"script", "b", "iframe", "object"}
     # In the list of classes, in the table, in two captions, and in the settings.

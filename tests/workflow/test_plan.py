@@ -15,7 +15,11 @@ import yaml
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
 #: Sheets that are run with files of their own.
-GRIDS = ("elpv", "typefaces")
+GRIDS = {
+    "elpv": ("grid.yaml", "elpv.yaml"),
+    "typefaces": ("grid.yaml", "typefaces.yaml"),
+    "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
+}
 DOWNLOADED = ("cub200", "aircraft", "cars", "imagenette", "imagewoof")
 CHAIN = ("pretrain", "patches", "distill", "relabel", "evaluate")
 pytestmark = pytest.mark.workflow
@@ -267,13 +271,25 @@ def test_partial_tables_need_no_result(sources: Any) -> None:
 
 @pytest.mark.parametrize("table", SHEETS)
 def test_each_table_is_a_target(sources: Any, table: str) -> None:
-    files = ["grid.yaml", f"{table}.yaml"] if table in GRIDS else []
+    files = GRIDS.get(table, ())
     counting = Counting(shipped("config.yaml", *files))
     counting.table(table)
     given = ("--configfile", *(f"config/{name}" for name in files)) if files else ()
     assert sources.dry_run(table, "--config", f'tables=["{table}"]', *given) == counting.counts(
         **{table: 1}
     )
+
+
+def test_a_sweep_changes_one_setting_at_a_time(sources: Any) -> None:
+    files = ("--configfile", *(f"config/{name}" for name in GRIDS["sweep"]))
+    # In plain numbers, for readers; a change of config/tables/sweep.csv changes them.
+    assert sources.dry_run("sweep", *files) == {
+        # Teachers: plain, with attention, and that with fewer epochs. Fourteen distilled sets: the
+        # students' budget has no set of its own.
+        **{"prepare": 1, "pretrain": 3, "patches": 2, "distill": 14, "assemble": 14},
+        # Random real images, anew for the other teacher, and the patches as they are.
+        **{"select_images": 4, "relabel": 20, "evaluate": 3 * 20, "tabulate": 1, "sweep": 1},
+    }
 
 
 def test_figures_are_a_target(sources: Any) -> None:

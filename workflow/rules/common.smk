@@ -18,6 +18,7 @@ from fd2.config.figures import check_figure, check_figure_names
 from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.config.sheets import all_tables, table_sources
+from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
 from fd2.runtime.device import planned_device

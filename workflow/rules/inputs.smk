@@ -174,6 +174,14 @@ def table_starts(wildcards):
     ]
 
 
+def table_trainings(wildcards):
+    """Labels and training of each row's students, to find the rows that differ in images alone."""
+    return [
+        explained(student_training, SETTINGS, row)
+        for row in explained(SETTINGS.rows, wildcards.table)
+    ]
+
+
 def table_found(wildcards):
     """A digest of a table's files that are there, so that a partial table follows them.
 

@@ -34,6 +34,7 @@ rule tabulate:
         results=lambda wildcards, output: str(Path(output.csv).parents[1]),
         seeds=table_seeds,
         starts=table_starts,
+        trainings=table_trainings,
     message:
         "Filling table {wildcards.table}"
     script:
@@ -74,6 +75,7 @@ rule tabulate_partial:
         results=lambda wildcards, output: str(Path(output.csv).parents[2]),
         seeds=table_seeds,
         starts=table_starts,
+        trainings=table_trainings,
         found=table_found,
     message:
         "Filling table {wildcards.table} from the results that are there"

@@ -20,4 +20,5 @@ with logged(snakemake.log[0]):
         snakemake.params.seeds,
         Path(snakemake.output.csv).with_suffix(""),
         snakemake.params.starts,
+        snakemake.params.trainings,
     )

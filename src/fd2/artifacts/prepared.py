@@ -22,6 +22,7 @@ from fd2.artifacts.files import (
     write_json,
 )
 from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 SPLITS = ("train", "test")
@@ -47,6 +48,11 @@ class Manifest:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     source: dict[str, Any]
+
+    @property
+    def tested_on(self) -> str:
+        """What the split ``test`` holds: test images, or training images that were held out."""
+        return str(self.source.get(TESTED_ON, TEST_IMAGES))
 
     def digest(self) -> str:
         """sha256 of the whole manifest in canonical JSON."""

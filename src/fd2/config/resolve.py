@@ -11,8 +11,8 @@ from fd2.config import plugins
 from fd2.config.cells import Row, read_sheet
 from fd2.config.checks import check_names, check_recipe
 from fd2.config.cost_sheets import is_cost_sheet
+from fd2.config.dataset_entries import prepare_settings
 from fd2.config.diagnostic_sheets import is_diagnostic_sheet
-from fd2.config.downloads import SOURCE_KEYS
 from fd2.config.layers import (
     check_overrides,
     first_stage,
@@ -127,11 +127,7 @@ class Configuration:
 
     def prepare(self, dataset: str) -> dict[str, Any]:
         """Settings of the prepared data."""
-        entry = self.values["datasets"][dataset]
-        common = ("kind", "resolution")
-        skipped = (*common, *SOURCE_KEYS)
-        options = {key: value for key, value in entry.items() if key not in skipped}
-        return {"dataset": dataset, **{k: entry[k] for k in common}, "options": options}
+        return prepare_settings(dataset, self.values["datasets"][dataset])
 
     def pretrain(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
         """Settings of one teacher; ``recipe`` as in `recipe_name`."""

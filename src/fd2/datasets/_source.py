@@ -26,12 +26,19 @@ class SourceImage:
         name: its stable id: POSIX, relative to the dataset's root, the same on every machine.
         class_id: position of its class in `ImageSource.classes`.
         split: ``train`` or ``test``.
+        group: what it must not be split from, e.g. a solar module; None where it stands for itself.
     """
 
     path: Path
     name: str
     class_id: int
     split: SplitName
+    group: str | None = None
+
+    @property
+    def group_id(self) -> str:
+        """Its group's name, or its own where it stands for itself."""
+        return self.name if self.group is None else self.group
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,11 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     split = settings.get("split", "module")
     class_of = _labels(folder / "labels.csv")
     test = _hashed_test(class_of) if split == "hashed" else _module_test(class_of)
+    group_of = _runs(class_of, test) if split == "module" else {}
     images = tuple(
-        SourceImage(folder / name, name, class_id, "test" if name in test else "train")
+        SourceImage(
+            folder / name, name, class_id, "test" if name in test else "train", group_of.get(name)
+        )
         for name, class_id in class_of.items()
     )
     facts = {
@@ -141,6 +144,23 @@ def _unknown_labels(reason: str, path: Path) -> FD2Error:
 def _module_test(class_of: Mapping[str, int]) -> set[str]:
     cells = {cell for first, last in MODULE_TEST_BLOCKS for cell in range(first, last + 1)}
     return {name for name in class_of if int(Path(name).stem.removeprefix("cell")) in cells}
+
+
+def _runs(class_of: Mapping[str, int], test: set[str]) -> dict[str, str]:
+    """Runs of consecutive cells of one type and split, by image name: each of whole modules.
+
+    A change of the type or of the split is a border between modules. Others are not known, so that
+    a run may hold several modules.
+    """
+    names = sorted(class_of, key=lambda name: int(Path(name).stem.removeprefix("cell")))
+    runs: dict[str, str] = {}
+    before, first = None, ""
+    for name in names:
+        here = (class_of[name] // 4, name in test)
+        if here != before:
+            before, first = here, name
+        runs[name] = f"cells from {first}"
+    return runs
 
 
 def _hashed_test(class_of: Mapping[str, int]) -> set[str]:

@@ -152,7 +152,8 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
         for class_id, font in enumerate(CLASSES):
             for number, text in enumerate(chosen):
                 name = f"rendered/{split}/{font}/{number:04d}_{text}"
-                images.append(SourceImage(fonts[font], name, class_id, split))
+                # All classes show the same texts: a text must not stand on both sides of a split.
+                images.append(SourceImage(fonts[font], name, class_id, split, text.lower()))
                 text_of[name] = text
     facts = {
         "rendered": "short texts drawn by a program; no photographs",

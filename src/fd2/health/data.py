@@ -10,6 +10,7 @@ from fd2.artifacts.files import read_array, read_json
 from fd2.artifacts.prepared import SPLITS, open_prepared
 from fd2.config import plugins
 from fd2.config.downloads import download_kind
+from fd2.datasets._held_out import hold_out
 from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error
 from fd2.health.finding import Finding, fault
@@ -80,7 +81,10 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
             return
         yield from _unpacked(folder, subject)
         options["local_path"] = str(folder)
-    source = plugin.source(options, f"setting 'datasets.{dataset}'")
+    place = f"setting 'datasets.{dataset}'"
+    source = plugin.source(options, place)
+    if settings["held_out"] is not None:
+        source = hold_out(source, settings["held_out"], place)
     missing = [image.path for image in source.images if not image.path.is_file()]
     if missing:
         raise FD2Error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from fd2.artifacts.files import read_json
 from fd2.config import plugins
 from fd2.config.downloads import download_kind
+from fd2.datasets._held_out import hold_out
 from fd2.planning.project import Project
 
 
@@ -73,7 +75,7 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
     prepared = prepared_size(project, dataset)
     if prepared is not None and _still_valid(project, dataset):
         return prepared
-    options = dict(settings["options"])
+    options, held_out = dict(settings["options"]), settings["held_out"]
     kind = download_kind(project.settings.values, dataset)
     if kind is not None:
         folder = project.path("resources", kind)
@@ -84,9 +86,16 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
             even = [
                 len(range(c, published.train, published.classes)) for c in range(published.classes)
             ]
-            return DatasetSize(tuple(even), published.test, settings["resolution"])
+            test = published.test
+            if held_out is not None:
+                held = [math.ceil(held_out * count) for count in even]
+                even = [count - fewer for count, fewer in zip(even, held, strict=True)]
+                test = sum(held)
+            return DatasetSize(tuple(even), test, settings["resolution"])
         options["local_path"] = str(folder)
     source = plugin.source(options, place)
+    if held_out is not None:
+        source = hold_out(source, held_out, place)
     per_class = Counter(image.class_id for image in source.images if image.split == "train")
     return DatasetSize(
         tuple(per_class[position] for position in range(len(source.classes))),

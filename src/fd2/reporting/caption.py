@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from fd2.config.held_out import HELD_OUT_IMAGES, TEST_IMAGES
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
 from fd2.reporting.entry import Entry
+from fd2.reporting.results import Result
 from fd2.reporting.table import Table
 
 
 def caption(table: Table) -> list[str]:
     """Sentences on metric, preset, students, data, hardware, commits and gaps of a table."""
-    sentences = [_metric(table), _preset(table), *_students(table), _datasets(table)]
+    sentences = [_metric(table), *tested_on_held_out(_by_dataset(table))]
+    sentences += [_preset(table), *_students(table), _datasets(table)]
     sentences += provenance(table.results)
     sentences += _teachers(table)
     sentences += [*_published(table), *table.notes]
@@ -48,6 +51,32 @@ def provenance(results: Sequence[Made]) -> list[str]:
     ]
 
 
+def images_tested(results: Iterable[Result]) -> str:
+    """``the test images``, or what took their place in all or some of the results."""
+    kinds = {result.tested_on for result in results} or {TEST_IMAGES}
+    if kinds == {TEST_IMAGES}:
+        return "the test images"
+    if TEST_IMAGES not in kinds:
+        return HELD_OUT_IMAGES
+    return f"the test images, or on {HELD_OUT_IMAGES} where the next sentence says so,"
+
+
+def tested_on_held_out(by_dataset: Mapping[str, Sequence[Result]]) -> list[str]:
+    """The sentence that keeps settings' choice and result apart; nothing for test images.
+
+    Args:
+        by_dataset: results of each dataset, in the order to name them.
+    """
+    names = [
+        dataset
+        for dataset, results in by_dataset.items()
+        if any(result.tested_on != TEST_IMAGES for result in results)
+    ]
+    if not names:
+        return []
+    return [f"{', '.join(names)}: tested on {HELD_OUT_IMAGES}, not on the test images."]
+
+
 def missing(count: int, asked: int) -> str:
     """How many results there are not yet."""
     return f"Missing: {count} of {asked} results."
@@ -70,7 +99,8 @@ def _metric(table: Table) -> str:
         last += f" ({'; '.join(found)}, counted from 0)"
     seeds = ", ".join(str(seed) for seed in table.seeds)
     return (
-        f"Top-1 / class-balanced top-1 accuracy in percent on the test images {last}, "
+        "Top-1 / class-balanced top-1 accuracy in percent on "
+        f"{images_tested(table.results)} {last}, "
         f"mean ± sample standard deviation over the student seeds {seeds}; "
         "a dash stands for the deviation of a single result."
     )
@@ -114,10 +144,16 @@ def _students(table: Table) -> list[str]:
     return [f"Students (initial weights): {', '.join(words)}."] if words else []
 
 
+def _by_dataset(table: Table) -> dict[str, list[Result]]:
+    return {
+        dataset: [r for e in table.entries if e.row.dataset == dataset for r in e.results]
+        for dataset in dict.fromkeys(entry.row.dataset for entry in table.entries)
+    }
+
+
 def _datasets(table: Table) -> str:
     words = []
-    for dataset in dict.fromkeys(entry.row.dataset for entry in table.entries):
-        results = [r for e in table.entries if e.row.dataset == dataset for r in e.results]
+    for dataset, results in _by_dataset(table).items():
         sizes = listed(f"{r.resolution} pixels" for r in results if r.resolution is not None)
         words.append(f"{dataset} ({sizes})" if sizes else dataset)
     return f"Data: {', '.join(words)}."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fd2.config.cells import Row
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS, agreement
@@ -24,6 +26,7 @@ class Entry:
             the sheet was read without the config.
         results: one a seed that has been run.
         missing: paths of the seeds that have not.
+        training: see `fd2.config.student_trainings`; None as for ``start``.
     """
 
     row: Row
@@ -31,6 +34,7 @@ class Entry:
     start: str | None
     results: tuple[Result, ...]
     missing: tuple[Path, ...]
+    training: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> Key:

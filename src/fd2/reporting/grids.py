@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.reporting.caption import listed, missing, provenance
-from fd2.reporting.latex import environment, escape, preamble
+from fd2.reporting.latex import environment, escape, grid, preamble
 from fd2.reporting.markdown import heading, missing_results, pipes
 
 
@@ -53,15 +53,7 @@ class Grid:
 
     def latex(self) -> str:
         """A ``table`` environment; needs the packages booktabs and amssymb."""
-        tabular = [
-            rf"\begin{{tabular}}{{l{'c' * (len(self.header) - 1)}}}",
-            r"\toprule",
-            rf"{' & '.join(escape(word) for word in self.header)} \\",
-            r"\midrule",
-            *(rf"{' & '.join(escape(word) for word in line)} \\" for line in self.lines),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
+        tabular = grid(self.header, self.lines)
         text = escape(" ".join(self.sentences))
         return preamble() + environment(text, f"tab:{self.name}", tabular)
 

@@ -24,7 +24,9 @@ def row_label(method: str, fd2: str, variant: str, place: str = "") -> str:
     """
     if method == FULL_DATA:
         return FULL_DATA_CAL_LABEL if fd2 == "fd2" else FULL_DATA_LABEL
-    label: str = plugins.load("methods", method, place).LABEL
+    plugin = plugins.load("methods", method, place)
+    label: str = plugin.LABEL
     if fd2 == "fd2":
-        label += " + FD²"
+        # Nothing is optimised where images are selected: FD² is in the teacher that labels them.
+        label += " + FD²" if plugin.KIND == "optimisation" else ", labels of the CAL teacher"
     return label if variant == BASE_VARIANT else f"{label} ({variant})"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.blocks import Block, Line
 from fd2.reporting.caption import caption
 from fd2.reporting.entry import Entry
+from fd2.reporting.gain_texts import TITLE, narrow_gain_grid
+from fd2.reporting.gains import gains
 from fd2.reporting.table import Table
 from fd2.reporting.wording import published, scores
 
@@ -48,6 +50,13 @@ def latex(table: Table) -> str:
         text = escape(notes) if number == 1 else rf"Notes as in Table~\ref{{{first}}}."
         title = "" if block.alone else f"{escape(block.title)}. "
         floats.append(environment(title + text, label, _tabular(block)))
+    if pairs := gains(table):
+        text = (
+            f"{TITLE}, in percentage points, and the standard deviation over seeds pooled over "
+            "both rows. Other labels: those of the plain teacher. "
+            rf"Notes as in Table~\ref{{tab:{table.name}}}."
+        )
+        floats.append(environment(text, f"tab:{table.name}-gain", grid(*narrow_gain_grid(pairs))))
     return preamble() + "\n".join(floats)
 
 
@@ -67,6 +76,19 @@ def environment(caption: str, label: str, tabular: list[str]) -> str:
         r"\end{table}",
     ]
     return "\n".join(parts) + "\n"
+
+
+def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a ``tabular``: the first column is text, the others are centred."""
+    return [
+        rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
+        r"\toprule",
+        rf"{' & '.join(escape(word) for word in header)} \\",
+        r"\midrule",
+        *(rf"{' & '.join(escape(word) for word in line)} \\" for line in lines),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def _tabular(block: Block) -> list[str]:

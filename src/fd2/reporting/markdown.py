@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.blocks import Block, Line
 from fd2.reporting.caption import caption
+from fd2.reporting.difference_texts import DIFFERENCE_HEADER, ROW_HEADER, differing, row_words
 from fd2.reporting.differences import Difference, differences, variant_differences
 from fd2.reporting.entry import Entry
-from fd2.reporting.results import METRICS
+from fd2.reporting.gain_texts import TITLE, gain_grid, sentences
+from fd2.reporting.gains import gains
 from fd2.reporting.table import Table
-from fd2.reporting.wording import NO_SPREAD, published, scores, signed
+from fd2.reporting.wording import published, scores
 
 PUBLISHED = "– published top-1 (ours minus it)"
 SAME = "←"
@@ -24,6 +26,10 @@ def markdown(table: Table) -> str:
         parts += [_grid(block)] if block.alone else [f"## {block.title}", _grid(block)]
     if any(len(block.counts) > 1 and _has_full_data(block) for block in table.blocks):
         parts.append(f"`{SAME}`: full data knows no IPC; as in the column to the left.")
+    if found := gains(table):
+        parts.append(f"## {TITLE}")
+        parts += ["\n".join(f"- {line}" for line in told)] if (told := sentences(found)) else []
+        parts.append(pipes(*gain_grid(found)))
     if pairs := differences(table):
         parts += ["## Differences: with FD² minus without", _pairs(pairs)]
     if pairs := variant_differences(table):
@@ -66,20 +72,7 @@ def _texts(block: Block, line: Line, text: Callable[[Entry], str]) -> list[str]:
 
 
 def _pairs(pairs: Sequence[Difference]) -> str:
-    header = ["method", "dataset", "IPC", "student"]
-    for metric in METRICS:
-        name = metric.replace("_", " ")
-        header += [name, "pooled std", "verdict"]
-    lines = []
-    for pair in pairs:
-        row = pair.entry.row
-        line = [pair.entry.label, row.dataset, str(row.ipc), row.student]
-        for metric in METRICS:
-            std = pair.pooled_std(metric)
-            spread = NO_SPREAD if std is None else f"{std:.1f}"
-            line += [signed(pair.value(metric)), spread, pair.verdict(metric)]
-        lines.append(line)
-    return pipes(header, lines)
+    return pipes([*ROW_HEADER, *DIFFERENCE_HEADER], [row_words(p) + differing(p) for p in pairs])
 
 
 def pipes(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from fd2.artifacts.files import damaged, read_json
+from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.reporting.page_commands import Invocation
 from fd2.reporting.page_records import Record
 from fd2.reporting.page_texts import from_caption, from_markdown
@@ -126,11 +127,16 @@ def dataset_parts(results: Path) -> list[DatasetPart]:
     for path in sorted(results.glob("data/*/manifest.json")):
         content = read_json(path)
         try:
+            tested_on = content["source"].get(TESTED_ON, TEST_IMAGES)
+            tested = "test" if tested_on == TEST_IMAGES else "held out"
             parts.append(
                 DatasetPart(
                     name=str(content["dataset"]),
                     classes=tuple(map(str, content["classes"])),
-                    images={split: len(files) for split, files in content["files"].items()},
+                    images={
+                        tested if split == "test" else split: len(files)
+                        for split, files in content["files"].items()
+                    },
                     resolution=int(content["resolution"]),
                     licence=str(content["source"].get("licence") or "not named: ask their owner"),
                     digest=str(content["digest"]),

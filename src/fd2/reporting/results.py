@@ -10,6 +10,7 @@ from typing import Any
 from fd2.artifacts.files import damaged
 from fd2.artifacts.records import read_record
 from fd2.config.cells import Row
+from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 METRICS = ("top1", "balanced_top1")
@@ -17,7 +18,7 @@ METRICS = ("top1", "balanced_top1")
 
 @dataclass(frozen=True)
 class Result:
-    """One result file: accuracies in percent on the test images, and where they come from.
+    """One result file: accuracies in percent, on which images, and where they come from.
 
     Attributes:
         path: the file.
@@ -33,6 +34,7 @@ class Result:
         chosen_on_test: whether distillation uses a teacher checkpoint chosen on test images.
         attention_maps, cal_ratio: M and rho of a teacher with counterfactual attention.
         accuracy: how a teacher's accuracy was counted, see setting ``pretrain.accuracy``.
+        tested_on: the test images, or training images that were held out in their place.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Result:
     attention_maps: int | None = None
     cal_ratio: float | None = None
     accuracy: str | None = None
+    tested_on: str = TEST_IMAGES
 
 
 @dataclass(frozen=True)
@@ -128,4 +131,5 @@ def _parse(source: Source, content: Mapping[str, Any]) -> Result:
         attention_maps=attention.get("attention_maps"),
         cal_ratio=attention.get("cal_ratio"),
         accuracy=settings.get("accuracy") if teacher else None,
+        tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fd2.artifacts.provenance import same_manifest
 from fd2.config.cells import Row, read_sheet, sheet_notes
@@ -57,7 +58,11 @@ class Table:
 
 
 def build_table(
-    sheet: Path, results: Path, seeds: Sequence[int], starts: Sequence[str | None] | None = None
+    sheet: Path,
+    results: Path,
+    seeds: Sequence[int],
+    starts: Sequence[str | None] | None = None,
+    trainings: Sequence[Mapping[str, Any] | None] | None = None,
 ) -> Table:
     """Read a sheet and every result of it that exists.
 
@@ -67,6 +72,8 @@ def build_table(
         seeds: the students' seeds.
         starts: initial weights of each row's students, in sheet order; they separate columns of
             students that start differently. Without them all stand together.
+        trainings: labels and training of each row's students, in sheet order, which tell the rows
+            that differ in images alone; see `fd2.config.student_trainings`.
 
     Raises:
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
@@ -82,10 +89,16 @@ def build_table(
             words = ",".join("" if word is None else str(word) for word in name)
             raise FD2Error(f"row given twice: {words}", str(sheet), "delete one of the two")
         seen.add(name)
-    known = [None] * len(rows) if starts is None else starts
+    unknown = [None] * len(rows)
+    known = zip(
+        rows,
+        unknown if starts is None else starts,
+        unknown if trainings is None else trainings,
+        strict=True,
+    )
     entries = tuple(
-        _entry(row, start, list(seeds), results, str(sheet))
-        for row, start in zip(rows, known, strict=True)
+        replace(_entry(row, list(seeds), results, str(sheet)), start=start, training=training)
+        for row, start, training in known
     )
     for dataset in {row.dataset for row in rows}:
         of_dataset = [entry.results for entry in entries if entry.row.dataset == dataset]
@@ -95,12 +108,12 @@ def build_table(
     return Table(sheet.stem, entries, tuple(seeds), sheet_notes(sheet))
 
 
-def _entry(row: Row, start: str | None, seeds: list[int], results: Path, place: str) -> Entry:
+def _entry(row: Row, seeds: list[int], results: Path, place: str) -> Entry:
     wanted = sources(row, seeds, results)
     return Entry(
         row,
         row_label(row.method, row.fd2, row.label or row.variant, place),
-        start,
+        None,
         tuple(read_result(source) for source in wanted if source.path.is_file()),
         tuple(source.path for source in wanted if not source.path.is_file()),
     )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pandas as pd
 
 from fd2.reporting.agreement import TEACHER_POINTS
-from fd2.reporting.caption import listed, missing, provenance
+from fd2.reporting.caption import (
+    images_tested,
+    listed,
+    missing,
+    provenance,
+    tested_on_held_out,
+)
 from fd2.reporting.labels import BASE_VARIANT
 from fd2.reporting.latex import environment, escape, preamble
 from fd2.reporting.markdown import heading, missing_results, pipes
-from fd2.reporting.results import METRICS
+from fd2.reporting.results import METRICS, Result
 from fd2.reporting.teachers import Head, Teacher, TeacherTable
 from fd2.reporting.wording import MISSING, NO_SPREAD, compared
 
@@ -82,8 +88,9 @@ def teacher_caption(table: TeacherTable) -> list[str]:
     results = table.results
     sentences = [
         "Teachers with counterfactual attention (CAL), trained on all training images; M attention "
-        "maps, weight ρ of the CAL loss. Top-1 / class-balanced top-1 accuracy in percent on the "
-        "test images, of the weights that distillation uses.",
+        "maps, weight ρ of the CAL loss. Top-1 / class-balanced top-1 accuracy in percent on "
+        f"{images_tested(results)} of the weights that distillation uses.",
+        *tested_on_held_out(_by_dataset(table)),
         "In brackets ours minus the published top-1. One teacher has no spread: a tick marks "
         f"numbers within {TEACHER_POINTS:g} point of each other, a cross others.",
     ]
@@ -102,6 +109,14 @@ def teacher_caption(table: TeacherTable) -> list[str]:
     if table.missing:
         sentences.append(missing(len(table.missing), len(table.teachers)))
     return sentences
+
+
+def _by_dataset(table: TeacherTable) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {teacher.row.dataset: [] for teacher in table.teachers}
+    for teacher in table.teachers:
+        if teacher.result is not None:
+            found[teacher.row.dataset].append(teacher.result)
+    return found
 
 
 def _words(teacher: Teacher) -> list[str]:

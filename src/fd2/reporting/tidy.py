@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from fd2.reporting.gain_texts import labels
+from fd2.reporting.gains import Gain, gains
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry, Table
 
@@ -15,14 +17,18 @@ def tidy(table: Table) -> pd.DataFrame:
         Columns: the row's names and label, the students' ``initialisation``, ``seeds`` asked for,
         ``n`` found, mean and sample standard deviation of both metrics (empty where unknown),
         ``published``, ``difference`` and ``agreement``, the same three with ``_elsewhere`` for a
-        second published number, ``protocol`` (several joined by ``;``), and ``missing``: the
-        command for what is not there.
+        second published number, ``protocol`` (several joined by ``;``), ``tested_on`` (likewise),
+        for both metrics ``gain_..``, what the row gained over random real images, its pooled
+        standard deviation and the verdict, ``gain_over`` and ``gain_labels``, the variant and the
+        labels of these (empty in rows that are compared with none), and ``missing``: the command
+        for what is not there.
     """
-    frame = pd.DataFrame([_record(entry) for entry in table.entries])
+    found = {id(gain.entry): gain for gain in gains(table)}
+    frame = pd.DataFrame([_record(entry, found.get(id(entry))) for entry in table.entries])
     return frame.astype({"ipc": "Int64"})
 
 
-def _record(entry: Entry) -> dict[str, object]:
+def _record(entry: Entry, gain: Gain | None) -> dict[str, object]:
     row = entry.row
     record: dict[str, object] = {
         "dataset": row.dataset,
@@ -45,6 +51,14 @@ def _record(entry: Entry) -> dict[str, object]:
         record[f"difference{suffix}"] = entry.difference(position)
         record[f"agreement{suffix}"] = entry.agreement(position)
     record["protocol"] = ";".join(sorted({result.protocol for result in entry.results}))
+    record["tested_on"] = ";".join(sorted({result.tested_on for result in entry.results}))
+    for metric in METRICS:
+        record[f"gain_{metric}"] = None if gain is None else gain.value(metric)
+        record[f"gain_{metric}_std"] = None if gain is None else gain.pooled_std(metric)
+        record[f"gain_{metric}_verdict"] = None if gain is None else gain.verdict(metric)
+    over = None if gain is None else gain.reference.row
+    record["gain_over"] = None if over is None else f"{over.method}/{over.fd2}/{over.variant}"
+    record["gain_labels"] = None if gain is None else labels(gain)
     paths = " ".join(str(path) for path in entry.missing)
     record["missing"] = f"snakemake {paths}" if paths else ""
     return record

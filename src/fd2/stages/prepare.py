@@ -15,6 +15,7 @@ from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins, schema
 from fd2.datasets._decode import Decoded, channel_statistics, decode_all, render_all
+from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
@@ -37,12 +38,15 @@ class PrepareSettings:
         kind: a plug-in of ``fd2.datasets``.
         resolution: height and width in pixels.
         options: the kind's own keys, as its ``SETTINGS_SCHEMA`` says.
+        held_out: share of each class's training images that takes the place of the test images;
+            None keeps the test images.
     """
 
     dataset: str
     kind: str
     resolution: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    held_out: float | None = None
 
 
 def prepare(
@@ -67,14 +71,17 @@ def prepare(
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than
-            `MINIMUM_TRAIN_IMAGES` training images, broken images (all are looked at before), or a
-            channel that is constant over all training images.
+            `MINIMUM_TRAIN_IMAGES` training images or no image held out where some should be, broken
+            images (all are looked at before), or a channel that is constant over all training
+            images.
     """
     place = f"setting 'datasets.{settings.dataset}'"
     plugin = plugins.load("datasets", settings.kind, place)
     schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
     source: ImageSource = plugin.source({**settings.options, **copy}, place)
+    if settings.held_out is not None:
+        source = hold_out(source, settings.held_out, place)
     _check_class_sizes(source, place)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
@@ -116,10 +123,12 @@ def _unusual_statistics(
 ) -> list[str]:
     """What tells the images from those that the kind's published statistics are of.
 
-    These are of whole frames at one resolution, so that others are not compared.
+    These are of whole frames of all training images at one resolution, so that others are not
+    compared.
     """
     known = getattr(plugin, "REFERENCE_STATISTICS", None)
-    if known is None or settings.resolution != STATISTICS_RESOLUTION or source.crop_bottom:
+    whole = settings.held_out is None and not source.crop_bottom
+    if known is None or settings.resolution != STATISTICS_RESOLUTION or not whole:
         return []
     found = (("mean", manifest.mean), ("std", manifest.std))
     return [
@@ -141,7 +150,8 @@ def _check_class_sizes(source: ImageSource, place: str) -> None:
             f"{len(small)} class(es) with fewer than {MINIMUM_TRAIN_IMAGES} training images: "
             + _first(small, ", "),
             place,
-            "add training images, lower test_fraction if set, or take the classes out",
+            "add training images, lower test_fraction or held_out_fraction if set, or take the "
+            "classes out",
         )
 
 

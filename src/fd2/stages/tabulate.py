@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fd2.config.cells import sheet_header
 from fd2.config.cost_sheets import GROUP_COLUMNS, ITERATION_COLUMNS
@@ -32,6 +33,7 @@ def tabulate(
     seeds: Sequence[int],
     stem: Path,
     starts: Sequence[str | None] | None = None,
+    trainings: Sequence[Mapping[str, Any] | None] | None = None,
 ) -> None:
     """Write ``stem.csv``, ``stem.md`` and ``stem.tex``.
 
@@ -45,6 +47,7 @@ def tabulate(
         seeds: the students' seeds that were asked for.
         stem: output path without suffix.
         starts: initial weights of each row's students; see `fd2.reporting.table.build_table`.
+        trainings: labels and training of each row's students; likewise.
 
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
@@ -64,7 +67,7 @@ def tabulate(
         frame = diagnostic_frame(diagnoses)
         texts = diagnostic_markdown(diagnoses), diagnostic_latex(diagnoses)
     else:
-        table = build_table(sheet, results, seeds, starts)
+        table = build_table(sheet, results, seeds, starts, trainings)
         frame, texts = tidy(table), (markdown(table), latex(table))
     write_frame(stem.with_name(stem.name + ".csv"), frame)
     for suffix, text in zip((".md", ".tex"), texts, strict=True):

@@ -1,0 +1,39 @@
+"""The example of docs/choosing.md is a config and a sheet that are accepted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fd2.config.checks import check_table
+from fd2.config.layers import merge, read_yaml
+from fd2.config.resolve import Configuration
+from fd2.config.student_trainings import student_training
+from fd2.config.variants import require_change
+
+DOCUMENT = "docs/choosing.md"
+
+
+def test_the_sweep_of_an_image_folder(
+    repository: Path, blocks: Callable[[str, str], list[str]], tmp_path: Path
+) -> None:
+    shutil.copytree(repository / "config", tmp_path / "config")
+    (sheet,) = blocks(DOCUMENT, "csv")
+    (tmp_path / "config/tables/mine_sweep.csv").write_text(sheet)
+    (mine,) = blocks(DOCUMENT, "yaml")
+    config: dict[str, Any] = read_yaml(repository / "config/config.yaml")
+    for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
+        config = merge(config, above)
+    found = Configuration(config, "config/mine_sweep.yaml", tmp_path / "config")
+    check_table(found, "mine_sweep")
+    assert found.prepare("mine_held_out")["held_out"] == 0.25
+    rows = [row for row in found.rows("mine_sweep") if row.ipc is not None]
+    for row in rows:
+        require_change(found.values, row.variant, {"dataset": row.dataset}, "config")
+    random = [student_training(found, row) for row in rows if row.method == "random"]
+    assert all(student_training(found, row) in random for row in rows)
+    assert {row.student for row in rows} == {"tf_efficientnet_lite0"}

@@ -1,0 +1,35 @@
+"""How many images a dataset will have before it is prepared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fd2.config.layers import merge, read_yaml
+from fd2.config.resolve import Configuration
+from fd2.planning.datasets import DatasetSize, planned_size
+from fd2.planning.project import Project
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+def size(folder: Path, dataset: str, **entry: Any) -> DatasetSize:
+    values = merge(read_yaml(CONFIG / "config.yaml"), {"datasets": {dataset: entry}})
+    found = planned_size(Project(folder, (), Configuration(values, "", CONFIG)), dataset)
+    assert found is not None
+    return found
+
+
+def test_held_out_images_take_the_place_of_the_test_images(tmp_path: Path) -> None:
+    whole = size(tmp_path, "typefaces")
+    assert (whole.train, whole.test) == (21 * 240, 21 * 120)
+    held = size(tmp_path, "typefaces", tested_on="held_out", held_out_fraction=0.1)
+    assert (held.train, held.test) == (21 * 216, 21 * 24)
+
+
+def test_before_a_download_the_published_numbers_count(tmp_path: Path) -> None:
+    whole = size(tmp_path, "cub200")
+    assert (whole.train, whole.test) == (5994, 5794)
+    held = size(tmp_path, "cub200", tested_on="held_out", held_out_fraction=0.5)
+    assert (held.train + held.test, held.classes) == (5994, 200)
+    assert all(count in (14, 15) for count in held.train_per_class)

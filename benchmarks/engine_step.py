@@ -9,12 +9,12 @@ from torch import Tensor
 
 from benchmarks.problem import Problem
 from fd2.config import plugins
-from fd2.engine.mixed_precision import precision_on
 from fd2.engine.steps import ImageSteps
 from fd2.engine.terms import TeacherTerms
 from fd2.losses.regulariser import SlotContext
 from fd2.networks.placement import on_device
 from fd2.networks.stored_teacher import LoadedTeacher
+from fd2.training.mixed_precision import precision_on
 
 
 class EngineStep:

@@ -227,6 +227,8 @@ class Configuration:
             "class_chunk": section["class_chunk"],
             "image_codec": section["image_codec"],
             "initial_patch": section["initial_patch"],
+            "memory_format": section["memory_format"],
+            "compile": section["compile"],
             "recipe": section["methods"][method],
             "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
             "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},

@@ -35,6 +35,20 @@ class MixedPrecision:
         """Whether steps with overflowing gradients are left out."""
         return bool(self._scaler.is_enabled())
 
+    def remedy(self, section: str) -> str:
+        """What to do where a network in training does not stay finite.
+
+        An overflow in the forward pass is an error with loss scaling too: unlike one of the
+        gradients, it stays in the running statistics of batch norm.
+
+        Args:
+            section: of the config.
+        """
+        lower = f"lower '{section}.learning_rate'"
+        if not self.skips_overflows:
+            return lower
+        return f"{lower}, or set '{section}.mixed_precision: false', as float16 ends at 65504"
+
     def autocast(self) -> AbstractContextManager[None]:
         """The context of a forward pass."""
         return torch.autocast(self._device, dtype=self._half, enabled=self._half is not None)

@@ -52,6 +52,27 @@ def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> A
     return AdamW(groups, lr=rate)
 
 
+def clear_gradients(optimiser: Optimizer, compile_mode: str) -> None:
+    """Clear the gradients before a step's first backward pass.
+
+    CUDA graphs write their gradients into memory that their next run overwrites, but a step has
+    several backward passes. There gradients are zeros in memory of their own, which every pass
+    adds to.
+
+    Args:
+        optimiser: of the parameters.
+        compile_mode: the setting ``compile`` of the stage.
+    """
+    if compile_mode != "reduce-overhead":
+        optimiser.zero_grad(set_to_none=True)
+        return
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+    optimiser.zero_grad(set_to_none=False)
+
+
 def stretched_cosine(rate: float, epoch: int, epochs: int, eta: float) -> float:
     """``rate * (1 + cos(pi * epoch / (epochs * eta))) / 2``: at eta 2 the end is half the rate."""
     return rate * 0.5 * (1 + math.cos(math.pi * epoch / (epochs * eta)))

@@ -16,8 +16,9 @@ def teacher_optimiser(network: nn.Module, settings: PretrainSettings) -> Optimiz
     """SGD or AdamW over every parameter, with one weight decay."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimiser == "sgd":
-        return SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
-    return AdamW(network.parameters(), rate, weight_decay=decay)
+        momentum = settings.momentum
+        return SGD(network.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
+    return AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
 
 
 def teacher_schedule(
@@ -49,7 +50,7 @@ def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> A
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=rate)
+    return AdamW(groups, lr=rate, fused=True)
 
 
 def clear_gradients(optimiser: Optimizer, compile_mode: str) -> None:

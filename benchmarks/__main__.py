@@ -18,6 +18,7 @@ from benchmarks.processes import Measurement, measure_group
 from benchmarks.report import markdown, record
 
 QUICK_TEACHERS = ("resnet18", "shufflenet_v2")
+QUICK_TRAINED = ("resnet10t",)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     sizes = _sizes(options)
     facts: dict[str, Any] = {**_machine(options), "sizes": asdict(sizes)}
     rates = _ceilings(options, sizes)
-    chosen = contenders(QUICK_TEACHERS) if options.quick else contenders()
+    chosen = contenders(QUICK_TEACHERS, QUICK_TRAINED) if options.quick else contenders()
     groups = list(dict.fromkeys(each.group for each in chosen if options.only in each.group))
     measurements: list[Measurement] = []
     for group in groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.problem import FOUR_TEACHERS
 
@@ -26,6 +26,8 @@ class Sizes:
     matrix: int
 
 
+#: A dense and a depthwise network: what helps one may harm the other.
+TRAINED = ("resnet18", "tf_efficientnet_lite0")
 FULL = Sizes(classes=100, size=224, images=100, repetitions=5, matrix=3072)
 QUICK = Sizes(classes=4, size=32, images=8, repetitions=1, matrix=128)
 
@@ -40,10 +42,12 @@ class Contender:
         measure: ``distil``, ``teacher``, ``patches``, ``relabel`` or ``student``.
         unit: what is counted.
         implementation: ``engine`` or ``reference``; ``plain`` or ``cal`` for teachers.
-        teachers: backbones, in turn.
+        teachers: backbones, in turn; the one that is trained.
         fd2: with FD²'s loss terms.
         precision: ``float32`` or ``bfloat16``.
         allocator: ``default``, as a reader's own script runs, or ``tuned``, as jobs run.
+        memory_format: as the setting of that name.
+        compile: likewise; needs a compiler unless ``none``.
     """
 
     group: str
@@ -55,20 +59,62 @@ class Contender:
     fd2: bool = False
     precision: str = "float32"
     allocator: str = "tuned"
+    memory_format: str = "channels_last"
+    compile: str = "none"
 
 
-def contenders(four_teachers: tuple[str, ...] = FOUR_TEACHERS) -> list[Contender]:
-    """All of them, in the order of the table."""
+def contenders(
+    four_teachers: tuple[str, ...] = FOUR_TEACHERS, trained: tuple[str, ...] = TRAINED
+) -> list[Contender]:
+    """All of them, in the order of the table.
+
+    Args:
+        four_teachers: of FADRM+.
+        trained: backbones of the teachers and students that are trained in every way; the first
+            is also looked through in every way.
+    """
+    fd2_step = Contender("", "", "distil", "iteration", teachers=trained[:1], fd2=True)
+    teacher_step = Contender("", "", "teacher", "image", "plain")
+    student_step = Contender("", "", "student", "step")
     return [
         *_sre2lpp("SRe²L++ + FD², ResNet18", fd2=True),
         *_sre2lpp("SRe²L++, ResNet18", fd2=False),
         *_overhead("SRe²L++, what FD² adds", ("resnet18",), ("float32", "bfloat16")),
         *_overhead("FADRM+, four teachers in turn", four_teachers, ("bfloat16",)),
-        Contender("teacher training", "plain", "teacher", "image", "plain"),
-        Contender("teacher training", "CAL", "teacher", "image", "cal"),
+        *_ways(f"SRe²L++ + FD², ways to compute, {trained[0]}", fd2_step),
+        Contender("teacher training", "plain", "teacher", "image", "plain", trained[:1]),
+        Contender("teacher training", "CAL", "teacher", "image", "cal", trained[:1]),
+        *(
+            way
+            for backbone in trained
+            for way in _ways(
+                f"teacher, ways to compute, {backbone}",
+                replace(teacher_step, teachers=(backbone,)),
+            )
+        ),
         Contender("patch scoring", "2×2", "patches", "crop"),
         Contender("relabel", "half batches", "relabel", "image"),
-        Contender("student", "half batches", "student", "step"),
+        *(
+            way
+            for backbone in trained
+            for way in _ways(
+                f"student, ways to compute, {backbone}",
+                replace(student_step, teachers=(backbone,)),
+            )
+        ),
+    ]
+
+
+def _ways(group: str, default: Contender) -> list[Contender]:
+    """The settings for precision, memory format and compilation, each changed alone."""
+    changes = {
+        "as config.yaml has it": {},
+        "bfloat16": {"precision": "bfloat16"},
+        "contiguous": {"memory_format": "contiguous"},
+        "compiled": {"compile": "default"},
+    }
+    return [
+        replace(default, group=group, label=label, **changed) for label, changed in changes.items()
     ]
 
 

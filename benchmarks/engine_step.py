@@ -9,21 +9,27 @@ from torch import Tensor
 
 from benchmarks.problem import Problem
 from fd2.config import plugins
-from fd2.engine.mixed_precision import precision_on
 from fd2.engine.steps import ImageSteps
 from fd2.engine.terms import TeacherTerms
 from fd2.losses.regulariser import SlotContext
 from fd2.networks.placement import on_device
 from fd2.networks.stored_teacher import LoadedTeacher
+from fd2.training.mixed_precision import precision_on
 
 
 class EngineStep:
     """Steps of the engine; call it once an iteration."""
 
-    def __init__(self, problem: Problem, device: torch.device) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        device: torch.device,
+        memory_format: str = "channels_last",
+        compile_mode: str = "none",
+    ) -> None:
         self.teachers = [
             LoadedTeacher(
-                on_device(copy.deepcopy(network), device).freeze(),
+                on_device(copy.deepcopy(network), device, memory_format).freeze(),
                 problem.normaliser,
                 {"cal_ratio": problem.cal_ratio},
             )
@@ -49,6 +55,7 @@ class EngineStep:
                 problem.batch_norm_weight,
                 problem.first_multiplier,
                 regularisers if problem.fd2 else [],
+                compile_mode,
             )
             for index, teacher in enumerate(self.teachers)
         ]

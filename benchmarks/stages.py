@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,9 +43,17 @@ DATASET, BACKBONE = "cub200", "resnet18"
 Repetition = tuple[Callable[[], object], int]
 
 
-def teacher_training(recipe: str, classes: int, size: int, images: int, job: Job) -> Repetition:
-    """One epoch of a teacher; ``recipe`` is ``plain`` or ``cal``."""
-    values = _configuration().pretrain(DATASET, BACKBONE, recipe)
+def teacher_training(
+    recipe: str,
+    backbone: str,
+    ways: Mapping[str, Any],
+    classes: int,
+    size: int,
+    images: int,
+    job: Job,
+) -> Repetition:
+    """One epoch of a teacher; ``recipe`` is ``plain`` or ``cal``, ``ways`` change settings."""
+    values = {**_configuration().pretrain(DATASET, backbone, recipe), **ways}
     settings = replace(build(PretrainSettings, values), initialisation="scratch")
     training = TeacherTraining(settings, _dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
@@ -87,10 +96,17 @@ def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     return lambda: _label(replay, [teacher], settings, images, state), images
 
 
-def student_training(classes: int, size: int, images: int, job: Job) -> Repetition:
-    """One epoch of a student on soft labels; counts optimiser steps."""
-    values = _configuration().evaluate(DATASET, "sre2lpp", "plain", "base", 1, BACKBONE, seed=0)
-    settings = replace(build(EvaluateSettings, values), epochs=1)
+def student_training(
+    backbone: str,
+    ways: Mapping[str, Any],
+    classes: int,
+    size: int,
+    images: int,
+    job: Job,
+) -> Repetition:
+    """One epoch of a student on soft labels, ``ways`` change settings; counts optimiser steps."""
+    values = _configuration().evaluate(DATASET, "sre2lpp", "plain", "base", 1, backbone, seed=0)
+    settings = replace(build(EvaluateSettings, {**values, **ways}), epochs=1)
     augmentation = plan_augmentation(
         ("benchmark",),
         images,

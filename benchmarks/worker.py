@@ -35,6 +35,8 @@ def main(case: dict[str, Any]) -> None:
     job = Job(device=torch.device(case["device"]), threads=case["threads"], started="")
     repetition, units = build(case, job)
     flops, moved = arithmetic_and_traffic(repetition)
+    # Under the counters nothing is compiled.
+    repetition()
     print(json.dumps({"units": units, "flops": flops, "bytes": moved}), file=answers)
     for _ in sys.stdin:
         synchronise(job.device)
@@ -50,14 +52,18 @@ def build(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:
     from benchmarks import stages
 
     classes, size, images = case["classes"], case["size"], case["images"]
+    backbone = next(iter(case["teachers"]), "")
+    ways = {key: case[key] for key in ("memory_format", "compile")}
+    ways |= {"mixed_precision": case["precision"] == "bfloat16"}
     if case["measure"] == "teacher":
-        return stages.teacher_training(case["implementation"], classes, size, images, job)
+        recipe = case["implementation"]
+        return stages.teacher_training(recipe, backbone, ways, classes, size, images, job)
     if case["measure"] == "patches":
         return stages.patch_scoring(classes, size, images, job)
     if case["measure"] == "relabel":
         return stages.relabelling(classes, size, images, job)
     if case["measure"] == "student":
-        return stages.student_training(classes, size, images, job)
+        return stages.student_training(backbone, ways, classes, size, images, job)
     return _distil(case, job)
 
 
@@ -77,7 +83,7 @@ def _distil(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:
     if case["implementation"] == "reference":
         step = ReferenceStep(problem)
     else:
-        step = EngineStep(problem, job.device)
+        step = EngineStep(problem, job.device, case["memory_format"], case["compile"])
     turns = len(case["teachers"])
 
     def every_teacher_once() -> None:

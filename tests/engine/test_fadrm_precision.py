@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from fd2.artifacts.images import read_slots
-from fd2.engine.mixed_precision import MixedPrecision, precision_on
 from fd2.engine.optimise import optimise_slot
 from fd2.engine.terms import TeacherTerms
 from fd2.engine.views_plan import plan_views
@@ -18,6 +17,7 @@ from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Phase, Recipe
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.regularisers import characteristic
+from fd2.training.mixed_precision import MixedPrecision, precision_on
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -125,7 +125,8 @@ def test_networks_are_half_and_losses_single(teacher: LoadedTeacher, patches: Te
 def step_through_half(precision: MixedPrecision) -> Tensor:
     """A step on a quadratic whose gradients, two times the scale, pass through float16."""
     leaf = torch.tensor([1.0, -1.0], requires_grad=True)
-    precision.step(leaf.half().float().square().sum(), torch.optim.Adam([leaf], lr=0.1))
+    precision.backward(leaf.half().float().square().sum())
+    precision.step(torch.optim.Adam([leaf], lr=0.1))
     return leaf.detach()
 
 

@@ -79,6 +79,7 @@ def compare(run: Run, tmp_path: Path, chain: Chain, arm: Any, passes: int, numbe
         ("plain", 5, {"schedule": "exponential", "selection": "best_on_test", "test_every": 1}),
         ("cal", 3, {"schedule": "cosine", "selection": "best_on_test", "test_every": 1}),
         ("cal", 8, {"prototypes": "last_feature", "batch_norm_statistics": "running"}),
+        ("cal", 3, {"mixed_precision": True, "memory_format": "contiguous"}),
     ],
 )
 def test_teachers(
@@ -103,12 +104,20 @@ def test_a_teacher_with_dropout(chain: Chain, tmp_path: Path, interrupt: Any) ->
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGUSR1) >= 1
 
 
-@pytest.mark.parametrize("labels_kind", ["soft", "hard"])
+@pytest.mark.parametrize(
+    ("labels_kind", "changes"), [("soft", {}), ("hard", {}), ("soft", {"mixed_precision": True})]
+)
 def test_students(
-    chain: Chain, nine: Path, labels: Path, tmp_path: Path, interrupt: Any, labels_kind: str
+    chain: Chain,
+    nine: Path,
+    labels: Path,
+    tmp_path: Path,
+    interrupt: Any,
+    labels_kind: str,
+    changes: dict[str, Any],
 ) -> None:
     # 2 batches of 2 halves an epoch.
-    settings = chain.evaluate_settings(epochs=2, test_every=1, labels=labels_kind)
+    settings = chain.evaluate_settings(epochs=2, test_every=1, labels=labels_kind, **changes)
     soft = labels if labels_kind == "soft" else None
 
     def run(folder: Path, job: Job) -> None:

@@ -22,6 +22,7 @@ from fd2.config.layers import (
 )
 from fd2.config.schema import config_schema, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
+from fd2.config.settings import DistillSettings
 from fd2.config.teacher_sheets import TeacherRow, is_teacher_sheet, read_teacher_sheet
 from fd2.errors import FD2Error
 
@@ -212,17 +213,15 @@ class Configuration:
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
         with_fd2 = fd2 == "fd2"
+        of_all_methods = [f.name for f in fields(DistillSettings) if f.name in section]
         return {
+            **{key: section[key] for key in of_all_methods},
             "dataset": dataset,
             "method": method,
             "fd2": fd2,
             "variant": variant,
             "protocol": self.values["protocol"],
-            "seed": section["seed"],
             "slots": list(range(first, last)),
-            "class_chunk": section["class_chunk"],
-            "image_codec": section["image_codec"],
-            "initial_patch": section["initial_patch"],
             "recipe": section["methods"][method],
             "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
             "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},

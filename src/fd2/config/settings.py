@@ -79,6 +79,9 @@ class PretrainSettings:
     selection: str
     accuracy: str
     test_every: int
+    mixed_precision: bool
+    memory_format: str
+    compile: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ class DistillSettings:
     class_chunk: int
     image_codec: str
     initial_patch: str
+    memory_format: str
+    compile: str
     recipe: Mapping[str, Any]
     cal_ratio: float | None
     regularisers: Mapping[str, Mapping[str, Any]]
@@ -195,6 +200,9 @@ class EvaluateSettings:
     crop_scale: tuple[float, float]
     cutmix_alpha: float
     test_every: int
+    mixed_precision: bool
+    memory_format: str
+    compile: str
 
 
 @dataclass(frozen=True)

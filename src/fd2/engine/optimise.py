@@ -11,7 +11,6 @@ from torch.nn.functional import interpolate
 
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
-from fd2.engine.mixed_precision import MixedPrecision, precision_on
 from fd2.engine.steps import ImageSteps
 from fd2.engine.terms import TeacherTerms
 from fd2.engine.views_plan import plan_views
@@ -20,6 +19,7 @@ from fd2.methods._interface import Recipe
 from fd2.runtime.progress import Progress
 from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
+from fd2.training.mixed_precision import MixedPrecision, precision_on
 
 
 def optimise_slot(

@@ -31,7 +31,7 @@ def group_plan(
         device: where to compute.
 
     Raises:
-        FD2Error: if the method's phases do not fit the resolution.
+        FD2Error: if the method's phases do not fit the resolution, or teachers cannot be compiled.
     """
     method = plugins.load("methods", settings.method)
     recipe = method.recipe(settings.recipe, manifest.resolution)
@@ -47,6 +47,7 @@ def group_plan(
             recipe.batch_norm_weight,
             recipe.first_batch_norm_multiplier,
             regularisers,
+            settings.compile,
         )
         for index, teacher in enumerate(teachers)
     ]

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
-from fd2.engine.mixed_precision import MixedPrecision
 from fd2.engine.terms import TeacherTerms
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Recipe
 from fd2.runtime.state import Snapshot
+from fd2.training.mixed_precision import MixedPrecision
 from fd2.training.optimisers import set_learning_rate
 from fd2.training.snapshots import (
     optimiser_facts,
@@ -75,7 +75,8 @@ class ImageSteps:
             seen = view.apply(self.images, self.images.shape[-1])
             losses = _mean([term.losses(seen, self._context, view) for term in chosen])
         self._adam.zero_grad(set_to_none=True)
-        self._precision.step(torch.stack(list(losses.values())).sum(), self._adam)
+        self._precision.backward(torch.stack(list(losses.values())).sum())
+        self._precision.step(self._adam)
         with torch.no_grad():
             self.images.copy_(self.images.maximum(self._lower).minimum(self._upper))
         return {name: loss.detach() for name, loss in losses.items()}

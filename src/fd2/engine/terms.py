@@ -10,6 +10,7 @@ from fd2.augment.views import Views
 from fd2.losses.batch_norm import BatchNormStatistics
 from fd2.losses.class_loss import dual_head_cross_entropy
 from fd2.losses.regulariser import Regulariser, SlotContext
+from fd2.networks.compilation import compiled
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.networks.teacher import TeacherOutput
 
@@ -28,6 +29,10 @@ class TeacherTerms:
         batch_norm_weight: weight of the batch-norm statistics.
         first_multiplier: extra factor of the first layer.
         regularisers: those of weight 0 are left out.
+        compile_mode: see `fd2.networks.compilation.compiled`.
+
+    Raises:
+        FD2Error: if the teacher's backbone cannot be compiled here.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class TeacherTerms:
         batch_norm_weight: float,
         first_multiplier: float,
         regularisers: Sequence[Regulariser],
+        compile_mode: str = "none",
     ) -> None:
         self.teacher = teacher
         self._index = index
@@ -51,6 +57,10 @@ class TeacherTerms:
         if self._cal_ratio:
             layers = [*layers, *network.cal_batch_norms()]
         self._statistics = BatchNormStatistics(layers, first_multiplier)
+        device = next(network.parameters()).device
+        self._features = compiled(
+            network.backbone.features, compile_mode, device, "distill.compile"
+        )
 
     def losses(self, images: Tensor, context: SlotContext, views: Views) -> dict[str, Tensor]:
         """Weighted terms by name; their sum is the loss.
@@ -73,12 +83,11 @@ class TeacherTerms:
         return terms
 
     def _forward(self, images: Tensor) -> TeacherOutput:
+        network = self.teacher.network
+        features = self._features(images)
         if self._needs_attention:
-            output: TeacherOutput = self.teacher.network(images)
-            return output
-        backbone = self.teacher.network.backbone
-        features = backbone.features(images)
-        return TeacherOutput(backbone.classify(features), features, None, None, None)
+            return network.heads(features)
+        return TeacherOutput(network.backbone.classify(features), features, None, None, None)
 
     def close(self) -> None:
         """Remove the hooks from the teacher."""

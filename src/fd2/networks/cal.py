@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fd2.networks.initialisation import fresh_weights
 from fd2.networks.pooling import bilinear_attention_pool
+from fd2.networks.precision import at_least_float32
 
 # The unit-norm feature is too small for a linear classifier without it.
 FEATURE_SCALE = 100.0
@@ -93,7 +94,9 @@ class CounterfactualAttention(nn.Module):
             counterfactual = 2 * uniform.to(features.device, output.feature.dtype)
         else:
             counterfactual = output.feature.new_ones(shape)
-        return output.logits - self._classify(bilinear_attention_pool(features, counterfactual))
+        other = self._classify(bilinear_attention_pool(features, counterfactual))
+        # The difference of two near values keeps no digits in half precision.
+        return at_least_float32(output.logits) - at_least_float32(other)
 
     def _classify(self, feature: Tensor) -> Tensor:
         logits: Tensor = self.fc(FEATURE_SCALE * feature)

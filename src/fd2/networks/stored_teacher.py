@@ -63,8 +63,15 @@ def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any
     write_tensors(path, teacher.state_dict(), metadata)
 
 
-def read_teacher(path: str | Path, device: torch.device) -> LoadedTeacher:
+def read_teacher(
+    path: str | Path, device: torch.device, memory_format: str = "channels_last"
+) -> LoadedTeacher:
     """Read a teacher, frozen, onto ``device``.
+
+    Args:
+        path: the file.
+        device: where it computes.
+        memory_format: see `fd2.networks.placement.on_device`.
 
     Raises:
         FD2Error: if the file is missing, damaged, or does not fit the network it names.
@@ -84,4 +91,5 @@ def read_teacher(path: str | Path, device: torch.device) -> LoadedTeacher:
     except RuntimeError as error:
         raise damaged(path, f"weights do not fit {metadata['backbone']}: {error}") from error
     normaliser = Normaliser(metadata["mean"], metadata["std"])
-    return LoadedTeacher(on_device(teacher, device).freeze(), normaliser, metadata)
+    placed = on_device(teacher, device, memory_format)
+    return LoadedTeacher(placed.freeze(), normaliser, metadata)

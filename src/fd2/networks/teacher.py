@@ -48,7 +48,10 @@ class Teacher(nn.Module):
 
     def forward(self, images: Tensor) -> TeacherOutput:
         """Images [B, 3, H, W], normalised, to the outputs of both heads."""
-        features = self.backbone.features(images)
+        return self.heads(self.backbone.features(images))
+
+    def heads(self, features: Tensor) -> TeacherOutput:
+        """Feature map [B, D, h, w] to the outputs of both heads."""
         backbone_logits = self.backbone.classify(features)
         if self.cal is None:
             return TeacherOutput(backbone_logits, features, None, None, None)

@@ -14,6 +14,8 @@ from fd2.planning.datasets import DatasetSize
 #: It only weighs training against testing within a job.
 TRAINING_STEP = 3
 _FLOAT = 4
+#: How networks compute in training.
+_COMPUTING = ("mixed_precision", "memory_format", "compile")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def tests(epochs: int, test_every: int) -> int:
 
 
 def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
-    kind = {key: settings[key] for key in ("backbone", "batch_size")}
+    kind = {key: settings[key] for key in ("backbone", "batch_size", *_COMPUTING)}
     # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
     drawn = settings["augmentation"].items()
     kind |= {"augmentation": {key: value not in (0, "none") for key, value in drawn}}
@@ -128,6 +130,7 @@ def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
             "cal": settings["cal_ratio"] != 0,
         },
         **{"regularisers": weights, "mixed_precision": recipe.mixed_precision},
+        **{"memory_format": settings["memory_format"], "compile": settings["compile"]},
         **{"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)},
         "sizes": sorted({phase.size for phase in recipe.phases}),
     }
@@ -148,7 +151,7 @@ def _relabel(
 
 
 def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
-    kind = {key: settings[key] for key in ("student", "labels", "batch_size")}
+    kind = {key: settings[key] for key in ("student", "labels", "batch_size", *_COMPUTING)}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     epochs = settings["epochs"]
     passes = TRAINING_STEP * epochs * images + tests(epochs, settings["test_every"]) * size.test

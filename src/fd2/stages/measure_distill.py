@@ -52,7 +52,7 @@ def measure_distill(
     """
     manifest = read_manifest(manifest_file)
     patches = read_slots(patches_file)
-    teachers = [read_teacher(path, job.device) for path in teacher_files]
+    teachers = [read_teacher(path, job.device, settings.memory_format) for path in teacher_files]
     digest = same_manifest(
         {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
         | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}

@@ -16,8 +16,9 @@ def teacher_optimiser(network: nn.Module, settings: PretrainSettings) -> Optimiz
     """SGD or AdamW over every parameter, with one weight decay."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimiser == "sgd":
-        return SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
-    return AdamW(network.parameters(), rate, weight_decay=decay)
+        momentum = settings.momentum
+        return SGD(network.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
+    return AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
 
 
 def teacher_schedule(
@@ -49,7 +50,28 @@ def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> A
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=rate)
+    return AdamW(groups, lr=rate, fused=True)
+
+
+def clear_gradients(optimiser: Optimizer, compile_mode: str) -> None:
+    """Clear the gradients before a step's first backward pass.
+
+    CUDA graphs write their gradients into memory that their next run overwrites, but a step has
+    several backward passes. There gradients are zeros in memory of their own, which every pass
+    adds to.
+
+    Args:
+        optimiser: of the parameters.
+        compile_mode: the setting ``compile`` of the stage.
+    """
+    if compile_mode != "reduce-overhead":
+        optimiser.zero_grad(set_to_none=True)
+        return
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+    optimiser.zero_grad(set_to_none=False)
 
 
 def stretched_cosine(rate: float, epoch: int, epochs: int, eta: float) -> float:

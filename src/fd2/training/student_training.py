@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from fd2.artifacts.images import DistilledSet
@@ -15,7 +15,10 @@ from fd2.artifacts.soft_labels import SoftLabels, epoch_logits
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.settings import EvaluateSettings
+from fd2.networks.backbone import Backbone
+from fd2.networks.compilation import compiled
 from fd2.networks.placement import on_device
+from fd2.networks.precision import at_least_float32
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.job import Job
@@ -24,7 +27,13 @@ from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
 from fd2.training.accuracy import accuracies
 from fd2.training.finite import FiniteWatch
-from fd2.training.optimisers import set_learning_rate, stretched_cosine, student_optimiser
+from fd2.training.mixed_precision import precision_on
+from fd2.training.optimisers import (
+    clear_gradients,
+    set_learning_rate,
+    stretched_cosine,
+    student_optimiser,
+)
 from fd2.training.snapshots import (
     network_tensors,
     optimiser_facts,
@@ -39,7 +48,11 @@ _NOT_FINITE = "the student's loss is not finite"
 
 
 class StudentTraining:
-    """One student's training run over a stored or freshly drawn augmentation."""
+    """One student's training run over a stored or freshly drawn augmentation.
+
+    Raises:
+        FD2Error: if the student cannot be compiled here.
+    """
 
     def __init__(
         self,
@@ -60,12 +73,16 @@ class StudentTraining:
         self.test_images = dataset.test.all_images(job.device)
         self.test_labels = dataset.test.labels
         backbone = plugins.load("backbones", settings.student)
-        student: nn.Module = backbone.build(
+        student: Backbone = backbone.build(
             dataset.num_classes,
             settings.initialisation,
             seed=seed_from("student", settings.seed, settings.dataset, settings.student),
         )
-        self.student = on_device(student, job.device)
+        self.student = on_device(student, job.device, settings.memory_format)
+        self._features = compiled(
+            self.student.features, settings.compile, job.device, "evaluate.compile"
+        )
+        self.precision = precision_on(job.device, settings.mixed_precision)
 
     def _own_plan(self, images: DistilledSet) -> Any:
         settings = self.settings
@@ -129,7 +146,7 @@ class StudentTraining:
             begin = int(kept.facts["batch"])
             total += kept.tensors["total"].to(self.device)
         place = f"student {self.settings.student}, epoch {epoch}"
-        watch = FiniteWatch(self._classes, place, "lower 'evaluate.learning_rate'")
+        watch = FiniteWatch(self._classes, place, self.precision.remedy("evaluate"))
 
         def snapshot() -> Snapshot:
             watch.check(_NOT_FINITE)
@@ -144,20 +161,21 @@ class StudentTraining:
                     "batch": number + 1,
                     "curve": list(curve),
                     "optimiser": optimiser_facts(optimiser),
+                    "loss_scale": self.precision.snapshot(),
                 },
             )
 
         for number, halves in enumerate(self.replay.epoch(epoch, begin), begin):
-            optimiser.zero_grad(set_to_none=True)
+            clear_gradients(optimiser, self.settings.compile)
             # One step per batch, one backward per half: batch norm sees the half batches that the
             # teacher saw.
             for half in halves:
-                logits = self.student(half.images)
+                logits = self._logits(half.images)
                 loss = self._loss(logits, half, targets) / len(halves)
-                loss.backward()
+                self.precision.backward(loss)
                 total += loss.detach()
                 watch.note(number, {_term(targets): loss}, logits, self.labels[half.ids])
-            optimiser.step()
+            self.precision.step(optimiser)
             if watch.due(number):
                 watch.check(_NOT_FINITE)
             state.checkpoint(snapshot)
@@ -169,6 +187,13 @@ class StudentTraining:
         restore_optimiser(
             optimiser, without_prefix("optimiser", kept.tensors), kept.facts["optimiser"]
         )
+        self.precision.restore(kept.facts["loss_scale"])
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Of a training step, ``[B, C]`` in float32 at least."""
+        with self.precision.autocast():
+            logits = self.student.classify(self._features(images))
+        return at_least_float32(logits)
 
     def _loss(self, logits: Tensor, half: HalfBatch, targets: Tensor | None) -> Tensor:
         if targets is None:

@@ -15,8 +15,9 @@ from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import PretrainSettings
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
-from fd2.networks.cal import CALOutput
+from fd2.networks.compilation import compiled
 from fd2.networks.placement import on_device
+from fd2.networks.precision import at_least_float32
 from fd2.networks.prototypes import update_last_feature, update_momentum
 from fd2.networks.stored_teacher import build_teacher
 from fd2.networks.teacher import Teacher, recalibrate_batch_norm
@@ -26,7 +27,8 @@ from fd2.runtime.seeds import numpy_generator, seed_from
 from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
 from fd2.training.batches import epoch_batches, even_sizes
 from fd2.training.finite import FiniteWatch
-from fd2.training.optimisers import teacher_optimiser, teacher_schedule
+from fd2.training.mixed_precision import precision_on
+from fd2.training.optimisers import clear_gradients, teacher_optimiser, teacher_schedule
 from fd2.training.snapshots import (
     generator_facts,
     network_tensors,
@@ -55,7 +57,11 @@ class _Run:
 
 
 class TeacherTraining:
-    """One training run; `run` leaves the chosen weights in `teacher`."""
+    """One training run; `run` leaves the chosen weights in `teacher`.
+
+    Raises:
+        FD2Error: if the teacher's backbone cannot be compiled here.
+    """
 
     def __init__(self, settings: PretrainSettings, dataset: PreparedDataset, job: Job) -> None:
         self.settings = settings
@@ -76,7 +82,11 @@ class TeacherTraining:
             initialisation=settings.initialisation,
             seed=seed_from(*self._names, "weights"),
         )
-        self.teacher: Teacher = on_device(teacher, job.device)
+        self.teacher: Teacher = on_device(teacher, job.device, settings.memory_format)
+        self._features = compiled(
+            self.teacher.backbone.features, settings.compile, job.device, "pretrain.compile"
+        )
+        self.precision = precision_on(job.device, settings.mixed_precision)
         self._generator = torch.Generator(job.device).manual_seed(seed_from(*self._names, "cal"))
 
     def run(self, state: LoopState = NOT_KEPT) -> dict[str, Any]:
@@ -133,7 +143,7 @@ class TeacherTraining:
             total += kept.tensors["total"].to(self.device)
             restore_generator(rng, kept.facts["generator"])
         place = f"teacher {self.settings.backbone}/{self.settings.recipe}, epoch {epoch}"
-        watch = FiniteWatch(self._classes, place, "lower 'pretrain.learning_rate'")
+        watch = FiniteWatch(self._classes, place, self.precision.remedy("pretrain"))
 
         def snapshot() -> Snapshot:
             watch.check(_NOT_FINITE)
@@ -147,9 +157,9 @@ class TeacherTraining:
             )
             labels = self.labels[chosen]
             loss, terms, logits = self._loss(images, labels)
-            run.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            run.optimiser.step()
+            clear_gradients(run.optimiser, self.settings.compile)
+            self.precision.backward(loss)
+            self.precision.step(run.optimiser)
             run.schedule.step()
             total += loss.detach()
             watch.note(number, terms, logits, labels)
@@ -173,6 +183,7 @@ class TeacherTraining:
                 **facts,
                 "optimiser": optimiser_facts(run.optimiser),
                 "schedule": run.schedule.state_dict(),
+                "loss_scale": self.precision.snapshot(),
                 "curve": run.curve,
                 "best_score": best_score,
             },
@@ -185,6 +196,7 @@ class TeacherTraining:
         self._generator.set_state(tensors["generator"])
         restore_optimiser(run.optimiser, without_prefix("optimiser", tensors), facts["optimiser"])
         run.schedule.load_state_dict(facts["schedule"])
+        self.precision.restore(facts["loss_scale"])
         run.curve = facts["curve"]
         if facts["best_score"] is not None:
             run.best = facts["best_score"], without_prefix("best", tensors)
@@ -197,12 +209,15 @@ class TeacherTraining:
             The loss, its terms before weighting, and logits ``[B, ...]`` of all heads.
         """
         teacher, cal = self.teacher, self.settings.cal
-        raw = teacher(images)
+        with self.precision.autocast():
+            features = self._features(images)
+            backbone_logits = at_least_float32(teacher.backbone.classify(features))
         if teacher.cal is None or cal is None:
-            plain = functional.cross_entropy(raw.backbone_logits, labels)
-            return plain, {"backbone": plain}, raw.backbone_logits
-        output = CALOutput(raw.cal_logits, raw.cal_feature, raw.attention)
-        effect = teacher.cal.effect(raw.features, output, self._generator)
+            plain = functional.cross_entropy(backbone_logits, labels)
+            return plain, {"backbone": plain}, backbone_logits
+        with self.precision.autocast():
+            output = teacher.cal(features)
+            effect = teacher.cal.effect(features, output, self._generator)
         views = attention_views(
             images,
             output.attention,
@@ -210,24 +225,26 @@ class TeacherTraining:
             cal.attention_drop,
             self._generator,
         )
-        view_features = teacher.backbone.features(views)
-        view_output = teacher.cal(view_features)
-        view_effect = teacher.cal.effect(view_features, view_output, self._generator)
+        with self.precision.autocast():
+            view_features = self._features(views)
+            view_output = teacher.cal(view_features)
+            view_effect = teacher.cal.effect(view_features, view_output, self._generator)
+        logits = torch.cat([output.logits, view_output.logits])
         cal_loss = cal_pretrain_loss(
-            torch.cat([output.logits, view_output.logits]),
+            at_least_float32(logits),
             torch.cat([effect, view_effect]),
             output.feature,
             teacher.prototypes,
             labels,
         )
-        loss = teacher_loss(raw.backbone_logits, labels, cal_loss, cal.cal_ratio)
+        loss = teacher_loss(backbone_logits, labels, cal_loss, cal.cal_ratio)
         # After the loss: the centre term compares with the prototypes before this step.
         update = update_momentum if cal.prototypes == "momentum" else update_last_feature
         update(teacher.prototypes, output.feature.detach(), labels, cal.prototype_momentum)
         with torch.no_grad():
-            backbone = functional.cross_entropy(raw.backbone_logits, labels)
-        logits = torch.cat([raw.backbone_logits, raw.cal_logits], dim=1)
-        return loss, {"backbone": backbone, "cal": cal_loss}, logits
+            backbone = functional.cross_entropy(backbone_logits, labels)
+        heads = torch.cat([backbone_logits, at_least_float32(output.logits)], dim=1)
+        return loss, {"backbone": backbone, "cal": cal_loss}, heads
 
     def _plain_batches(self) -> Iterator[Tensor]:
         for chunk in self.images.split(even_sizes(len(self.images), _RECALIBRATION_BATCH)):

@@ -1,4 +1,4 @@
-"""Half precision in the networks of a distillation step; leaves and losses stay in float32."""
+"""Half precision in the networks of a step; what is optimised and losses stay in float32."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from torch.optim import Optimizer
 
 
 class MixedPrecision:
-    """Autocast for a step's forward pass, and loss scaling where float16 would underflow.
+    """Autocast for forward passes, and loss scaling where float16 would underflow.
 
     A step whose scaled gradients overflow is left out and the scale is halved; the learning rate's
     schedule and the teachers' turns go on, as in FADRM's and FD²'s released code. Without a half
     type every call is the plain one, to the last bit.
+
+    A step is any number of `backward` calls, whose gradients add up, and one `step`.
 
     Args:
         device: its type, ``cuda`` or ``cpu``.
@@ -33,18 +35,38 @@ class MixedPrecision:
         """Whether steps with overflowing gradients are left out."""
         return bool(self._scaler.is_enabled())
 
+    def remedy(self, section: str) -> str:
+        """What to do where a network in training does not stay finite.
+
+        An overflow in the forward pass is an error with loss scaling too: unlike one of the
+        gradients, it stays in the running statistics of batch norm.
+
+        Args:
+            section: of the config.
+        """
+        lower = f"lower '{section}.learning_rate'"
+        if not self.skips_overflows:
+            return lower
+        return f"{lower}, or set '{section}.mixed_precision: false', as float16 ends at 65504"
+
     def autocast(self) -> AbstractContextManager[None]:
-        """The context of the forward pass and the losses."""
+        """The context of a forward pass."""
         return torch.autocast(self._device, dtype=self._half, enabled=self._half is not None)
 
-    def step(self, loss: Tensor, optimiser: Optimizer) -> None:
-        """Backward pass and one optimiser step; gradients must be cleared before.
+    def backward(self, loss: Tensor) -> None:
+        """Add the scaled gradients of a loss; they must be cleared before a step's first.
 
         Args:
             loss: scalar in float32 at least.
-            optimiser: of the leaves that ``loss`` depends on.
         """
         self._scaler.scale(loss).backward()
+
+    def step(self, optimiser: Optimizer) -> None:
+        """One optimiser step along the gradients, without their scale, unless they overflowed.
+
+        Args:
+            optimiser: of the leaves that the losses depend on.
+        """
         self._scaler.step(optimiser)
         self._scaler.update()
 
@@ -59,11 +81,11 @@ class MixedPrecision:
 
 
 def precision_on(device: torch.device, mixed: bool) -> MixedPrecision:
-    """The precision of a recipe: float16 on CUDA as released, bfloat16 on other devices.
+    """Float16 on CUDA as FADRM released it, bfloat16 on other devices.
 
     Args:
-        device: where the images lie.
-        mixed: the recipe's ``mixed_precision``.
+        device: where the networks lie.
+        mixed: the setting ``mixed_precision`` of a method or a stage.
     """
     half = torch.float16 if device.type == "cuda" else torch.bfloat16
     return MixedPrecision(device.type, half if mixed else None)

@@ -15,7 +15,10 @@ from tally import Tally
 
 @dataclass(frozen=True)
 class Damaged:
-    """An artefact, a similar one of another origin, and the stages from its reader on."""
+    """An artefact, a similar one of another origin, and the stages from its reader on.
+
+    What these stages make is deleted first, so that ``other`` must not be among it.
+    """
 
     path: str
     other: str
@@ -32,7 +35,11 @@ ARTEFACTS = (
         "teachers/tiny/resnet10t/plain.safetensors",
         ("distill", "assemble", "relabel", "evaluate"),
     ),
-    Damaged("patches/tiny/2x2.safetensors", GROUP, ("distill", "assemble", "relabel", "evaluate")),
+    Damaged(
+        "patches/tiny/2x2.safetensors",
+        f"distilled/tiny/{_PLAIN}/group0.safetensors",
+        ("distill", "assemble", "relabel", "evaluate"),
+    ),
     Damaged(GROUP, f"distilled/tiny/{_PLAIN}/group0.safetensors", ("assemble", *_LAST)),
     Damaged(SET, f"distilled/tiny/{_PLAIN}/ipc2.safetensors", ("relabel", *_LAST)),
     Damaged(f"{LABELS}/logits.npy", f"labels/tiny/{_PLAIN}/ipc2/logits.npy", _LAST),

@@ -117,7 +117,7 @@ def test_report_holds_tables_figures_captions_and_labels(finished: Any, made_by:
         "results/report/index.html",
         # Captions of the workflow, a table and each kind of figure.
         "how far a student gets on a few images per class",
-        "top-1 / class-balanced top-1 in percent on the test images at the last epoch",
+        "top-1 / class-balanced top-1 in percent at the last epoch, on the test images",
         "the line is the mean over seeds",
         "A block of rows for each method",
         "bright where the teacher looks",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +84,21 @@ def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:
     finding = findings["archive CUB_200_2011.tgz"]
     assert "30 bytes, not 1150585339" in finding["fact"]
     assert f"delete {archive}" in finding["remedy"]
+
+
+def test_a_file_from_the_future_is_found_and_the_remedy_mends_it(
+    doctor: Any, workflow: Path
+) -> None:
+    path = workflow / "results/data/cells/manifest.json"
+    os.utime(path, (time.time() + 86400,) * 2)
+    code, findings = doctor()
+    finding = findings["time stamps"]
+    assert code == 1
+    assert finding["fact"].startswith("1 in the future") and str(path) in finding["fact"]
+    command = finding["remedy"].partition("then: ")[2]
+    subprocess.run(shlex.split(command), check=True, env={"PATH": os.defpath})
+    code, findings = doctor()
+    assert (code, findings["time stamps"]["fact"]) == (0, "none is in the future")
 
 
 @pytest.mark.parametrize("folder", ["/proc/fd2", "Snakefile"])

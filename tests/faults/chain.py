@@ -93,6 +93,18 @@ class Chain:
             status = self.start(log, *arguments).wait()
         return Outcome(status, path.read_text())
 
+    def fd2(self, *arguments: str) -> Outcome:
+        """An fd2 command in the chain's folder, for its configs; standard output alone."""
+        done = subprocess.run(
+            [sys.executable, "-m", "fd2", *arguments, "--configfile", *self._configs],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src")},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
     def stopped(self, after: float, number: signal.Signals) -> bool:
         """Run for some seconds, then signal the whole process group; False if it ended before."""
         if list(self.folder.glob(".snakemake/locks/*")):

@@ -76,11 +76,13 @@ def _of_project(project: Project) -> Iterator[Finding]:
     from fd2.health.data import check_data
     from fd2.health.folders import check_folders
     from fd2.health.hardware import check_cores, check_devices
+    from fd2.health.time_stamps import check_time_stamps
 
     values = project.settings.values
     yield check_cores(values["threads"])
     yield from check_devices(values["device"])
     yield from check_folders(project)
+    yield check_time_stamps(project)
     yield from check_data(project)
 
 

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print the tables, write ``OUTPUT.md`` and ``OUTPUT.json``."""
     options = _options().parse_args(arguments)
     sizes = _sizes(options)
-    facts: dict[str, Any] = {**_machine(options), "sizes": asdict(sizes)}
+    facts: dict[str, Any] = {**_machine(options), "sizes": asdict(sizes), "chain_seconds": None}
     rates = _ceilings(options, sizes)
     chosen = contenders(QUICK_TEACHERS, QUICK_TRAINED) if options.quick else contenders()
     groups = list(dict.fromkeys(each.group for each in chosen if options.only in each.group))
@@ -34,16 +34,30 @@ def main(arguments: list[str] | None = None) -> None:
         members = [each for each in chosen if each.group == group]
         print(f"measuring: {group}", flush=True)
         measurements += measure_group(members, sizes, options.threads, options.device)
+        # A run takes long: what is measured stays if it is broken off.
+        _write(options.output, measurements, rates, {}, {**facts, "load_after": _load()})
     starts = start_up(sizes.repetitions) if options.only in "start of a process" else {}
-    facts["chain_seconds"] = chain(options.threads) if options.chain else None
+    if options.chain:
+        facts["chain_seconds"] = chain(options.threads)
     facts["load_after"] = _load()
+    print(_write(options.output, measurements, rates, starts, facts))
+
+
+def _write(
+    output: str,
+    measurements: list[Measurement],
+    rates: dict[str, float],
+    starts: dict[str, list[float]],
+    facts: dict[str, Any],
+) -> str:
+    """Write ``OUTPUT.md`` and ``OUTPUT.json``; returns the former's text."""
     text = markdown(measurements, rates, starts, facts)
-    print(text)
-    stem = Path(options.output)
+    stem = Path(output)
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".md").write_text(text, encoding="utf-8")
     content = record(measurements, rates, starts, facts)
     stem.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return text
 
 
 def _options() -> argparse.ArgumentParser:

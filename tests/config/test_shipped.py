@@ -40,6 +40,7 @@ AFTER = {
     "elpv": ["grid.yaml"],
     "typefaces": ["grid.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
+    "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
 }
 
 

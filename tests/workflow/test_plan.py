@@ -19,6 +19,7 @@ GRIDS = {
     "elpv": ("grid.yaml", "elpv.yaml"),
     "typefaces": ("grid.yaml", "typefaces.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
+    "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
 }
 DOWNLOADED = ("cub200", "aircraft", "cars", "imagenette", "imagewoof")
 CHAIN = ("pretrain", "patches", "distill", "relabel", "evaluate")

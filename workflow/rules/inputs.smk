@@ -182,6 +182,14 @@ def table_trainings(wildcards):
     ]
 
 
+def table_images(wildcards):
+    """How each row's images are made, to find the rows that are sets by the same settings."""
+    return [
+        explained(image_set, SETTINGS, row)
+        for row in explained(SETTINGS.rows, wildcards.table)
+    ]
+
+
 def table_found(wildcards):
     """A digest of a table's files that are there, so that a partial table follows them.
 

@@ -35,6 +35,7 @@ rule tabulate:
         seeds=table_seeds,
         starts=table_starts,
         trainings=table_trainings,
+        images=table_images,
     message:
         "Filling table {wildcards.table}"
     script:
@@ -76,6 +77,7 @@ rule tabulate_partial:
         seeds=table_seeds,
         starts=table_starts,
         trainings=table_trainings,
+        images=table_images,
         found=table_found,
     message:
         "Filling table {wildcards.table} from the results that are there"

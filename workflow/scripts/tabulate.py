@@ -21,4 +21,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.output.csv).with_suffix(""),
         snakemake.params.starts,
         snakemake.params.trainings,
+        snakemake.params.images,
     )

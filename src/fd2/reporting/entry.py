@@ -27,6 +27,7 @@ class Entry:
         results: one a seed that has been run.
         missing: paths of the seeds that have not.
         training: see `fd2.config.student_trainings`; None as for ``start``.
+        images: see `fd2.config.image_sets`; likewise.
     """
 
     row: Row
@@ -35,6 +36,7 @@ class Entry:
     results: tuple[Result, ...]
     missing: tuple[Path, ...]
     training: Mapping[str, Any] | None = None
+    images: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> Key:

@@ -63,6 +63,7 @@ def build_table(
     seeds: Sequence[int],
     starts: Sequence[str | None] | None = None,
     trainings: Sequence[Mapping[str, Any] | None] | None = None,
+    images: Sequence[Mapping[str, Any] | None] | None = None,
 ) -> Table:
     """Read a sheet and every result of it that exists.
 
@@ -74,6 +75,8 @@ def build_table(
             students that start differently. Without them all stand together.
         trainings: labels and training of each row's students, in sheet order, which tell the rows
             that differ in images alone; see `fd2.config.student_trainings`.
+        images: how each row's images are made, in sheet order, which tells the rows that are other
+            sets by the same settings; see `fd2.config.image_sets`.
 
     Raises:
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
@@ -94,11 +97,17 @@ def build_table(
         rows,
         unknown if starts is None else starts,
         unknown if trainings is None else trainings,
+        unknown if images is None else images,
         strict=True,
     )
     entries = tuple(
-        replace(_entry(row, list(seeds), results, str(sheet)), start=start, training=training)
-        for row, start, training in known
+        replace(
+            _entry(row, list(seeds), results, str(sheet)),
+            start=start,
+            training=training,
+            images=made,
+        )
+        for row, start, training, made in known
     )
     for dataset in {row.dataset for row in rows}:
         of_dataset = [entry.results for entry in entries if entry.row.dataset == dataset]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from fd2.reporting.gain_texts import labels
 from fd2.reporting.gains import Gain, gains
+from fd2.reporting.repeated_sets import RepeatedSet, repeated_sets
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry, Table
 
@@ -20,15 +21,19 @@ def tidy(table: Table) -> pd.DataFrame:
         second published number, ``protocol`` (several joined by ``;``), ``tested_on`` (likewise),
         for both metrics ``gain_..``, what the row gained over random real images, its pooled
         standard deviation and the verdict, ``gain_over`` and ``gain_labels``, the variant and the
-        labels of these (empty in rows that are compared with none), and ``missing``: the command
-        for what is not there.
+        labels of these (empty in rows that are compared with none), ``sets``, how many sets by the
+        row's settings there are, for both metrics ``sets_..``, their mean and the standard
+        deviation between them, and ``sets_gain_..``, the mean gain over random real images with
+        its pooled standard deviation and verdict (empty in rows that are the only set), and
+        ``missing``: the command for what is not there.
     """
     found = {id(gain.entry): gain for gain in gains(table)}
-    frame = pd.DataFrame([_record(entry, found.get(id(entry))) for entry in table.entries])
-    return frame.astype({"ipc": "Int64"})
+    sets = {id(entry): each for each in repeated_sets(table) for entry in each.entries}
+    frame = pd.DataFrame([_record(e, found.get(id(e)), sets.get(id(e))) for e in table.entries])
+    return frame.astype({"ipc": "Int64", "sets": "Int64"})
 
 
-def _record(entry: Entry, gain: Gain | None) -> dict[str, object]:
+def _record(entry: Entry, gain: Gain | None, sets: RepeatedSet | None) -> dict[str, object]:
     row = entry.row
     record: dict[str, object] = {
         "dataset": row.dataset,
@@ -59,6 +64,13 @@ def _record(entry: Entry, gain: Gain | None) -> dict[str, object]:
     over = None if gain is None else gain.reference.row
     record["gain_over"] = None if over is None else f"{over.method}/{over.fd2}/{over.variant}"
     record["gain_labels"] = None if gain is None else labels(gain)
+    record["sets"] = None if sets is None else len(sets.values(METRICS[0]))
+    for metric in METRICS:
+        record[f"sets_{metric}_mean"] = None if sets is None else sets.mean(metric)
+        record[f"sets_{metric}_std"] = None if sets is None else sets.std(metric)
+        record[f"sets_gain_{metric}"] = None if sets is None else sets.gain(metric)
+        record[f"sets_gain_{metric}_std"] = None if sets is None else sets.pooled_std(metric)
+        record[f"sets_gain_{metric}_verdict"] = None if sets is None else sets.verdict(metric)
     paths = " ".join(str(path) for path in entry.missing)
     record["missing"] = f"snakemake {paths}" if paths else ""
     return record

@@ -34,6 +34,7 @@ def tabulate(
     stem: Path,
     starts: Sequence[str | None] | None = None,
     trainings: Sequence[Mapping[str, Any] | None] | None = None,
+    images: Sequence[Mapping[str, Any] | None] | None = None,
 ) -> None:
     """Write ``stem.csv``, ``stem.md`` and ``stem.tex``.
 
@@ -48,6 +49,7 @@ def tabulate(
         stem: output path without suffix.
         starts: initial weights of each row's students; see `fd2.reporting.table.build_table`.
         trainings: labels and training of each row's students; likewise.
+        images: how each row's images are made; likewise.
 
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
@@ -67,7 +69,7 @@ def tabulate(
         frame = diagnostic_frame(diagnoses)
         texts = diagnostic_markdown(diagnoses), diagnostic_latex(diagnoses)
     else:
-        table = build_table(sheet, results, seeds, starts, trainings)
+        table = build_table(sheet, results, seeds, starts, trainings, images)
         frame, texts = tidy(table), (markdown(table), latex(table))
     write_frame(stem.with_name(stem.name + ".csv"), frame)
     for suffix, text in zip((".md", ".tex"), texts, strict=True):

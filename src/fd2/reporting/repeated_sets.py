@@ -1,0 +1,130 @@
+"""Rows that are other sets by the same settings: what their images are worth on average."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fd2.config.cells import FULL_DATA
+from fd2.reporting.entry import Entry
+from fd2.reporting.gains import RANDOM
+from fd2.reporting.table import Table
+
+
+@dataclass(frozen=True)
+class RepeatedSet:
+    """Rows whose settings differ in the seeds of their images alone.
+
+    Attributes:
+        entries: one a set, in sheet order.
+        random: random real images of the same number under the same labels, with students that
+            are trained alike; None where the table has none, and for these themselves.
+    """
+
+    entries: tuple[Entry, ...]
+    random: RepeatedSet | None = None
+
+    @property
+    def label(self) -> str:
+        """The first row's label for readers."""
+        return self.entries[0].label
+
+    def values(self, metric: str) -> list[float]:
+        """The students' mean of each set that has results, in percent."""
+        means = (entry.mean(metric) for entry in self.entries)
+        return [mean for mean in means if mean is not None]
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over sets, each counted once however many students it has; None without one."""
+        values = self.values(metric)
+        return statistics.fmean(values) if values else None
+
+    def std(self, metric: str) -> float | None:
+        """Sample standard deviation between sets; None below two, which is not zero.
+
+        It contains what students' seeds do to a mean, and more: it is the spread to compare
+        methods by.
+        """
+        values = self.values(metric)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def gain(self, metric: str) -> float | None:
+        """The mean minus that of random real images, in percentage points."""
+        mean = self.mean(metric)
+        reference = None if self.random is None else self.random.mean(metric)
+        return None if mean is None or reference is None else mean - reference
+
+    def pooled_std(self, metric: str) -> float | None:
+        """Standard deviation between sets, pooled over both; None without repeated sets."""
+        if self.random is None:
+            return None
+        both = (self.values(metric), self.random.values(metric))
+        freedom = sum(len(values) - 1 for values in both if values)
+        if not all(both) or freedom < 1:
+            return None
+        squares = sum(
+            (value - statistics.fmean(values)) ** 2 for values in both for value in values
+        )
+        return math.sqrt(squares / freedom)
+
+    def verdict(self, metric: str) -> str:
+        """The gain in words; empty for random images and where there are none to compare with."""
+        if self.random is None:
+            return ""
+        gain, spread = self.gain(metric), self.pooled_std(metric)
+        if gain is None:
+            return "missing"
+        if spread is None:
+            return "one set each: the spread is unknown"
+        within = abs(gain) <= spread
+        return f"{'within' if within else 'exceeds'} the spread between sets"
+
+
+def repeated_sets(table: Table) -> list[RepeatedSet]:
+    """The rows of which the table has several sets, in the order of the first of each.
+
+    A row that stands alone is left out, also as random images to compare with. A table that was
+    read without the config knows no settings and has none.
+    """
+    groups = [group for group in _groups(table.entries) if len(group) > 1]
+    random = {
+        _key(group[0], images=False): RepeatedSet(group)
+        for group in reversed(groups)
+        if group[0].row.method == RANDOM
+    }
+    return [
+        RepeatedSet(
+            group,
+            None if group[0].row.method == RANDOM else random.get(_key(group[0], images=False)),
+        )
+        for group in groups
+    ]
+
+
+def _groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    groups: dict[tuple[object, ...], dict[str, Entry]] = {}
+    for entry in entries:
+        if entry.row.method == FULL_DATA or entry.training is None or entry.images is None:
+            continue
+        # Another row by the same seeds too is the same set, not one more.
+        sets = groups.setdefault(_key(entry, images=True), {})
+        sets.setdefault(json.dumps(entry.images["seeds"]), entry)
+    return [tuple(sets.values()) for sets in groups.values()]
+
+
+def _key(entry: Entry, images: bool) -> tuple[object, ...]:
+    """What two sets of one group share; with ``images`` also how the images are made."""
+    assert entry.training is not None and entry.images is not None
+    row = entry.row
+    made = (row.method, row.fd2, entry.images["recipe"]) if images else ()
+    return (
+        row.dataset,
+        row.ipc,
+        row.student,
+        entry.training["labels"],
+        entry.training["training"],
+        *made,
+    )

@@ -89,6 +89,11 @@ def test_the_facts_say_it_and_the_source_is_left_as_it_was() -> None:
     assert source.facts == {"split_rule": "own"}
 
 
+def test_without_a_share_the_dataset_keeps_its_test_images() -> None:
+    source = made([8, 8])
+    assert hold_out(source, None, PLACE) is source
+
+
 def test_groups_stay_whole_and_counts_come_near_to_the_share() -> None:
     groups = [f"group {number}" for number in range(12)]
     held = hold_out(made([120, 36], groups), 0.25, PLACE)

@@ -21,7 +21,7 @@ _RULE = (
 _Kind = tuple[tuple[int, int], ...]
 
 
-def hold_out(source: ImageSource, fraction: float, place: str) -> ImageSource:
+def hold_out(source: ImageSource, fraction: float | None, place: str) -> ImageSource:
     """The same dataset without its test images, tested on a part of its training images.
 
     Images of one `SourceImage.group` stay together. Where each image stands for itself, the images
@@ -30,7 +30,8 @@ def hold_out(source: ImageSource, fraction: float, place: str) -> ImageSource:
 
     Args:
         source: with its own split.
-        fraction: share of each class's training images, in (0, 1); the count is rounded up.
+        fraction: share of each class's training images, in (0, 1); the count is rounded up. None
+            leaves the dataset as it is.
         place: where the setting was read, for errors.
 
     Returns:
@@ -39,6 +40,8 @@ def hold_out(source: ImageSource, fraction: float, place: str) -> ImageSource:
     Raises:
         FD2Error: if a class would have no image held out.
     """
+    if fraction is None:
+        return source
     train = [image for image in source.images if image.split == "train"]
     held = _chosen(train, fraction)
     images = tuple(

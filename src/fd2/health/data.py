@@ -82,9 +82,7 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
         yield from _unpacked(folder, subject)
         options["local_path"] = str(folder)
     place = f"setting 'datasets.{dataset}'"
-    source = plugin.source(options, place)
-    if settings["held_out"] is not None:
-        source = hold_out(source, settings["held_out"], place)
+    source = hold_out(plugin.source(options, place), settings["held_out"], place)
     missing = [image.path for image in source.images if not image.path.is_file()]
     if missing:
         raise FD2Error(

@@ -93,9 +93,7 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
                 test = sum(held)
             return DatasetSize(tuple(even), test, settings["resolution"])
         options["local_path"] = str(folder)
-    source = plugin.source(options, place)
-    if held_out is not None:
-        source = hold_out(source, held_out, place)
+    source = hold_out(plugin.source(options, place), held_out, place)
     per_class = Counter(image.class_id for image in source.images if image.split == "train")
     return DatasetSize(
         tuple(per_class[position] for position in range(len(source.classes))),

@@ -79,9 +79,8 @@ def prepare(
     plugin = plugins.load("datasets", settings.kind, place)
     schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
-    source: ImageSource = plugin.source({**settings.options, **copy}, place)
-    if settings.held_out is not None:
-        source = hold_out(source, settings.held_out, place)
+    whole: ImageSource = plugin.source({**settings.options, **copy}, place)
+    source = hold_out(whole, settings.held_out, place)
     _check_class_sizes(source, place)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.labels import BASE_VARIANT
+from fd2.reporting.spread import pooled_std
 from fd2.reporting.table import Table
 
 
@@ -30,15 +30,7 @@ class Difference:
 
     def pooled_std(self, metric: str) -> float | None:
         """Standard deviation over seeds, pooled over both rows; None without repeated seeds."""
-        counts = [len(entry.results) for entry in (self.entry, self.reference)]
-        freedom = sum(counts) - 2
-        if min(counts) < 1 or freedom < 1:
-            return None
-        squares = sum(
-            (count - 1) * (entry.std(metric) or 0.0) ** 2
-            for count, entry in zip(counts, (self.entry, self.reference), strict=True)
-        )
-        return math.sqrt(squares / freedom)
+        return pooled_std(self.entry.values(metric), self.reference.values(metric))
 
     def verdict(self, metric: str) -> str:
         """The comparison in words."""

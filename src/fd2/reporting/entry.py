@@ -50,11 +50,11 @@ class Entry:
 
     def mean(self, metric: str) -> float | None:
         """Mean over seeds in percent; None without results."""
-        return statistics.fmean(self._values(metric)) if self.results else None
+        return statistics.fmean(self.values(metric)) if self.results else None
 
     def std(self, metric: str) -> float | None:
         """Sample standard deviation over seeds; None below two results, which is not zero."""
-        return statistics.stdev(self._values(metric)) if len(self.results) > 1 else None
+        return statistics.stdev(self.values(metric)) if len(self.results) > 1 else None
 
     @property
     def tolerance(self) -> float | None:
@@ -77,5 +77,6 @@ class Entry:
         """The verdict on a published number; empty where one of the two is missing."""
         return agreement(self.difference(position), self.tolerance)
 
-    def _values(self, metric: str) -> list[float]:
+    def values(self, metric: str) -> list[float]:
+        """One number a result, in percent."""
         return [getattr(result, metric) for result in self.results]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.gains import RANDOM
+from fd2.reporting.spread import pooled_std
 from fd2.reporting.table import Table
 
 
@@ -61,14 +61,7 @@ class RepeatedSet:
         """Standard deviation between sets, pooled over both; None without repeated sets."""
         if self.random is None:
             return None
-        both = (self.values(metric), self.random.values(metric))
-        freedom = sum(len(values) - 1 for values in both if values)
-        if not all(both) or freedom < 1:
-            return None
-        squares = sum(
-            (value - statistics.fmean(values)) ** 2 for values in both for value in values
-        )
-        return math.sqrt(squares / freedom)
+        return pooled_std(self.values(metric), self.random.values(metric))
 
     def verdict(self, metric: str) -> str:
         """The gain in words; empty for random images and where there are none to compare with."""

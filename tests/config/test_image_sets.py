@@ -41,6 +41,11 @@ def test_what_is_changed_makes_another_recipe(settings: Configuration) -> None:
     assert with_fd2["recipe"] != plain["recipe"]
 
 
+def test_another_teacher_makes_another_recipe(settings: Configuration) -> None:
+    base, short = (made(settings, "sre2lpp", "fd2", v) for v in ("base", "teacher-3-epochs"))
+    assert base["seeds"] == short["seeds"] and base["recipe"] != short["recipe"]
+
+
 def test_the_teacher_of_a_selection_is_no_part_of_it(settings: Configuration) -> None:
     plain, cal = (made(settings, "random", fd2, "set-1") for fd2 in ("plain", "fd2"))
     assert plain["seeds"] == [1] and cal == plain

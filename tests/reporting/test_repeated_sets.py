@@ -83,6 +83,12 @@ def test_mean_spread_and_gain_by_hand(build: Callable[..., Table]) -> None:
     assert distilled.mean("balanced_top1") == pytest.approx(statistics.fmean(sets) / 2)
 
 
+def test_one_set_of_random_images_is_compared_with_too(build: Callable[..., Table]) -> None:
+    distilled, _ = repeated_sets(build([row for row in ROWS if row[0] != "random,plain,set-1"]))
+    assert distilled.gain("top1") == pytest.approx(184 / 3 - 51.0)
+    assert distilled.pooled_std("top1") == pytest.approx(statistics.stdev([61.0, 64.0, 59.0]))
+
+
 def test_students_count_once_a_set(build: Callable[..., Table]) -> None:
     rows = [(*row[:4], row[4] if row[0] != "sre2lpp,plain,base" else (60.0,)) for row in ROWS]
     _, distilled, _ = repeated_sets(build(rows))

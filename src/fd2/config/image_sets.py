@@ -31,13 +31,15 @@ def image_set(settings: Configuration, row: Row) -> dict[str, Any] | None:
     names = (row.dataset, row.method, row.fd2, row.variant)
     selects = plugins.load("methods", row.method).KIND == "selection"
     made = settings.select_images(*names, row.ipc) if selects else settings.distill(*names, 0)
+    # Not among the settings of distillation, and hard labels do not tell it either.
+    teacher = None if selects else settings.recipe_name(row.fd2, row.variant)
     patch_kind = settings.patch_kind(*names)
     patches = {} if patch_kind is None else settings.patches(row.dataset, patch_kind)
     seeds = [patches["seed"]] if patches else []
     if not (patches and selects):
         seeds.insert(0, made["seed"])
     return {
-        "recipe": json.dumps([_unnamed(made), _unnamed(patches)], sort_keys=True),
+        "recipe": json.dumps([teacher, _unnamed(made), _unnamed(patches)], sort_keys=True),
         "seeds": seeds,
     }
 

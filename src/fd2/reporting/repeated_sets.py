@@ -79,10 +79,10 @@ class RepeatedSet:
 def repeated_sets(table: Table) -> list[RepeatedSet]:
     """The rows of which the table has several sets, in the order of the first of each.
 
-    A row that stands alone is left out, also as random images to compare with. A table that was
-    read without the config knows no settings and has none.
+    A row that stands alone is left out, but random images are compared with also where the table
+    has one set of them. A table that was read without the config knows no settings and has none.
     """
-    groups = [group for group in _groups(table.entries) if len(group) > 1]
+    groups = _groups(table.entries)
     random = {
         _key(group[0], images=False): RepeatedSet(group)
         for group in reversed(groups)
@@ -94,6 +94,7 @@ def repeated_sets(table: Table) -> list[RepeatedSet]:
             None if group[0].row.method == RANDOM else random.get(_key(group[0], images=False)),
         )
         for group in groups
+        if len(group) > 1
     ]
 
 

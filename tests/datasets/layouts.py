@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import tarfile
 from collections.abc import Iterable
 from functools import cache
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 from scipy.io import savemat
 
@@ -148,6 +151,33 @@ def write_combined_cars(folder: Path) -> None:
             test = np.uint8(split == "test")
             records.append({"relative_im_path": name, **fields, "test": test})
     write_mat(folder / "cars_annos.mat", records, names=True)
+
+
+def write_table(path: Path, rows: list[dict[str, Any]], classes: Iterable[str]) -> Path:
+    """A parquet file as the Hugging Face hub's: ``image``, ``label``, and the classes' names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    label = {"names": list(classes), "_type": "ClassLabel"}
+    features = {"image": {"_type": "Image"}, "label": label}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    schema = pa.schema([("image", image), ("label", pa.int64())], metadata=metadata)
+    pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=2)
+    return path
+
+
+def write_cars_tables(folder: Path, source: Path) -> list[Path]:
+    """Two files a split, of the images that `write_cars` has written to ``source``."""
+    tables = []
+    for split in ("train", "test"):
+        rows = []
+        for record in cars_records(split == "train"):
+            content = (source / f"cars_{split}" / record["fname"]).read_bytes()
+            image = {"bytes": content, "path": record["fname"]}
+            rows.append({"image": image, "label": int(record["class"]) - 1})
+        for number, part in enumerate((rows[:5], rows[5:])):
+            path = folder / f"{split}-{number:05}-of-00002.parquet"
+            tables.append(write_table(path, part, CARS_CLASSES))
+    return tables
 
 
 def write_imagenette(folder: Path, wnids: Iterable[str], name: str) -> None:

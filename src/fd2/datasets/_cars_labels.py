@@ -1,4 +1,4 @@
-"""The two forms in which the labels of Stanford Cars go around, both MATLAB files."""
+"""The forms in which the labels of Stanford Cars go around: two MATLAB files, and tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fd2.datasets._image_tables import has_tables, tabled_images
 from fd2.datasets._public import class_position, find
 from fd2.datasets._source import SourceImage, SplitName
 from fd2.errors import FD2Error
@@ -21,7 +22,7 @@ _GET_LABELS = (
 
 
 def labelled_images(root: Path, place: str) -> tuple[tuple[str, ...], list[SourceImage], str]:
-    """Classes, images and split rule of a copy of either form.
+    """Classes, images and split rule of a copy of any form.
 
     Args:
         root: folder of the copy; folders may be nested once more, as on Kaggle.
@@ -37,6 +38,8 @@ def labelled_images(root: Path, place: str) -> tuple[tuple[str, ...], list[Sourc
     labels = find(root, COMBINED_LABELS)
     if find(root, "car_ims") is not None and labels is not None:
         return *_one_folder(root, labels / COMBINED_LABELS), f"official: {COMBINED_LABELS}"
+    if has_tables(root):
+        return *tabled_images(root), "official, as the tables' files are named"
     raise FD2Error(
         "no images of Stanford Cars with their labels",
         f"{root} ({place})",

@@ -2,8 +2,8 @@
 
 Source: Krause et al., "3D Object Representations for Fine-Grained Categorization", 3dRR-13. The
 authors' server is gone, so that the archives come from copies: one with the official two folders,
-or one with all images in one folder. Two numberings of that folder go around: its label file must
-come from the same copy.
+one in tables of images and labels, or one with all images in one folder. Two numberings of that
+folder go around: its label file must come from the same copy.
 """
 
 from __future__ import annotations
@@ -30,12 +30,6 @@ _REPACKED = (
     "https://huggingface.co/datasets/XiN0919/FGVC/resolve/921e8dce38536cd5982739d85d5e9235d2cb2a76"
 )
 ARCHIVES = (
-    # Packed anew by its host: no known digest, so the numbers of images and labels decide.
-    Archive(
-        "stanford-cars.tgz",
-        ("https://s3.amazonaws.com/fast-ai-imageclas/stanford-cars.tgz",),
-        sizes=(1_957_803_273,),
-    ),
     Archive(
         "car_devkit.tgz",
         ("https://github.com/pytorch/vision/files/11644847/car_devkit.tgz",),
@@ -55,9 +49,25 @@ ARCHIVES = (
         sha256=("790f75be8ea34eeded134cc559332baf23e30e91367e9ddca97d26ed9b895f05",),
         md5=("b0a2b23655a3edd16d84508592a98d10",),
     ),
+    # Last, so that nobody waits for it in vain. Packed anew by its host: no known digest, so the
+    # numbers of images and labels decide.
+    Archive(
+        "stanford-cars.tgz",
+        ("https://s3.amazonaws.com/fast-ai-imageclas/stanford-cars.tgz",),
+        sizes=(1_957_803_273,),
+    ),
 )
-#: All images in one folder, and the labels of the same copy.
+_TABLES = (
+    "https://huggingface.co/datasets/tanganke/stanford_cars/resolve/"
+    "9abf6cf7d6dfa7b95152a0d6e791ea9435b47a40/data"
+)
+_TABLE_NAMES = tuple(
+    f"{split}-{number:05}-of-00002.parquet" for split in ("train", "test") for number in range(2)
+)
+#: Tables with images and labels, whose commit is all that is known of them; all images in one
+#: folder, and the labels of the same copy.
 ALTERNATIVES = (
+    tuple(Archive(name, (f"{_TABLES}/{name}",)) for name in _TABLE_NAMES),
     (
         Archive(
             "car_ims.tgz",

@@ -9,11 +9,12 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from fd2.downloads.image_table import extract_images, is_image_table
 from fd2.errors import FD2Error
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack a tar or zip file into ``folder``; any other file is copied there.
+    """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
     The content is written to a temporary folder beside ``folder`` and renamed at the end, so that
     ``folder`` is whole or not there. A folder that is there already is replaced.
@@ -23,8 +24,8 @@ def unpack(path: Path, folder: Path) -> None:
         folder: gets the members.
 
     Raises:
-        FD2Error: for a damaged archive, or a member that is absolute, leads out of the folder,
-            links out of it, or is a device; nothing is left then.
+        FD2Error: for a damaged archive, a member that is absolute, leads out of the folder, links
+            out of it, or is a device, or a table without images; nothing is left then.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -62,6 +63,8 @@ def _extract(path: Path, folder: Path) -> None:
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise _unsafe(entry.filename, path)
                 zipped.extract(entry, folder)
+    elif is_image_table(path):
+        extract_images(path, folder)
     else:
         shutil.copy2(path, folder / path.name)
 

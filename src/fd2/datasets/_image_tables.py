@@ -1,0 +1,58 @@
+"""Images and labels that lay in parquet files and were unpacked beside each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fd2.datasets._source import SourceImage, SplitName
+from fd2.downloads.image_table import LISTING
+from fd2.errors import FD2Error
+
+_SPLITS: tuple[SplitName, ...] = ("train", "test")
+
+
+def has_tables(root: Path) -> bool:
+    """Whether parquet files of both splits have been unpacked in ``root``."""
+    return all(_folders(root, split) for split in _SPLITS)
+
+
+def tabled_images(root: Path) -> tuple[tuple[str, ...], list[SourceImage]]:
+    """Class names and images, training images first, in the order of the files and their rows.
+
+    Args:
+        root: has folders ``train-*`` and ``test-*``, one a parquet file.
+
+    Raises:
+        FD2Error: if a listing is damaged, or the files name other classes.
+    """
+    classes: tuple[str, ...] | None = None
+    images = []
+    for split in _SPLITS:
+        for folder in _folders(root, split):
+            names, rows = _listing(folder / LISTING)
+            if classes is not None and names != classes:
+                raise _damaged(folder, "it names other classes than the files before it")
+            classes = names
+            for file, label in rows:
+                name = f"{folder.name}/{file}"
+                images.append(SourceImage(folder / file, name, label, split))
+    return classes or (), images
+
+
+def _folders(root: Path, split: str) -> list[Path]:
+    return sorted(path.parent for path in root.glob(f"{split}-*/{LISTING}"))
+
+
+def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
+    try:
+        content = json.loads(path.read_text())
+        return tuple(content["classes"]), [(str(file), int(i)) for file, i in content["images"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, reason: str) -> FD2Error:
+    return FD2Error(
+        f"not the labels of unpacked images: {reason}", str(path), "delete the folder and run again"
+    )

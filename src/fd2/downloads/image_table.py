@@ -1,0 +1,91 @@
+"""Parquet files of images and labels, as the Hugging Face hub serves them, turned into files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from fd2.errors import FD2Error
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+#: Beside the images: ``classes``, the names, and ``images``, a file name and a zero-based label
+#: for each.
+LISTING = "labels.json"
+_MAGIC = b"PAR1"
+_ROWS = 64  # held in memory at a time
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+
+
+def is_image_table(path: Path) -> bool:
+    """Whether the file begins as parquet does."""
+    with path.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
+
+
+def extract_images(path: Path, folder: Path) -> None:
+    """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
+
+    No name within the file is used as a path.
+
+    Args:
+        path: has the columns ``image`` (a struct with ``bytes``) and ``label``, and names the
+            classes in the hub's schema.
+        folder: gets the files.
+
+    Raises:
+        FD2Error: for a damaged file, other columns, an image without bytes, or a label that no
+            class name belongs to.
+        OSError: where a file cannot be written.
+    """
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    images: list[tuple[str, int]] = []
+    try:
+        with ParquetFile(path) as table:
+            classes = _class_names(table, path)
+            for batch in table.iter_batches(_ROWS, columns=["image", "label"]):
+                for row in batch.to_pylist():
+                    name, content = _file(row["image"], len(images), path)
+                    (folder / name).write_bytes(content)
+                    images.append((name, _label(row["label"], len(classes), path)))
+    except ArrowException as error:
+        raise _unusable(path, str(error).partition("\n")[0]) from error
+    (folder / LISTING).write_text(json.dumps({"classes": classes, "images": images}))
+
+
+def _class_names(table: ParquetFile, path: Path) -> list[str]:
+    schema = table.schema_arrow
+    if not {"image", "label"} <= set(schema.names):
+        raise _unusable(path, f"its columns are {', '.join(schema.names)}, not image and label")
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        names = features["label"]["names"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unusable(path, "its schema does not name the classes") from error
+    return [str(name) for name in names]
+
+
+def _file(image: Any, row: int, path: Path) -> tuple[str, bytes]:
+    content = image.get("bytes") if isinstance(image, dict) else None
+    if not content:
+        raise _unusable(path, f"row {row} holds no image")
+    suffix = PurePosixPath(str(image.get("path"))).suffix.lower()
+    return f"{row:06}{suffix if suffix in _SUFFIXES else '.jpg'}", content
+
+
+def _label(label: Any, classes: int, path: Path) -> int:
+    if not isinstance(label, int) or not 0 <= label < classes:
+        raise _unusable(path, f"a label is {label}, with {classes} classes")
+    return label
+
+
+def _unusable(path: Path, reason: str) -> FD2Error:
+    return FD2Error(
+        f"not a table of labelled images: {reason}",
+        str(path),
+        "delete the file and run again, or get it from another source",
+    )

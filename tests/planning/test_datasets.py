@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.planning.datasets import DatasetSize, planned_size
 from fd2.planning.project import Project
+from fd2.runtime.job import Job
+from fd2.stages.prepare import PrepareSettings, prepare
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -33,3 +36,18 @@ def test_before_a_download_the_published_numbers_count(tmp_path: Path) -> None:
     held = size(tmp_path, "cub200", tested_on="held_out", held_out_fraction=0.5)
     assert (held.train + held.test, held.classes) == (5994, 200)
     assert all(count in (14, 15) for count in held.train_per_class)
+
+
+def test_images_added_to_a_prepared_folder_count(
+    tmp_path: Path, cell_images: Path, job: Job
+) -> None:
+    folder = shutil.copytree(cell_images, tmp_path / "photos")
+    entry = {"kind": "imagefolder", "path": str(folder), "resolution": 24}
+    settings = PrepareSettings("mine", "imagefolder", 24, {"path": str(folder)})
+    prepare(settings, tmp_path / "results" / "data" / "mine", job)
+    before = size(tmp_path, "mine", **entry)
+    assert before.manifest is not None
+    image = next((folder / "train").rglob("*.png"))
+    image.with_name("added.png").write_bytes(image.read_bytes())
+    after = size(tmp_path, "mine", **entry)
+    assert (after.train, after.manifest) == (before.train + 1, None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +153,53 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
 def test_an_edit_reruns_what_depends_on_it(finished: Any, path: str, first: set[str]) -> None:
     with finished.edited(path):
         assert finished.pending(*TINY) == and_what_follows(first)
+
+
+@contextmanager
+def moved(path: Path, target: Path) -> Iterator[None]:
+    """Have a file or folder elsewhere for a while."""
+    path.rename(target)
+    try:
+        yield
+    finally:
+        target.rename(path)
+
+
+def test_changed_images_are_prepared_again(finished: Any) -> None:
+    classes = finished.folder / "photos" / "train"
+    sound = sorted((classes / "sound").iterdir())
+    everything = and_what_follows({"prepare"})
+    added = classes / "cracked" / "added.png"
+    added.write_bytes(sound[0].read_bytes())
+    try:
+        assert finished.pending(*TINY) == everything, "one more"
+    finally:
+        added.unlink()
+    assert finished.pending(*TINY) == set(), "it is gone again"
+    with moved(sound[0], classes / "cracked" / sound[0].name):
+        assert finished.pending(*TINY) == everything, "in another class"
+    with moved(sound[0], finished.folder / "taken-away"):
+        assert finished.pending(*TINY) == everything, "one fewer"
+    before = sound[0].read_bytes()
+    sound[0].write_bytes(before + b"\0")
+    try:
+        assert finished.pending(*TINY) == everything, "of another size"
+    finally:
+        sound[0].write_bytes(before)
+    (classes / "cracked" / "notes.txt").write_text("no image")
+    os.utime(classes / "sound")
+    assert finished.pending(*TINY) == set(), "a file that is no image, and a touch"
+
+
+def test_a_folder_on_a_disk_that_is_not_mounted_reruns_nothing(finished: Any) -> None:
+    with moved(finished.folder / "photos", finished.folder / "away"):
+        assert finished.pending(*TINY) == set()
+
+
+def test_a_folder_that_became_unusable_is_refused_by_its_job(finished: Any) -> None:
+    classes = finished.folder / "photos" / "test"
+    with moved(classes / "sound", finished.folder / "away"):
+        assert finished.pending(*TINY) == and_what_follows({"prepare"})
 
 
 def test_a_reverted_edit_reruns_nothing(finished: Any) -> None:

@@ -22,6 +22,7 @@ from fd2.config.sheets import all_tables, table_sources
 from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
+from fd2.planning.image_folders import folder_listing
 from fd2.runtime.device import planned_device
 from fd2.runtime.folders import require_writable
 from snakemake.exceptions import WorkflowError

@@ -1,6 +1,7 @@
 # Functions behind the inputs of the rules, in the order of the chain.
 
 import os
+from functools import cache
 
 RESULTS = Path(config.get("pathvars", {}).get("results", "results"))
 
@@ -17,6 +18,17 @@ def prepare_download(wildcards):
     """
     kind = download_kind(SETTINGS.values, wildcards.dataset)
     return ancient(f"<resources>/{kind}/downloaded.json") if kind else []
+
+
+@cache
+def listed_images(dataset):
+    """Listed once, though Snakemake asks several times."""
+    record = Path(RESULTS, "data", dataset, "record.json")
+    return folder_listing(SETTINGS.prepare(dataset), record)
+
+
+def prepare_images(wildcards):
+    return listed_images(wildcards.dataset)
 
 
 def download_code(wildcards):

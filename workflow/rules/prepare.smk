@@ -24,6 +24,8 @@ rule prepare:
         runtime=minutes(60),
     params:
         settings=lambda wildcards: SETTINGS.prepare(wildcards.dataset),
+        # A param, because a folder's age does not tell of the images inside its folders.
+        images=prepare_images,
     message:
         "Preparing the images of {wildcards.dataset}"
     script:

@@ -61,6 +61,27 @@ class ImageSource:
     crop_bottom: int = 0
 
 
+def listing_digest(images: Sequence[SourceImage]) -> str:
+    """What changes where an image is added, removed, renamed, moved, or has another size in bytes.
+
+    Nothing is read but the folders: an edit that keeps a file's size is not seen.
+
+    Args:
+        images: in their fixed order; each has a file.
+
+    Returns:
+        sha256 in hexadecimal.
+
+    Raises:
+        OSError: if a file is gone.
+    """
+    digest = hashlib.sha256()
+    for image in images:
+        entry = (image.name, image.class_id, image.split, image.path.stat().st_size)
+        digest.update(f"{entry!r}\n".encode())
+    return digest.hexdigest()
+
+
 def hashed_test_names(names: Sequence[str], fraction: float) -> set[str]:
     """The names of one class that go to the test split: the first by sha256 of the name.
 

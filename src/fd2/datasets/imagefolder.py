@@ -32,6 +32,8 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     },
 }
 
+#: The setting that names a user's folder, which may change at any time.
+FOLDER_SETTING = "path"
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 TEST_FOLDERS = ("test", "val", "validation")
 _NAMED = 10

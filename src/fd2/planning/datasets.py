@@ -12,6 +12,7 @@ from fd2.artifacts.files import read_json
 from fd2.config import plugins
 from fd2.config.downloads import download_kind
 from fd2.datasets._held_out import hold_out
+from fd2.planning.image_folders import folder_listing, prepared_listing
 from fd2.planning.project import Project
 
 
@@ -122,6 +123,9 @@ def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
 
 
 def _still_valid(project: Project, dataset: str) -> bool:
-    """Whether the prepared data was made under the present settings."""
+    """Whether the prepared data was made under the present settings, of the present images."""
     record = project.path("results", f"data/{dataset}/record.json")
-    return record.is_file() and read_json(record)["settings"] == project.settings.prepare(dataset)
+    settings = project.settings.prepare(dataset)
+    if not record.is_file() or read_json(record)["settings"] != settings:
+        return False
+    return folder_listing(settings, record) == prepared_listing(record)

@@ -16,7 +16,7 @@ from fd2.artifacts.records import write_record
 from fd2.config import plugins, schema
 from fd2.datasets._decode import Decoded, channel_statistics, decode_all, render_all
 from fd2.datasets._held_out import hold_out
-from fd2.datasets._source import ImageSource, SourceImage
+from fd2.datasets._source import ImageSource, SourceImage, listing_digest
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
@@ -80,6 +80,8 @@ def prepare(
     schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
     whole: ImageSource = plugin.source({**settings.options, **copy}, place)
+    # Before the images are read, so that one added meanwhile shows as a change.
+    listing = {"images": listing_digest(whole.images)} if hasattr(plugin, "FOLDER_SETTING") else {}
     source = hold_out(whole, settings.held_out, place)
     _check_class_sizes(source, place)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
@@ -101,7 +103,7 @@ def prepare(
     for line in warnings:
         print(f"warning: {line}", flush=True)
     noted = {"warnings": warnings} if warnings else {}
-    write_record(Path(folder) / "record.json", {**record(shaped, job), **noted})
+    write_record(Path(folder) / "record.json", {**record(shaped, job), **listing, **noted})
 
 
 def _pixels(

@@ -131,6 +131,10 @@ def test_published_numbers_stand_where_students_start_as_theirs(table: str, cell
         copied = row.method == "rded" or (table == "table2" and row.fd2 == "plain")
         warm = row.student == "resnet50" and not copied
         assert settings.start(row) == ("imagenet" if warm else "scratch"), row
+        # The rows of FADRM's paper have teachers from scratch too, FD²'s from ImageNet.
+        recipe = settings.recipe_name(row.fd2, row.variant)
+        teacher = settings.pretrain(row.dataset, "resnet18", recipe)["initialisation"]
+        assert teacher == ("scratch" if table == "table2" and copied else "imagenet"), row
     # Beside each published number stand the like-for-like row and random real images.
     names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
     for row in rows:
@@ -138,7 +142,7 @@ def test_published_numbers_stand_where_students_start_as_theirs(table: str, cell
         random = (row.dataset, "random", "plain", "base", row.ipc, row.student)
         assert own in names or row.variant == "hard-labels"
         assert random in names
-        if row.variant == "imagenet-student":
+        if row.variant == "imagenet-student" or row.variant.startswith("scratch-teachers"):
             assert (*random[:3], row.variant, *random[4:]) in names
 
 
@@ -162,6 +166,31 @@ def test_the_sheet_of_teachers() -> None:
     assert len({(row.dataset, row.backbone) for row in rows}) == len(rows) == 25
     assert {row.variant for row in rows} == {"base"}
     assert all(len(row.published_backbone) == len(row.published_cal) == 1 for row in rows)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    ("dataset", "rate", "epochs"), [("imagenette", 0.01, 300), ("imagewoof", 0.1, 50)]
+)
+def test_scratch_teachers_are_those_of_fadrms_paper(
+    dataset: str, rate: float, epochs: int, protocol: str
+) -> None:
+    """Its tables 14 and 16."""
+    settings = shipped(protocol, "table2")
+    variant = f"scratch-teachers-{dataset}"
+    for backbone in settings.distill_teachers(dataset, "fadrmplus", "plain", variant):
+        values = settings.pretrain(dataset, backbone, f"plain-{variant}")
+        found = build(PretrainSettings, values)
+        assert (found.learning_rate, found.epochs, found.initialisation) == (
+            *(rate, epochs),
+            "scratch",
+        )
+        assert (found.optimiser, found.momentum, found.schedule) == ("sgd", 0.9, "cosine")
+        assert (found.weight_decay, found.batch_size) == (1e-4, 128)
+        assert found.augmentation.crop_scale == (0.08, 1.0)
+        assert found.augmentation.flip == "horizontal"
+        jitter = (found.augmentation.rotation, found.augmentation.brightness)
+        assert jitter == (0, 0)
 
 
 def override(name: str, where: list[str], *values: str) -> list[str]:

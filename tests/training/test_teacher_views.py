@@ -15,7 +15,7 @@ from fd2.config.settings import TrainingAugmentation
 from fd2.training.teacher_views import attention_views, augment_training
 
 NORMALISER = Normaliser((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
-NOTHING = TrainingAugmentation("none", 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING = TrainingAugmentation((1.0, 1.0), "none", 0.0, 0.0, 0.0, 0.0, 0.0)
 IMAGES = torch.randint(0, 256, (24, 3, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
 
 
@@ -47,6 +47,36 @@ def test_each_strength_acts(name: str) -> None:
     assert (shown - base).abs().flatten(1).amax(1).gt(0.01).double().mean() > 0.9
     assert torch.equal(shown, augmented(replace(NOTHING, **{name: value})))
     assert not torch.equal(shown, augmented(replace(NOTHING, **{name: value}), seed=1))
+
+
+def test_crops_are_boxes_of_the_named_area_enlarged() -> None:
+    """On ramps over the image, a crop is a ramp of the box's ends; crop comes after flip."""
+    size, count = 64, 200
+    down, right = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    images = torch.stack([down, right, right.flip(1)]).mul(4).byte().expand(count, -1, -1, -1)
+    plain = Normaliser((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
+    settings = replace(NOTHING, crop_scale=(0.25, 0.5))
+    shown = augment_training(images, plain, settings, np.random.default_rng(3))
+    # A row of the crop is as many pixels of the image as the crop is enlarged.
+    tall = (shown[:, 0, -2, 5] - shown[:, 0, 1, 5]) / 4 / (size - 3)
+    wide = (shown[:, 1, 5, -2] - shown[:, 1, 5, 1]) / 4 / (size - 3)
+    area = tall * wide
+    assert 0.24 < area.min() < 0.28 and 0.47 < area.max() < 0.52
+    torch.testing.assert_close(shown[:, 1] + shown[:, 2], torch.full_like(shown[:, 1], 4 * 63))
+    assert shown[:, 0].amin((1, 2)).std() > 10, "crops lie anywhere"
+    flipped = augment_training(
+        images, plain, replace(settings, flip="horizontal"), np.random.default_rng(3)
+    )
+    turned = flipped[:, 1, 5, 5] > flipped[:, 1, 5, 40]
+    assert 0.3 < turned.double().mean() < 0.7
+
+
+def test_crops_and_jitter_act_together() -> None:
+    settings = replace(NOTHING, crop_scale=(0.3, 0.9), flip="horizontal", brightness=0.4)
+    both = augmented(settings)
+    assert torch.equal(both, augmented(settings))
+    assert not torch.equal(both, augmented(replace(settings, brightness=0.0)))
+    assert not torch.equal(both, augmented(replace(settings, crop_scale=(1.0, 1.0))))
 
 
 def test_attention_views_crop_and_drop_the_bright_quarter() -> None:

@@ -16,11 +16,14 @@ class TrainingAugmentation:
     """Augmentation of the teacher's training images, drawn anew per image and epoch.
 
     Attributes:
+        crop_scale: least and greatest area of a random crop, as shares of the image's; 1 and 1 keep
+            the whole image.
         flip: ``none``, ``horizontal``, or ``both`` (horizontal and vertical, each with chance 1/2).
         rotation: largest rotation either way, in degrees.
         brightness, contrast, saturation, hue: largest relative change (hue: turn fraction).
     """
 
+    crop_scale: tuple[float, float]
     flip: str
     rotation: float
     brightness: float

@@ -9,7 +9,7 @@ from torch import Tensor
 from fd2.augment.boxes import attention_boxes, attention_drop_mask
 from fd2.augment.colour import colour_jitter, rotate, sample_jitter
 from fd2.augment.normalise import Normaliser
-from fd2.augment.sampling import sample_flips
+from fd2.augment.sampling import sample_crops, sample_flips
 from fd2.augment.views import crops_only
 from fd2.config.settings import TrainingAugmentation
 
@@ -20,12 +20,12 @@ def augment_training(
     settings: TrainingAugmentation,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Flip, colour jitter and rotation of each image, then normalisation.
+    """Flip, crop, colour jitter and rotation of each image, then normalisation.
 
     Args:
         images: uint8 ``[B, 3, H, W]``.
         normaliser: of the dataset.
-        settings: strengths; a strength of zero skips its step.
+        settings: strengths; a strength of zero, or crops of the whole area, skip their step.
         rng: source of all draws.
 
     Returns:
@@ -36,10 +36,14 @@ def augment_training(
         if wanted:
             flips = sample_flips(rng, count).to(images.device)
             images = torch.where(flips[:, None, None, None], images.flip(axis), images)
+    if min(settings.crop_scale) < 1:
+        boxes = sample_crops(rng, count, images.shape[-1], settings.crop_scale)
+        images = crops_only(boxes).apply(images.float() / 255, images.shape[-1])
     strengths = (settings.brightness, settings.contrast, settings.saturation, settings.hue)
     if any(strengths):
         factors = sample_jitter(rng, count, *strengths)
-        images = colour_jitter(images.float() / 255, factors)
+        unit = images if images.is_floating_point() else images.float() / 255
+        images = colour_jitter(unit, factors)
     normalised = normaliser.normalise(images)
     if settings.rotation:
         degrees = rng.uniform(-settings.rotation, settings.rotation, count).astype(np.float32)

@@ -121,6 +121,29 @@ def test_more_threads_than_cores_are_found(doctor: Any) -> None:
     assert "set 'threads.distill'" in findings["cores"]["remedy"]
 
 
+def test_a_missing_compiler_is_found_where_networks_are_compiled(
+    doctor: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    assert "compiler" not in doctor()[1], "nothing is compiled"
+    code, findings = doctor(distill={"compile": "default"})
+    assert code == 1
+    assert "'distill.compile' is 'default'" in findings["compiler"]["fact"]
+    assert "g++ is not found" in findings["compiler"]["fact"]
+    assert "CXX" in findings["compiler"]["remedy"]
+    (tmp_path / "compiler").touch(0o755)
+    monkeypatch.setenv("CXX", str(tmp_path / "compiler"))
+    assert doctor(distill={"compile": "default"})[0] == 0
+
+
+def test_data_of_figures_that_are_not_drawn_is_no_matter(doctor: Any) -> None:
+    figure = {"kind": "training_curves", "dataset": "cub200", "ipc": 1, "student": "resnet18"}
+    sets = [{"method": "random", "fd2": "plain", "variant": "base"}]
+    code, findings = doctor(figures={"far": {**figure, "rows": sets}})
+    assert code == 0
+    assert "data cells" in findings and "data cub200" not in findings
+
+
 def test_versions_outside_the_bounds_are_found(tmp_path: Path) -> None:
     pyproject = tmp_path / "pyproject.toml"
     pyproject.write_text(

@@ -75,12 +75,15 @@ def _of_project(project: Project) -> Iterator[Finding]:
     # Their modules import torch and NumPy: a broken installation is told by the lines before.
     from fd2.health.data import check_data
     from fd2.health.folders import check_folders
-    from fd2.health.hardware import check_cores, check_devices
+    from fd2.health.hardware import check_compiler, check_cores, check_devices
     from fd2.health.time_stamps import check_time_stamps
 
     values = project.settings.values
     yield check_cores(values["threads"])
     yield from check_devices(values["device"])
+    stages = ("pretrain", "distill", "evaluate")
+    modes = {stage: values[stage]["compile"] for stage in stages}
+    yield from check_compiler(modes, values["device"])
     yield from check_folders(project)
     yield check_time_stamps(project)
     yield from check_data(project)

@@ -10,6 +10,7 @@ from fd2.artifacts.files import read_array, read_json
 from fd2.artifacts.prepared import SPLITS, open_prepared
 from fd2.config import plugins
 from fd2.config.downloads import download_kind
+from fd2.config.drawn_figures import tabled_datasets
 from fd2.datasets._held_out import hold_out
 from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error
@@ -19,19 +20,9 @@ from fd2.planning.outputs import archive_bytes
 from fd2.planning.project import Project
 
 
-def used_datasets(project: Project) -> list[str]:
-    """The datasets that tables and figures of the config name."""
-    settings = project.settings
-    tables = settings.values["tables"]
-    named = {row.dataset for table in tables for row in settings.rows(table)}
-    named |= {row.dataset for table in tables for row in settings.teacher_rows(table)}
-    named |= {figure["dataset"] for figure in settings.values["figures"].values()}
-    return sorted(named)
-
-
 def check_data(project: Project) -> Iterator[Finding]:
     """Prepared data against its manifest, downloads against their digests, sources by listing."""
-    for dataset in used_datasets(project):
+    for dataset in sorted(tabled_datasets(project.settings)):
         subject = f"data {dataset}"
         folder = project.path("results", f"data/{dataset}")
         try:

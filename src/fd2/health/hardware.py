@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from fd2.health.finding import Finding
-from fd2.runtime.device import nvidia_gpu_visible
+from fd2.errors import FD2Error
+from fd2.health.finding import Finding, fault
+from fd2.runtime.device import nvidia_gpu_visible, planned_device
 
 _TIMEOUT = 30
 _QUERY = "--query-gpu=name,driver_version,memory.total"
@@ -27,6 +28,29 @@ def check_cores(threads: Mapping[str, int]) -> Finding:
         return Finding("cores", fact)
     remedy = f"set 'threads.{most}' to at most {cores}; other numbers of threads round differently"
     return Finding("cores", fact, remedy)
+
+
+def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
+    """The compiler, where a stage compiles its networks.
+
+    Args:
+        modes: the setting ``compile`` of each stage.
+        device: the config's: ``auto``, ``cpu`` or ``cuda``.
+    """
+    import torch
+
+    from fd2.networks.compilation import require_compiler
+
+    where = torch.device(planned_device(device))
+    for stage, mode in modes.items():
+        if mode == "none":
+            continue
+        try:
+            require_compiler(mode, where, f"{stage}.compile")
+        except FD2Error as error:
+            yield fault("compiler", error)
+        else:
+            yield Finding("compiler", f"found; '{stage}.compile' is '{mode}'")
 
 
 def check_devices(device: str) -> Iterator[Finding]:

@@ -35,15 +35,26 @@ def compiled(
     """
     if mode == "none":
         return features
-    _require_compiler(mode, device, setting)
+    require_compiler(mode, device, setting)
     limit = torch.compiler.config.recompile_limit
     torch.compiler.config.recompile_limit = max(limit, _SPECIALISATIONS)
     fast: Callable[[Tensor], Tensor] = torch.compile(features, mode=mode, dynamic=False)
     return fast
 
 
-def _require_compiler(mode: str, device: torch.device, setting: str) -> None:
-    """Kernels for a CPU are C++; those for a GPU are Triton's, whose launchers are C."""
+def require_compiler(mode: str, device: torch.device, setting: str) -> None:
+    """Refuse to compile networks without a compiler.
+
+    Kernels for a CPU are C++; those for a GPU are Triton's, whose launchers are C.
+
+    Args:
+        mode: of ``torch.compile``, for the error.
+        device: where networks lie.
+        setting: the mode's name in the config, for the error.
+
+    Raises:
+        FD2Error: names what was looked for.
+    """
     on_cpu = device.type == "cpu"
     variable, language = ("CXX", "C++") if on_cpu else ("CC", "C")
     usual = ["g++"] if on_cpu else ["gcc", "clang"]

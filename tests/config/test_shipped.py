@@ -41,6 +41,7 @@ AFTER = {
     "typefaces": ["grid.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
+    "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
 }
 
 

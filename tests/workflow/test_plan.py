@@ -20,6 +20,10 @@ GRIDS = {
     "typefaces": ("grid.yaml", "typefaces.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
+    "sweep_fadrm": (
+        *("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
+        "sweep_fadrm.yaml",
+    ),
 }
 DOWNLOADED = ("cub200", "aircraft", "cars", "imagenette", "imagewoof")
 CHAIN = ("pretrain", "patches", "distill", "relabel", "evaluate")

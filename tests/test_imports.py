@@ -133,13 +133,13 @@ from pathlib import Path
 import yaml
 from fd2.config import plugins
 from fd2.config.paths import ArtefactPaths
-from fd2.config.resolve import Configuration
+from fd2.config.checks import checked_configuration
 for folder in plugins.FOLDERS:
     for name in plugins.names(folder):
         plugins.load(folder, name)
 folder = Path({str(ROOT / "config")!r})
 config = yaml.safe_load((folder / "config.yaml").read_text())
-ArtefactPaths(Configuration(config, "config.yaml", folder)).regex()
+ArtefactPaths(checked_configuration(config, "config.yaml", folder)).regex()
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     done = subprocess.run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
 
@@ -44,3 +44,19 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
     listing = "allowed: " + (", ".join(words) if words else "(none)")
     return f"did you mean '{near[0]}'? {listing}" if near else listing
+
+
+def require_known(what: str, name: str, allowed: Collection[str], place: str) -> None:
+    """Refuse a name that is not among the allowed ones.
+
+    Args:
+        what: kind of thing that is named, for the error.
+        name: what was given.
+        allowed: what would have been accepted.
+        place: where it was given.
+
+    Raises:
+        FD2Error: names the nearest allowed one.
+    """
+    if name not in allowed:
+        raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))

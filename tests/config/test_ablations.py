@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_yaml
 from fd2.config.resolve import Configuration
 from fd2.config.variants import leaves, require_change
@@ -19,7 +20,7 @@ REGULARISERS = "regularisers"
 
 @pytest.fixture(scope="module")
 def settings() -> Configuration:
-    return Configuration(read_yaml(CONFIG / "config.yaml"), "shipped", CONFIG)
+    return checked_configuration(read_yaml(CONFIG / "config.yaml"), "shipped", CONFIG)
 
 
 def what_acts(settings: Configuration, dataset: str, variant: str) -> dict[str, Any]:

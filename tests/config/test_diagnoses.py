@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.diagnostic_sheets import Diagnosis
 from fd2.config.drawn_figures import drawn_figures
@@ -34,7 +35,7 @@ def configuration(folder: Path, *lines: str, **changes: Any) -> Configuration:
     """The shipped config with one sheet of these lines."""
     (folder / "tables" / "seen.csv").write_text(HEADER + "\n".join(lines) + "\n")
     values = merge(read_yaml(folder / "config.yaml"), {"variants": VARIANTS, **changes})
-    return Configuration({**values, "tables": ["seen"]}, "test.yaml", folder)
+    return checked_configuration({**values, "tables": ["seen"]}, "test.yaml", folder)
 
 
 def test_rows_and_their_paths(folder: Path) -> None:
@@ -90,5 +91,5 @@ def test_figures_of_data_that_no_table_has_are_not_drawn(folder: Path) -> None:
     figures["mine"]["rows"] = [{"method": "random", "fd2": "plain", "variant": "base"}]
     settings = configuration(folder, "imagewoof,full,plain,base,,resnet18,cal", figures=figures)
     assert drawn_figures(settings) == ["mine"]
-    papers = Configuration(read_yaml(folder / "config.yaml"), "config.yaml", folder)
+    papers = checked_configuration(read_yaml(folder / "config.yaml"), "config.yaml", folder)
     assert set(drawn_figures(papers)) == set(papers.values["figures"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.downloads import download_kind, download_settings
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
@@ -19,7 +20,7 @@ BIRDS = {"kind": "cub200", "resolution": 64}
 def configured(**datasets: Any) -> Configuration:
     shipped = read_yaml(CONFIG / "config.yaml")
     changed = {"tables": [], "figures": {}, "datasets": datasets}
-    return Configuration(merge({**shipped, "figures": {}}, changed), "test", CONFIG)
+    return checked_configuration(merge({**shipped, "figures": {}}, changed), "test", CONFIG)
 
 
 def test_a_local_copy_is_not_downloaded() -> None:

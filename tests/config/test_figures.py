@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.drawn_figures import drawn_figures
 from fd2.config.figures import check_figure, check_figure_names
 from fd2.config.layers import merge, read_yaml
@@ -19,7 +20,9 @@ CLASSES = [f"class{k}" for k in range(200)]
 
 
 def configured(changes: dict[str, Any]) -> Configuration:
-    return Configuration(merge(read_yaml(CONFIG / "config.yaml"), changes), "mine.yaml", CONFIG)
+    return checked_configuration(
+        merge(read_yaml(CONFIG / "config.yaml"), changes), "mine.yaml", CONFIG
+    )
 
 
 @pytest.fixture

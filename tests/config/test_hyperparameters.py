@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_yaml
 from fd2.config.resolve import Configuration
 
@@ -93,7 +94,7 @@ def settings(request: pytest.FixtureRequest) -> Configuration:
     entry = {"kind": "imagefolder", "path": "photos", "resolution": 224}
     datasets = {name: entry for name in (*FINE_GRAINED, *GENERAL)}
     top = {"protocol": request.param, "tables": [], "figures": {}, "datasets": datasets}
-    return Configuration({**values, **top}, "shipped", CONFIG)
+    return checked_configuration({**values, **top}, "shipped", CONFIG)
 
 
 def lines() -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:

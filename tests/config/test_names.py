@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fd2.config.resolve import Configuration
+from fd2.config.checks import checked_configuration
 from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -41,7 +41,7 @@ def test_names_that_lead_elsewhere_are_refused(section: str) -> None:
         if (section, name) in ALLOWED:
             continue
         with pytest.raises(FD2Error):
-            Configuration(with_name(section, name), "config.yaml", CONFIG)
+            checked_configuration(with_name(section, name), "config.yaml", CONFIG)
 
 
 @pytest.mark.parametrize("column", ["dataset", "method", "fd2", "variant", "ipc", "student"])
@@ -59,6 +59,6 @@ def test_so_are_those_of_a_sheet(column: str, tmp_path: Path) -> None:
         quoted = ",".join(f'"{value}"' for value in values.values())
         sheet.write_text(f"{','.join(row)}\n{quoted}\n")
         with pytest.raises(FD2Error):
-            Configuration(config, "config.yaml", tmp_path)
+            checked_configuration(config, "config.yaml", tmp_path)
     sheet.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
-    assert Configuration(config, "config.yaml", tmp_path).rows("mine")[0].dataset == "elpv"
+    assert checked_configuration(config, "config.yaml", tmp_path).rows("mine")[0].dataset == "elpv"

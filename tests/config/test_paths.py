@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.paths import ArtefactPaths
-from fd2.config.resolve import Configuration
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 VARIANTS = {
@@ -23,7 +23,7 @@ VARIANTS = {
 @pytest.fixture(scope="module")
 def paths() -> ArtefactPaths:
     values = merge(read_yaml(CONFIG / "config.yaml"), {"variants": VARIANTS})
-    return ArtefactPaths(Configuration(values, "test", CONFIG))
+    return ArtefactPaths(checked_configuration(values, "test", CONFIG))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,8 @@ def test_every_output_of_a_rule_is_a_template() -> None:
         **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
         "figure": "curves",
     }
-    shipped = ArtefactPaths(Configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG))
+    shipped = ArtefactPaths(
+        checked_configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG)
+    )
     for path in written:
         assert re.fullmatch(shipped.regex(), path.format(**names)), path

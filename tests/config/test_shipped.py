@@ -14,6 +14,7 @@ import yaml
 
 from fd2.config import plugins
 from fd2.config.cells import read_sheet
+from fd2.config.checks import checked_configuration
 from fd2.config.cost_sheets import read_group_sheet, read_iteration_sheet
 from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.layers import merge, read_yaml
@@ -49,7 +50,7 @@ def shipped(protocol: str, table: str, *names: str) -> Configuration:
     values: dict[str, Any] = read_yaml(CONFIG / "config.yaml")
     for name in names:
         values = merge(values, read_yaml(CONFIG / name))
-    return Configuration(
+    return checked_configuration(
         merge(values, {"protocol": protocol, "tables": [table]}), "shipped", CONFIG
     )
 
@@ -250,7 +251,9 @@ def test_both_presets_name_the_same_settings() -> None:
 
 def test_a_preset_is_overridden_by_the_config() -> None:
     values = merge(read_yaml(CONFIG / "config.yaml"), {"pretrain": {"selection": "best_on_test"}})
-    assert Configuration(values, "", CONFIG).values["pretrain"]["selection"] == "best_on_test"
+    assert (
+        checked_configuration(values, "", CONFIG).values["pretrain"]["selection"] == "best_on_test"
+    )
 
 
 def described(schema: dict[str, Any], place: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge
 from fd2.config.resolve import Configuration
 from fd2.config.variants import require_change
@@ -29,7 +30,7 @@ def settings() -> Configuration:
     values = yaml.safe_load((CONFIG / "config.yaml").read_text())
     quickstart = yaml.safe_load((CONFIG / "quickstart.yaml").read_text())
     merged = merge(merge(values, quickstart), {"variants": VARIANTS})
-    return Configuration(merged, "the test's config", CONFIG)
+    return checked_configuration(merged, "the test's config", CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
 def with_variant(changes: dict[str, Any], **more: Any) -> Configuration:
     values = yaml.safe_load((CONFIG / "config.yaml").read_text())
     merged = merge(values, {"variants": {"v": changes}, **more})
-    return Configuration(merged, "mine.yaml", CONFIG)
+    return checked_configuration(merged, "mine.yaml", CONFIG)
 
 
 @pytest.mark.parametrize(

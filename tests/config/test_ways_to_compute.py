@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fd2.config.checks import checked_configuration
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
@@ -20,7 +21,7 @@ SECTIONS = ("pretrain", "distill", "evaluate")
 def changed(section: str, **values: Any) -> Configuration:
     config = copy.deepcopy(BASE)
     config[section].update(values)
-    return Configuration(config, "config.yaml", CONFIG)
+    return checked_configuration(config, "config.yaml", CONFIG)
 
 
 def of_stage(settings: Configuration, section: str) -> dict[str, Any]:

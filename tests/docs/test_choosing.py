@@ -9,9 +9,8 @@ from typing import Any
 
 import yaml
 
-from fd2.config.checks import check_table
+from fd2.config.checks import check_table, checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.resolve import Configuration
 from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 
@@ -28,7 +27,7 @@ def test_the_sweep_of_an_image_folder(
     config: dict[str, Any] = read_yaml(repository / "config/config.yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
         config = merge(config, above)
-    found = Configuration(config, "config/mine_sweep.yaml", tmp_path / "config")
+    found = checked_configuration(config, "config/mine_sweep.yaml", tmp_path / "config")
     check_table(found, "mine_sweep")
     assert found.prepare("mine_held_out")["held_out"] == 0.25
     rows = [row for row in found.rows("mine_sweep") if row.ipc is not None]

@@ -22,6 +22,7 @@ from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
 from fd2.augment.views import identity
 from fd2.config import plugins
 from fd2.config.cells import read_sheet
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
@@ -68,7 +69,9 @@ def load(package: Path) -> Load:
 def configured(package: Path, repository: Path) -> Callable[[dict[str, Any]], Configuration]:
     """The shipped config with some settings changed."""
     shipped = read_yaml(repository / "config/config.yaml")
-    return lambda changes: Configuration(merge(shipped, changes), "test", repository / "config")
+    return lambda changes: checked_configuration(
+        merge(shipped, changes), "test", repository / "config"
+    )
 
 
 def test_every_kind_of_plugin_has_a_skeleton(package: Path) -> None:

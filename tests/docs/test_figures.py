@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
+from fd2.config.checks import checked_configuration
 from fd2.config.drawn_figures import drawn_figures
 from fd2.config.figures import check_figure
 from fd2.config.layers import merge, read_yaml
-from fd2.config.resolve import Configuration
 
 DOCUMENT = "docs/figures.md"
 
@@ -36,6 +36,6 @@ def test_the_example_is_accepted(
     (own,) = blocks(DOCUMENT, "yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(own)):
         config = merge(config, above)
-    settings = Configuration(config, "config/figure5.yaml", repository / "config")
+    settings = checked_configuration(config, "config/figure5.yaml", repository / "config")
     assert drawn_figures(settings) == ["curves", "images", "attention", "figure5"]
     check_figure(settings, "figure5", tmp_path)

@@ -15,9 +15,9 @@ import torch
 import yaml
 
 from fd2.artifacts.images import read_distilled, write_distilled
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.paths import ArtefactPaths
-from fd2.config.resolve import Configuration
 
 Blocks = Callable[[str, str], list[str]]
 DOCUMENTS = (
@@ -89,7 +89,9 @@ def test_commands_ask_for_targets_that_there_are(repository: Path, blocks: Block
         read_yaml(repository / "config/config.yaml"),
         read_yaml(repository / "config/quickstart.yaml"),
     )
-    known = ArtefactPaths(Configuration(config, "quickstart", repository / "config")).regex()
+    known = ArtefactPaths(
+        checked_configuration(config, "quickstart", repository / "config")
+    ).regex()
     shell = "\n".join(blocks("README.md", "sh"))
     targets = re.findall(r"^snakemake results/(\S+)", shell, re.MULTILINE)
     assert len(targets) == 4
@@ -114,7 +116,7 @@ def test_own_images_config_is_accepted(repository: Path, blocks: Blocks, tmp_pat
     config = read_yaml(repository / "config/config.yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
         config = merge(config, above)
-    found = Configuration(config, "config/mine.yaml", tmp_path / "config")
+    found = checked_configuration(config, "config/mine.yaml", tmp_path / "config")
     assert found.prepare("mine")["options"] == {"path": "photos/mine", "test_fraction": 0.25}
     assert {row.dataset for row in found.rows("mine")} == {"mine"}
     assert found.slots("mine", "sre2lpp", "fd2", "base") * 2 * 2 == 20

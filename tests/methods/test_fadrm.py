@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fd2.config import plugins
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
@@ -99,7 +100,9 @@ def test_settings_that_make_no_sense_are_refused(
 ) -> None:
     values = merge(read_yaml(CONFIG / "config.yaml"), {"tables": []})
     with pytest.raises(FD2Error, match=f"distill.methods.{name}.*{words}"):
-        Configuration(merge(values, {"distill": {"methods": {name: change}}}), "test", CONFIG)
+        checked_configuration(
+            merge(values, {"distill": {"methods": {name: change}}}), "test", CONFIG
+        )
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def small(folder: Path, *, tables: list[str], **changes: Any) -> Configuration:
     lists = {"tables": tables, "ablations": [], "measurements": []}
     top = {"datasets": datasets, "figures": {}, **lists}
     own = {"distill": {"methods": {"fadrmplus": changes}}}
-    return Configuration(merge({**values, **top}, own), "small.yaml", folder)
+    return checked_configuration(merge({**values, **top}, own), "small.yaml", folder)
 
 
 def test_the_plan_refuses_phases_of_another_resolution(folder: Path) -> None:

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.resolve import Configuration
 from fd2.planning.datasets import DatasetSize, planned_size
 from fd2.planning.project import Project
 from fd2.runtime.job import Job
@@ -18,7 +18,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 def size(folder: Path, dataset: str, **entry: Any) -> DatasetSize:
     values = merge(read_yaml(CONFIG / "config.yaml"), {"datasets": {dataset: entry}})
-    found = planned_size(Project(folder, (), Configuration(values, "", CONFIG)), dataset)
+    found = planned_size(Project(folder, (), checked_configuration(values, "", CONFIG)), dataset)
     assert found is not None
     return found
 

@@ -9,7 +9,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.config import plugins
-from fd2.config.checks import check_table
+from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.drawn_figures import drawn_figures
@@ -17,7 +17,6 @@ from fd2.config.downloads import download_kind, download_kinds, download_setting
 from fd2.config.figures import check_figure, check_figure_names
 from fd2.config.image_sets import image_set
 from fd2.config.paths import ArtefactPaths
-from fd2.config.resolve import Configuration
 from fd2.config.sheets import all_tables, table_sources
 from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
@@ -37,7 +36,7 @@ def explained(call, *arguments):
 
 
 SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
-SETTINGS = explained(Configuration, config, SOURCES, ROOT / "config")
+SETTINGS = explained(checked_configuration, config, SOURCES, ROOT / "config")
 PATHS = ArtefactPaths(SETTINGS)
 FIGURES = explained(drawn_figures, SETTINGS)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from fd2.config import plugins
 from fd2.config.cells import FULL_DATA
 from fd2.config.diagnostic_sheets import Diagnosis, is_diagnostic_sheet, read_diagnostic_sheet
 from fd2.config.layers import stage_config
-from fd2.errors import FD2Error, suggest
+from fd2.errors import require_known
 
 if TYPE_CHECKING:
     from fd2.config.resolve import Configuration
@@ -57,17 +56,13 @@ def check_diagnoses(settings: Configuration, table: str) -> None:
     """
     place = str(settings.sheet(table))
     for row in diagnostic_rows(settings, table):
-        _known("dataset", row.dataset, list(settings.values["datasets"]), place)
-        _known("backbone", row.backbone, plugins.names("backbones"), place)
-        _known("recipe", row.recipe, settings.recipes(), place)
+        require_known("dataset", row.dataset, list(settings.values["datasets"]), place)
+        require_known("backbone", row.backbone, plugins.names("backbones"), place)
+        require_known("recipe", row.recipe, settings.recipes(), place)
         if row.ipc is None:
-            _known("variant of real images", row.variant, ["base"], place)
+            require_known("variant of real images", row.variant, ["base"], place)
             continue
-        _known("method", row.method, plugins.names("methods"), place)
-        _known("variant of distilled sets", row.variant, settings.variants_at("distill"), place)
+        require_known("method", row.method, plugins.names("methods"), place)
+        own = settings.variants_at("distill")
+        require_known("variant of distilled sets", row.variant, own, place)
         settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, place)
-
-
-def _known(what: str, name: str, allowed: Collection[str], place: str) -> None:
-    if name not in allowed:
-        raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
 from fd2.config.cells import FULL_DATA
 from fd2.config.resolve import Configuration
-from fd2.errors import FD2Error, suggest
+from fd2.errors import FD2Error, require_known, suggest
 
 
 def check_figure_names(settings: Configuration) -> None:
@@ -45,8 +45,8 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
     spec = settings.values["figures"][name]
     place = f"setting 'figures.{name}' in {settings.source}"
     for row in spec.get("rows", ()):
-        _known("method", row["method"], [FULL_DATA, *plugins.names("methods")], place)
-        _known("variant", row["variant"], ["base", *settings.variants()], place)
+        require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], place)
+        require_known("variant", row["variant"], ["base", *settings.variants()], place)
         if "ipc" in spec and row["method"] != FULL_DATA:
             names = (spec["dataset"], row["method"], row["fd2"], row["variant"])
             settings.check_ipc(*names, spec["ipc"], place)
@@ -59,7 +59,7 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
 
 def _check_teacher_variant(settings: Configuration, variant: str, place: str) -> None:
     allowed = ["base", *settings.teacher_variants()]
-    _known("variant", variant, ["base", *settings.variants()], place)
+    require_known("variant", variant, ["base", *settings.variants()], place)
     if variant not in allowed:
         raise FD2Error(
             f"variant '{variant}' does not change the teacher",
@@ -83,7 +83,7 @@ def _check_classes(
     chosen = spec.get("classes")
     names = chosen if isinstance(chosen, list) else []
     for name in [spec["class"], *names] if "class" in spec else names:
-        _known("class", name, classes, f"{place}; classes of {manifest}")
+        require_known("class", name, classes, f"{place}; classes of {manifest}")
     if isinstance(chosen, Mapping):
         last = chosen["first"] + (chosen["count"] - 1) * chosen["step"]
         if last >= len(classes):
@@ -92,8 +92,3 @@ def _check_classes(
                 f"{place}; classes of {manifest}",
                 f"ids go from 0 to {len(classes) - 1}: lower first, count or step",
             )
-
-
-def _known(what: str, name: str, allowed: Iterable[str], place: str) -> None:
-    if name not in allowed:
-        raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))

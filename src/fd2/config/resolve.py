@@ -9,7 +9,6 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.config.cells import Row, read_sheet
-from fd2.config.checks import check_names, check_recipe
 from fd2.config.cost_sheets import is_cost_sheet
 from fd2.config.dataset_entries import prepare_settings
 from fd2.config.diagnostic_sheets import is_diagnostic_sheet
@@ -20,6 +19,7 @@ from fd2.config.layers import (
     variant_at,
     with_protocol,
 )
+from fd2.config.recipes import check_recipe
 from fd2.config.schema import config_schema, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
@@ -30,7 +30,9 @@ FD2 = ("plain", "fd2")
 
 
 class Configuration:
-    """A validated config that answers what each artefact depends on.
+    """A config that fits the schema, and answers what each artefact depends on.
+
+    Whether its sheets and figures can be made, `fd2.config.checks` finds out.
 
     Args:
         config: merged config files, as a mapping.
@@ -47,7 +49,6 @@ class Configuration:
         self.values = with_protocol(config, folder / "protocols")
         validate(self.values, config_schema(), source)
         check_overrides(self.values)
-        check_names(self)
 
     def check_ipc(
         self, dataset: str, method: str, fd2: str, variant: str, ipc: int, place: str
@@ -208,8 +209,10 @@ class Configuration:
         self, dataset: str, method: str, fd2: str, variant: str, group: int
     ) -> dict[str, Any]:
         """Settings of one distilled group. A slot's result does not depend on how many follow."""
-        check_recipe(self, dataset, method, fd2, variant)
         section = self._distill(dataset, method, fd2, variant)
+        resolution = self.values["datasets"][dataset]["resolution"]
+        place = f"dataset '{dataset}', {self.source}"
+        check_recipe(method, section["methods"][method], resolution, place)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
         with_fd2 = fd2 == "fd2"

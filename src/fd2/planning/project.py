@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
@@ -62,4 +63,6 @@ def open_project(folder: Path, configfiles: Sequence[str]) -> Project:
     for name in configfiles:
         values = merge(values, read_yaml(folder / name))
     source = ", ".join([str(DEFAULT_CONFIG), *configfiles])
-    return Project(folder, tuple(configfiles), Configuration(values, source, folder / "config"))
+    return Project(
+        folder, tuple(configfiles), checked_configuration(values, source, folder / "config")
+    )

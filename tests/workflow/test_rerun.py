@@ -196,7 +196,7 @@ def test_a_folder_on_a_disk_that_is_not_mounted_reruns_nothing(finished: Any) ->
         assert finished.pending(*TINY) == set()
 
 
-def test_a_folder_that_became_unusable_is_refused_by_its_job(finished: Any) -> None:
+def test_a_folder_that_became_unusable_is_left_to_its_job(finished: Any) -> None:
     classes = finished.folder / "photos" / "test"
     with moved(classes / "sound", finished.folder / "away"):
         assert finished.pending(*TINY) == and_what_follows({"prepare"})

@@ -24,7 +24,7 @@ def prepare_download(wildcards):
 def listed_images(dataset):
     """Listed once, though Snakemake asks several times."""
     record = Path(RESULTS, "data", dataset, "record.json")
-    return folder_listing(SETTINGS.prepare(dataset), record)
+    return explained(folder_listing, SETTINGS.prepare(dataset), record)
 
 
 def prepare_images(wildcards):

@@ -152,6 +152,6 @@ def test_provenance_tells_what_shaped_from_how_it_ran(chain: Chain, tmp_path: Pa
     assert shaped == shaped_by(
         "relabel", chain.relabel_settings(), "m", {"one": tmp_path / "input"}
     )
-    run = record(shaped, chain.job)["run"]
+    run = record(shaped, chain.job.facts())["run"]
     assert {"commit", "dirty", "versions", "device", "threads", "seconds"} <= set(run)
     assert run["versions"]["torch"] == version("torch")

@@ -1,21 +1,12 @@
-"""Batches of nearly equal size."""
+"""The batches of an epoch."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from fd2.training.batches import epoch_batches, even_sizes
-
-
-@pytest.mark.parametrize("most", [1, 2, 4, 7, 64])
-def test_fewest_batches_that_differ_by_one_at_most(most: int) -> None:
-    for count in range(1, 130):
-        sizes = even_sizes(count, most)
-        assert sum(sizes) == count and max(sizes) <= most
-        assert max(sizes) - min(sizes) <= 1
-        assert len(sizes) == (count + most - 1) // most
+from fd2.batch_sizes import even_sizes
+from fd2.training.batches import epoch_batches
 
 
 def test_an_epoch_holds_every_index_once() -> None:

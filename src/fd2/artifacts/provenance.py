@@ -13,7 +13,6 @@ from typing import Any
 
 from fd2.artifacts.files import file_digest
 from fd2.errors import FD2Error
-from fd2.runtime.job import Job
 
 #: 2 has digests of tensors, arrays and records, and the artefact's name.
 FORMAT = 2
@@ -46,15 +45,17 @@ def shaped_by(
     }
 
 
-def record(shaped: Mapping[str, Any], job: Job, **measured: object) -> dict[str, Any]:
+def record(
+    shaped: Mapping[str, Any], circumstances: Mapping[str, object], **measured: object
+) -> dict[str, Any]:
     """What shaped an artefact and the run that made it: commit, versions, device, times.
 
     Args:
         shaped: equal in all runs that make the same artefact.
-        job: of this run.
+        circumstances: of this run, as `fd2.runtime.job.Job.facts` tells them.
         measured: what else differs from run to run, such as times of its parts.
     """
-    run = {**_commit(), "versions": _versions(), "host": platform.platform(), **job.facts()}
+    run = {**_commit(), "versions": _versions(), "host": platform.platform(), **circumstances}
     return {**shaped, "run": {**run, **measured}}
 
 

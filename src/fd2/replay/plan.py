@@ -8,31 +8,8 @@ import torch
 from fd2.artifacts.soft_labels import StoredAugmentation
 from fd2.augment.cutmix import sample_cutmix
 from fd2.augment.sampling import sample_crops, sample_flips
-from fd2.errors import FD2Error
+from fd2.batch_sizes import half_batch_sizes
 from fd2.runtime.seeds import numpy_generator
-from fd2.training.batches import even_sizes
-
-
-def half_batch_sizes(count: int, batch_size: int) -> list[int]:
-    """Sizes of the half batches of one epoch; halves 2b and 2b + 1 make batch b.
-
-    Batches have nearly equal sizes of at most ``batch_size``, so that no half is left too small
-    for batch-norm statistics (a ragged last batch would be split differently by teacher and
-    student).
-
-    Raises:
-        FD2Error: if a half would hold fewer than two images.
-    """
-    sizes = [
-        half for size in even_sizes(count, batch_size) for half in (size // 2, size - size // 2)
-    ]
-    if min(sizes) < 2:
-        raise FD2Error(
-            f"{count} images in batches of at most {batch_size} leave a half batch of {min(sizes)}",
-            "settings 'relabel.batch_size' and the number of classes times images per class",
-            "distil at least 4 images in all, and give a batch size of at least 7",
-        )
-    return sizes
 
 
 def plan_augmentation(

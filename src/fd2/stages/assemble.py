@@ -46,4 +46,4 @@ def assemble(
     shaped = shaped_by("assemble", settings, manifest, inputs)
     statistics = {key: loaded[0].metadata[key] for key in ("mean", "std")}
     write_distilled(output, images, {**shaped, **statistics})
-    write_record(record_file, record(shaped, job))
+    write_record(record_file, record(shaped, job.facts()))

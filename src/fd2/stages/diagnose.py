@@ -95,7 +95,7 @@ def diagnose(
             "diagnosis": {key: named[key] for key in _IDENTITY},
             "protocol": settings.protocol,
             "result": result,
-            **record(shaped, job),
+            **record(shaped, job.facts()),
         },
     )
 

@@ -66,7 +66,7 @@ def distill(
     with stage_state(job, shaped, code) as state:
         images, seconds = _group(settings, plan, patches, state, str(patches_file))
         write_slots(output, images, settings.slots, {**shaped, **statistics})
-        write_record(record_file, record(shaped, job, slot_seconds=seconds))
+        write_record(record_file, record(shaped, job.facts(), slot_seconds=seconds))
         state.remove()
 
 

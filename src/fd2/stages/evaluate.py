@@ -68,7 +68,7 @@ def evaluate(
             "resolution": dataset.manifest.resolution,
             TESTED_ON: dataset.manifest.tested_on,
             "result": result,
-            **record(shaped, job),
+            **record(shaped, job.facts()),
         }
         write_record(output, content)
         state.remove()

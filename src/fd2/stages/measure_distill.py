@@ -80,7 +80,7 @@ def measure_distill(
     names = {key: getattr(settings, key) for key in ("dataset", "method", "fd2", "variant")}
     facts = {"measured": names, "classes": len(classes), "resolution": manifest.resolution}
     shaped = shaped_by("measure_distill", both, digest, inputs)
-    write_record(output, {**facts, "slots": measured, **record(shaped, job)})
+    write_record(output, {**facts, "slots": measured, **record(shaped, job.facts())})
 
 
 def summary(

@@ -88,7 +88,7 @@ def make_patches(
     shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
     write_slots(output, images, tuple(range(settings.slots)), shaped)
     picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
-    write_record(record_file, {**record(shaped, job), "chosen": picked})
+    write_record(record_file, {**record(shaped, job.facts()), "chosen": picked})
 
 
 def _scored_members(dataset: PreparedDataset, settings: PatchSettings) -> list[Tensor]:

@@ -103,7 +103,7 @@ def prepare(
     for line in warnings:
         print(f"warning: {line}", flush=True)
     noted = {"warnings": warnings} if warnings else {}
-    write_record(Path(folder) / "record.json", {**record(shaped, job), **listing, **noted})
+    write_record(Path(folder) / "record.json", {**record(shaped, job.facts()), **listing, **noted})
 
 
 def _pixels(

@@ -83,6 +83,6 @@ def _write(
             "resolution": manifest.resolution,
             TESTED_ON: manifest.tested_on,
             "result": result,
-            **record(shaped, job),
+            **record(shaped, job.facts()),
         },
     )

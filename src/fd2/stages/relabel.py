@@ -77,7 +77,7 @@ def relabel(
     with stage_state(job, shaped, code) as state:
         logits = _label(replay, loaded, settings, len(images.images), state)
         write_soft_labels(folder, augmentation, logits, shaped)
-        write_record(folder / "record.json", record(shaped, job))
+        write_record(folder / "record.json", record(shaped, job.facts()))
         state.remove()
 
 

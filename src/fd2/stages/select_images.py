@@ -63,4 +63,4 @@ def select_images(
     shaped = shaped_by("select_images", settings, digest, inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     write_distilled(output, images, {**shaped, **statistics})
-    write_record(record_file, record(shaped, job))
+    write_record(record_file, record(shaped, job.facts()))

@@ -1,4 +1,4 @@
-"""Batches of nearly equal size, so that no batch is too small for batch normalisation."""
+"""The batches of an epoch of real images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
-def even_sizes(count: int, most: int) -> list[int]:
-    """Sizes of the fewest batches of at most ``most`` items, differing by one at most.
-
-    Args:
-        count: items, at least 1.
-        most: largest batch, at least 1.
-    """
-    batches = -(-count // most)
-    return [len(part) for part in np.array_split(np.arange(count), batches)]
+from fd2.batch_sizes import even_sizes
 
 
 def epoch_batches(rng: np.random.Generator, count: int, most: int) -> list[Tensor]:

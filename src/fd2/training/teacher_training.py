@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.normalise import Normaliser
+from fd2.batch_sizes import even_sizes
 from fd2.config.settings import PretrainSettings
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.compilation import compiled
@@ -25,7 +26,7 @@ from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, seed_from
 from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
-from fd2.training.batches import epoch_batches, even_sizes
+from fd2.training.batches import epoch_batches
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import clear_gradients, teacher_optimiser, teacher_schedule

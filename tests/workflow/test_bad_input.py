@@ -239,11 +239,26 @@ def test_device_that_is_not_there(expendable: Any) -> None:
     assert "'device: cpu' or 'device: auto'" in error
 
 
-def test_class_with_too_few_images_for_the_patches(expendable: Any) -> None:
-    config = (expendable.folder / "config/tiny.yaml").read_text()
-    expendable.write("config/tiny.yaml", config.replace("slots: 2", "slots: 3"))
-    error = failed(expendable, "logs/patches/tiny/2x2.log", "results/patches/tiny/2x2.safetensors")
-    assert "class 'cracked' has 8 images to score, 3 slots of 2x2 patches need 12" in error
+def test_class_with_too_few_images_for_the_patches(tiny: Any) -> None:
+    """Counted in the user's folder, so that no teacher is trained in vain."""
+    config = (tiny.folder / "config/tiny.yaml").read_text()
+    tiny.write("config/tiny.yaml", config.replace("slots: 2", "slots: 3"))
+    output = refused(tiny, "--dry-run", "results/patches/tiny/2x2.safetensors", *TINY)
+    assert "class 'cracked' has 8 images to score, 3 slots of 2x2 patches need 12" in output
+    assert "lower 'distill.slots'" in output
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "labels/tiny/sre2lpp/fd2/base/ipc1/logits.npy",
+        "students/tiny/random/plain/hard-labels/ipc1/resnet10t/seed0.json",
+    ],
+)
+def test_distilled_set_too_small_for_batches(tiny: Any, target: str) -> None:
+    output = refused(tiny, "--dry-run", f"results/{target}", *TINY)
+    assert "2 images in batches of at most 4 leave a half batch of 1" in output
+    assert "distil at least 4 images in all" in output
 
 
 def test_artefacts_of_other_data_are_not_combined(expendable: Any) -> None:

@@ -31,6 +31,34 @@ def prepare_images(wildcards):
     return listed_images(wildcards.dataset)
 
 
+@cache
+def counted_images(dataset):
+    """Training images of each class of a user's folder; None of other data.
+
+    A job's own process does not count again.
+    """
+    if not workflow.is_main_process:
+        return None
+    return explained(training_counts, SETTINGS.prepare(dataset))
+
+
+def require_patch_sources(wildcards):
+    """Refuse a user's folder with too few images for the patches, before teachers are trained."""
+    counts = counted_images(wildcards.dataset)
+    if counts is not None:
+        settings = SETTINGS.patches(wildcards.dataset, wildcards.kind)
+        explained(require_patch_images, build(PatchSettings, settings), counts)
+
+
+def require_batches(stage, wildcards):
+    """Refuse distilled sets too small for batch normalisation, before anything is distilled."""
+    counts = counted_images(wildcards.dataset)
+    if counts is not None:
+        images = len(counts) * int(wildcards.ipc)
+        batch_size = cell_settings(stage, wildcards)["batch_size"]
+        explained(half_batch_sizes, images, batch_size)
+
+
 def download_code(wildcards):
     return code("download", f"datasets.{wildcards.kind}")
 
@@ -41,6 +69,7 @@ def pretrain_code(wildcards):
 
 
 def patches_code(wildcards):
+    require_patch_sources(wildcards)
     scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
     return code("patches", f"backbones.{scorer}")
 
@@ -121,6 +150,7 @@ def relabel_teachers(wildcards):
 
 
 def relabel_code(wildcards):
+    require_batches("relabel", wildcards)
     return code("relabel", *(f"backbones.{name}" for name in relabel_names(wildcards)))
 
 
@@ -142,6 +172,7 @@ def cell_labels(wildcards):
 
 
 def evaluate_code(wildcards):
+    require_batches("evaluate", wildcards)
     return code("evaluate", f"backbones.{wildcards.student}")
 
 

@@ -1,13 +1,15 @@
-"""Whether a user's folder of images is still the one that the data was prepared from."""
+"""A user's folder of images, which may change at any time, before it is prepared."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import read_json
 from fd2.config import plugins
+from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import listing_digest
 from fd2.errors import FD2Error
 
@@ -37,6 +39,29 @@ def folder_listing(settings: Mapping[str, Any], record: Path) -> str | None:
         return listing_digest(source.images)
     except (FD2Error, OSError) as error:
         return str(error)
+
+
+def training_counts(settings: Mapping[str, Any]) -> dict[str, int] | None:
+    """How many images of each class of a user's folder are to train on, before it is prepared.
+
+    Args:
+        settings: of the stage prepare.
+
+    Returns:
+        Counts by the classes' names; None for other kinds, and for a folder that is not there or
+        cannot be listed, which is for the stage to refuse.
+    """
+    plugin = plugins.load("datasets", settings["kind"])
+    if not hasattr(plugin, "FOLDER_SETTING"):
+        return None
+    place = f"setting 'datasets.{settings['dataset']}'"
+    try:
+        listed = plugin.source(settings["options"], place)
+        source = hold_out(listed, settings["held_out"], place)
+    except (FD2Error, OSError):
+        return None
+    counts = Counter(image.class_id for image in source.images if image.split == "train")
+    return {name: counts[class_id] for class_id, name in enumerate(source.classes)}
 
 
 def prepared_listing(record: Path) -> str | None:

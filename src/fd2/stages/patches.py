@@ -15,9 +15,9 @@ from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.augment.sampling import sample_crops
 from fd2.augment.views import crops_only
+from fd2.config.image_counts import ranked_images, require_patch_images
 from fd2.config.settings import PatchSettings
 from fd2.engine.codec import encode
-from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
@@ -67,7 +67,8 @@ def make_patches(
         {str(data): dataset.manifest.digest(), str(scorer): teacher.metadata["manifest"]}
     )
     scored = _scored_members(dataset, settings)
-    _require_enough(scored, dataset, settings)
+    counts = [len(members) for members in scored]
+    require_patch_images(settings, dict(zip(dataset.manifest.classes, counts, strict=True)))
     if settings.slot_patches == "distinct":
         ranking = _rank(score_crops(dataset, teacher, settings, scored, 0, job), dataset, settings)
         chosen = [_ranks(ranking, slot, settings.tiles) for slot in range(settings.slots)]
@@ -95,21 +96,6 @@ def _scored_members(dataset: PreparedDataset, settings: PatchSettings) -> list[T
     """Per class the positions of the images that are scored."""
     members = dataset.class_indices(dataset.train)
     return [m if settings.images_scored is None else m[: settings.images_scored] for m in members]
-
-
-def _require_enough(
-    scored: list[Tensor], dataset: PreparedDataset, settings: PatchSettings
-) -> None:
-    per_slot = settings.tiles**2
-    slots = settings.slots if settings.slot_patches == "distinct" else 1
-    for name, members in zip(dataset.manifest.classes, scored, strict=True):
-        if len(members) < per_slot * slots:
-            raise FD2Error(
-                f"class '{name}' has {len(members)} images to score, "
-                f"{slots} slots of {settings.kind} patches need {per_slot * slots}",
-                f"dataset '{settings.dataset}', section 'patches'",
-                "lower 'distill.slots', use 1x1 patches, or raise 'patches.images_scored'",
-            )
 
 
 @torch.no_grad()
@@ -164,7 +150,7 @@ def score_crops(
 def _rank(crops: ScoredCrops, dataset: PreparedDataset, settings: PatchSettings) -> ScoredCrops:
     """The best images of each class by increasing loss; tensors ``[ranks, C, ...]``."""
     labels = dataset.train.labels[crops.indices]
-    needed = settings.tiles**2 * (settings.slots if settings.slot_patches == "distinct" else 1)
+    needed = ranked_images(settings)
     order = [
         members[torch.argsort(crops.losses[members], stable=True)[:needed]]
         for members in ((labels == c).nonzero().flatten() for c in range(dataset.num_classes))

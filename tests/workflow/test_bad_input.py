@@ -248,6 +248,15 @@ def test_class_with_too_few_images_for_the_patches(tiny: Any) -> None:
     assert "lower 'distill.slots'" in output
 
 
+def test_class_with_too_few_images_to_choose_from(tiny: Any) -> None:
+    config = (tiny.folder / "config/tiny.yaml").read_text()
+    tiny.write("config/tiny.yaml", config.replace("slots: 2", "slots: 9"))
+    target = "results/distilled/tiny/random/plain/base/ipc9.safetensors"
+    output = refused(tiny, "--dry-run", target, *TINY)
+    assert "class 'cracked' has 8 training images, 9 are wanted" in output
+    assert "ask for at most 8 images per class" in output
+
+
 @pytest.mark.parametrize(
     "target",
     [

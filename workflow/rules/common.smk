@@ -16,7 +16,7 @@ from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.drawn_figures import drawn_figures
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, check_figure_names
-from fd2.config.image_counts import require_patch_images
+from fd2.config.image_counts import require_patch_images, require_whole_images
 from fd2.config.image_sets import image_set
 from fd2.config.paths import ArtefactPaths
 from fd2.config.settings import PatchSettings, build

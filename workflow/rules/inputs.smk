@@ -50,6 +50,14 @@ def require_patch_sources(wildcards):
         explained(require_patch_images, build(PatchSettings, settings), counts)
 
 
+def require_choice(wildcards):
+    """Refuse a user's folder with too few images for a method that chooses whole ones."""
+    counts = counted_images(wildcards.dataset)
+    if counts is not None and not distill_patches(wildcards):
+        images_per_class = int(wildcards.ipc)
+        explained(require_whole_images, wildcards.dataset, counts, images_per_class)
+
+
 def require_batches(stage, wildcards):
     """Refuse distilled sets too small for batch normalisation, before anything is distilled."""
     counts = counted_images(wildcards.dataset)
@@ -127,6 +135,7 @@ def measure_settings(wildcards):
 
 def select_code(wildcards):
     require_slots(wildcards)
+    require_choice(wildcards)
     return code("select_images", f"methods.{wildcards.method}")
 
 

@@ -34,3 +34,23 @@ def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> 
                 f"dataset '{settings.dataset}', section 'patches'",
                 "lower 'distill.slots', use 1x1 patches, or raise 'patches.images_scored'",
             )
+
+
+def require_whole_images(dataset: str, counts: Mapping[str, int], images_per_class: int) -> None:
+    """Refuse a dataset with too few images to choose from.
+
+    Args:
+        dataset: its name.
+        counts: training images of each class, by its name.
+        images_per_class: wanted, all different.
+
+    Raises:
+        FD2Error: names the first class with too few images.
+    """
+    for name, count in counts.items():
+        if count < images_per_class:
+            raise FD2Error(
+                f"class '{name}' has {count} training images, {images_per_class} are wanted",
+                f"dataset '{dataset}'",
+                f"ask for at most {min(counts.values())} images per class",
+            )

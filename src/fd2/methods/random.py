@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fd2.errors import FD2Error
+from fd2.config.image_counts import require_whole_images
 from fd2.methods._interface import SelectionRequest
 from fd2.runtime.seeds import torch_generator
 
@@ -39,16 +39,12 @@ def select(request: SelectionRequest) -> Tensor:
     import torch
 
     dataset, count = request.dataset, request.images_per_class
+    indices_of = dataset.class_indices(dataset.train)
+    members_of = dict(zip(dataset.manifest.classes, indices_of, strict=True))
+    counts = {name: len(members) for name, members in members_of.items()}
+    require_whole_images(dataset.manifest.dataset, counts, count)
     chosen = []
-    for name, members in zip(
-        dataset.manifest.classes, dataset.class_indices(dataset.train), strict=True
-    ):
-        if len(members) < count:
-            raise FD2Error(
-                f"class '{name}' has {len(members)} training images, {count} are wanted",
-                f"dataset '{dataset.manifest.dataset}'",
-                f"ask for at most {len(members)} images per class",
-            )
+    for name, members in members_of.items():
         generator = torch_generator("random", request.seed, dataset.manifest.dataset, name)
         chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
     indices = torch.stack(chosen, dim=1)

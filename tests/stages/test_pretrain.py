@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,20 @@ from torch import Tensor, nn
 
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.tensors import read_tensors
+from fd2.augment.normalise import Normaliser
 from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import read_teacher
+from fd2.networks.teacher import Teacher, recalibrate_batch_norm
 from fd2.stages.pretrain import pretrain
+from fd2.training import teacher_training
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
+
+NOT_AUGMENTED = {
+    **{"crop_scale": [1.0, 1.0], "flip": "none", "rotation": 0.0},
+    **dict.fromkeys(("brightness", "contrast", "saturation", "hue"), 0.0),
+}
 
 
 def trained(chain: Chain, path: Path, recipe: str, **changes: Any) -> dict[str, Any]:
@@ -103,9 +112,13 @@ def test_plain_and_cal_start_from_the_same_backbone(chain: Chain, tmp_path: Path
 
 
 @pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_statistics_are_averages_over_the_training_images(chain: Chain, recipe: str) -> None:
+def test_statistics_are_averages_over_the_training_images(
+    chain: Chain, tmp_path: Path, recipe: str
+) -> None:
     """Each layer's buffers are mean and variance of what reaches it from all 36 images."""
-    teacher = read_teacher(getattr(chain, recipe), chain.job.device)
+    path = tmp_path / f"{recipe}.safetensors"
+    trained(chain, path, recipe, augmentation=NOT_AUGMENTED)
+    teacher = read_teacher(path, chain.job.device)
     train = open_prepared(chain.data).train
     inputs: dict[nn.Module, Tensor] = {}
     network = teacher.network
@@ -121,6 +134,34 @@ def test_statistics_are_averages_over_the_training_images(chain: Chain, recipe: 
         torch.testing.assert_close(mean.double(), expected, rtol=1e-3, atol=1e-4)
         spread = (columns - expected[:, None]).square().sum(1) / (columns.shape[1] - 1)
         torch.testing.assert_close(variance.double(), spread, rtol=1e-3, atol=1e-4)
+
+
+def test_statistics_are_of_shuffled_images_as_they_were_augmented(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arrays lie class by class: a batch of one class lacks the variance between classes."""
+    shown: list[Tensor] = []
+
+    def recorded(teacher: Teacher, batches: Iterable[Tensor]) -> None:
+        shown.extend(batches)
+        recalibrate_batch_norm(teacher, shown)
+
+    monkeypatch.setattr(teacher_training, "recalibrate_batch_norm", recorded)
+    monkeypatch.setattr(teacher_training, "_RECALIBRATION_BATCH", 12)
+    flipped = {**NOT_AUGMENTED, "flip": "horizontal"}
+    trained(chain, tmp_path / "flipped.safetensors", "plain", augmentation=flipped)
+
+    dataset = open_prepared(chain.data)
+    normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+    plain = normaliser.normalise(dataset.train.all_images(chain.job.device))
+    images = torch.cat(shown)[:, None]
+    as_is = (images == plain).flatten(2).all(2)
+    mirrored = (images == plain.flip(3)).flatten(2).all(2)
+    assert as_is.any() and mirrored.any()
+    found = as_is | mirrored
+    assert (found.sum(0) == 1).all() and (found.sum(1) == 1).all()
+    labels = dataset.train.labels[found.float().argmax(1)]
+    assert [len(batch.unique()) for batch in labels.split(12)] == [3, 3, 3]
 
 
 def test_running_statistics_are_left_alone(chain: Chain, tmp_path: Path) -> None:

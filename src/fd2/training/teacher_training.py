@@ -122,7 +122,7 @@ class TeacherTraining:
         if run.best is not None:
             self.teacher.load_state_dict(run.best[1])
         if settings.batch_norm_statistics == "recomputed":
-            recalibrate_batch_norm(self.teacher, self._plain_batches())
+            recalibrate_batch_norm(self.teacher, self._recalibration_batches())
         counts = torch.bincount(self.test_labels)
         return {
             "selected": settings.selection,
@@ -247,9 +247,16 @@ class TeacherTraining:
         heads = torch.cat([backbone_logits, at_least_float32(output.logits)], dim=1)
         return loss, {"backbone": backbone, "cal": cal_loss}, heads
 
-    def _plain_batches(self) -> Iterator[Tensor]:
-        for chunk in self.images.split(even_sizes(len(self.images), _RECALIBRATION_BATCH)):
-            yield self.normaliser.normalise(chunk)
+    def _recalibration_batches(self) -> Iterator[Tensor]:
+        """Normalised images ``[B, 3, H, W]``, each training image once, as in training.
+
+        Shuffled: the arrays lie class by class, and the variance within a batch of one class lacks
+        what is between classes. Augmented: the weights fit the statistics of such images.
+        """
+        rng = numpy_generator(*self._names, "recalibration")
+        for indices in epoch_batches(rng, len(self.images), _RECALIBRATION_BATCH):
+            images = self.images[indices.to(self.device)]
+            yield augment_training(images, self.normaliser, self.settings.augmentation, rng)
 
     def _test(self) -> dict[str, Any]:
         return teacher_metrics(

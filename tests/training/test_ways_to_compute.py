@@ -260,7 +260,9 @@ def test_memory_formats_agree(chain: Chain, nine: Path, labels: Path) -> None:
     runs: list[Any] = []
     for order in ("channels_last", "contiguous"):
         changed = {"memory_format": order}
-        soft = student(chain, nine, labels, temperature=1.0, **changed)
+        # Adam's first steps are signs: at the usual rate four of them make another loss of a
+        # rounding, 4 percent apart where one epoch earlier it is 2 in 100,000.
+        soft = student(chain, nine, labels, temperature=1.0, learning_rate=1e-4, **changed)
         runs.append((soft, teacher(chain, "cal", **changed)))
     for last, first in zip(*runs, strict=True):
         networks = [getattr(run, "student", None) or run.teacher for run in (last, first)]

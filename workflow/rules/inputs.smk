@@ -33,34 +33,46 @@ def prepare_images(wildcards):
 
 @cache
 def counted_images(dataset):
-    """Training images of each class of a user's folder; None of other data.
-
-    A job's own process does not count again.
-    """
-    if not workflow.is_main_process:
-        return None
+    """Training images of each class of a user's folder, counted once; None of other data."""
     return explained(training_counts, SETTINGS.prepare(dataset))
+
+
+def images_before(output, wildcards):
+    """As `counted_images`, for an output that is yet to be made.
+
+    None where it is there: Snakemake would take an existing file for given rather than refuse, so
+    that the job itself has to speak. A job's own process does not count again.
+    """
+    if not workflow.is_main_process or Path(RESULTS, output).is_file():
+        return None
+    return counted_images(wildcards.dataset)
 
 
 def require_patch_sources(wildcards):
     """Refuse a user's folder with too few images for the patches, before teachers are trained."""
-    counts = counted_images(wildcards.dataset)
+    output = f"patches/{wildcards.dataset}/{wildcards.kind}.safetensors"
+    counts = images_before(output, wildcards)
     if counts is not None:
         settings = SETTINGS.patches(wildcards.dataset, wildcards.kind)
         explained(require_patch_images, build(PatchSettings, settings), counts)
 
 
+def cell_name(wildcards):
+    """Where the artefacts of one distilled set lie below each folder."""
+    return "/".join(distill_variant(wildcards)) + f"/ipc{wildcards.ipc}"
+
+
 def require_choice(wildcards):
     """Refuse a user's folder with too few images for a method that chooses whole ones."""
-    counts = counted_images(wildcards.dataset)
+    counts = images_before(f"distilled/{cell_name(wildcards)}.safetensors", wildcards)
     if counts is not None and not distill_patches(wildcards):
         images_per_class = int(wildcards.ipc)
         explained(require_whole_images, wildcards.dataset, counts, images_per_class)
 
 
-def require_batches(stage, wildcards):
+def require_batches(stage, output, wildcards):
     """Refuse distilled sets too small for batch normalisation, before anything is distilled."""
-    counts = counted_images(wildcards.dataset)
+    counts = images_before(output, wildcards)
     if counts is not None:
         images = len(counts) * int(wildcards.ipc)
         batch_size = cell_settings(stage, wildcards)["batch_size"]
@@ -159,7 +171,7 @@ def relabel_teachers(wildcards):
 
 
 def relabel_code(wildcards):
-    require_batches("relabel", wildcards)
+    require_batches("relabel", f"labels/{cell_name(wildcards)}/logits.npy", wildcards)
     return code("relabel", *(f"backbones.{name}" for name in relabel_names(wildcards)))
 
 
@@ -181,7 +193,8 @@ def cell_labels(wildcards):
 
 
 def evaluate_code(wildcards):
-    require_batches("evaluate", wildcards)
+    student = f"{wildcards.student}/seed{wildcards.seed}.json"
+    require_batches("evaluate", f"students/{cell_name(wildcards)}/{student}", wildcards)
     return code("evaluate", f"backbones.{wildcards.student}")
 
 

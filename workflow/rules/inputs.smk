@@ -59,7 +59,8 @@ def require_patch_sources(wildcards):
 
 def cell_name(wildcards):
     """Where the artefacts of one distilled set lie below each folder."""
-    return "/".join(distill_variant(wildcards)) + f"/ipc{wildcards.ipc}"
+    names = "/".join(distill_variant(wildcards))
+    return f"{names}/ipc{wildcards.ipc}"
 
 
 def require_choice(wildcards):

@@ -34,6 +34,7 @@ LAYERS = (
     },
     {"runtime"},
     {"artifacts"},
+    {"image_counts"},
     {"config"},
     {"batch_sizes", "errors"},
 )

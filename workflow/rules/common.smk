@@ -16,7 +16,6 @@ from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.drawn_figures import drawn_figures
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, check_figure_names
-from fd2.config.image_counts import require_patch_images, require_whole_images
 from fd2.config.image_sets import image_set
 from fd2.config.paths import ArtefactPaths
 from fd2.config.settings import PatchSettings, build
@@ -24,6 +23,7 @@ from fd2.config.sheets import all_tables, table_sources
 from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
+from fd2.image_counts import require_patch_images, require_whole_images
 from fd2.planning.image_folders import folder_listing, training_counts
 from fd2.runtime.device import planned_device
 from fd2.runtime.folders import require_writable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fd2.config.image_counts import require_whole_images
+from fd2.image_counts import require_whole_images
 from fd2.methods._interface import SelectionRequest
 from fd2.runtime.seeds import torch_generator
 

@@ -15,9 +15,9 @@ from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.augment.sampling import sample_crops
 from fd2.augment.views import crops_only
-from fd2.config.image_counts import ranked_images, require_patch_images
 from fd2.config.settings import PatchSettings
 from fd2.engine.codec import encode
+from fd2.image_counts import ranked_images, require_patch_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress

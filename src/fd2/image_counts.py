@@ -24,7 +24,7 @@ def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> 
         FD2Error: names the first class with too few images.
     """
     needed = ranked_images(settings)
-    slots = settings.slots if settings.slot_patches == "distinct" else 1
+    slots = needed // settings.tiles**2
     for name, count in counts.items():
         scored = count if settings.images_scored is None else min(count, settings.images_scored)
         if scored < needed:

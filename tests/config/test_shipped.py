@@ -40,6 +40,7 @@ PROTOCOLS = ("paper", "release")
 AFTER = {
     "elpv": ["grid.yaml"],
     "typefaces": ["grid.yaml"],
+    "typefaces_sets": ["grid.yaml", "typefaces.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],

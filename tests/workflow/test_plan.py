@@ -18,6 +18,7 @@ SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
 GRIDS = {
     "elpv": ("grid.yaml", "elpv.yaml"),
     "typefaces": ("grid.yaml", "typefaces.yaml"),
+    "typefaces_sets": ("grid.yaml", "typefaces.yaml", "typefaces_sets.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
     "sweep_fadrm": (

@@ -41,8 +41,10 @@ AFTER = {
     "elpv": ["grid.yaml"],
     "typefaces": ["grid.yaml"],
     "typefaces_sets": ["grid.yaml", "typefaces.yaml"],
+    "typefaces_teachers": ["grid.yaml", "typefaces.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
+    "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
 }
 

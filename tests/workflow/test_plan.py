@@ -19,8 +19,10 @@ GRIDS = {
     "elpv": ("grid.yaml", "elpv.yaml"),
     "typefaces": ("grid.yaml", "typefaces.yaml"),
     "typefaces_sets": ("grid.yaml", "typefaces.yaml", "typefaces_sets.yaml"),
+    "typefaces_teachers": ("grid.yaml", "typefaces.yaml", "typefaces_teachers.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
+    "sweep_teachers": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_teachers.yaml"),
     "sweep_fadrm": (
         *("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
         "sweep_fadrm.yaml",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from fd2.config.cells import Cell
+from fd2.reporting.table import Table, build_table
 
 HEADER = "dataset,method,fd2,variant,ipc,student,published"
 RUN = {"commit": "0123456789abcdef", "dirty": False, "device_name": "Test CPU"}
@@ -105,3 +107,27 @@ def write_cell() -> Callable[..., Path]:
 def write_teacher() -> Callable[..., Path]:
     """Write one teacher's file: (results, dataset, backbone, recipe, selected)."""
     return _write_teacher
+
+
+@pytest.fixture
+def trained_rows(
+    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
+) -> Callable[..., Table]:
+    """A table of dataset d, three images per class, one student and two seeds.
+
+    Of each row: method, fd2 and variant; how its students are trained; how its images are made;
+    the top-1 of each student that has a result.
+    """
+
+    def build(rows: list[tuple[str, Any, Any, tuple[float, ...]]]) -> Table:
+        results = Path(tempfile.mkdtemp(dir=tmp_path))
+        for names, *_, values in rows:
+            method, fd2, variant = names.split(",")
+            for seed, value in enumerate(values):
+                cell = Cell("d", method, fd2, variant, 3, "resnet18", seed)
+                write_cell(results, cell, value, value / 2)
+        path = sheet(*(f"d,{names},3,resnet18," for names, *_ in rows))
+        trainings, images = [row[1] for row in rows], [row[2] for row in rows]
+        return build_table(path, results, [0, 1], None, trainings, images)
+
+    return build

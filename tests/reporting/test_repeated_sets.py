@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import statistics
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fd2.config.cells import Cell
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
 from fd2.reporting.repeated_sets import RepeatedSet, repeated_sets
 from fd2.reporting.table import Table, build_table
 from fd2.reporting.tidy import tidy
 
-PLAIN = {"labels": "plain", "training": "t", "teachers": ["resnet18"]}
+PLAIN = {
+    **{"labels": "plain", "labels_of_any_seed": "plain", "training": "t"},
+    **{"teachers": ["resnet18"], "teacher_seeds": [0]},
+}
 LONG = {**PLAIN, "training": "long"}
 #: Rows of one dataset, three images per class, one student: names, training, recipe and seeds of
 #: the images, top-1 of the students' seeds.
@@ -36,23 +37,16 @@ ROWS: list[tuple[str, Any, str, list[int], tuple[float, ...]]] = [
 
 
 @pytest.fixture
-def build(
-    sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
-) -> Callable[..., Table]:
-    """A table of some rows; each seed's file is written with the value given."""
-
+def build(trained_rows: Callable[..., Table]) -> Callable[..., Table]:
     def run(rows: list[tuple[str, Any, str, list[int], tuple[float, ...]]]) -> Table:
-        results = Path(tempfile.mkdtemp(dir=tmp_path))
-        for names, *_, values in rows:
-            method, fd2, variant = names.split(",")
-            for seed, value in enumerate(values):
-                cell = Cell("d", method, fd2, variant, 3, "resnet18", seed)
-                write_cell(results, cell, value, value / 2)
-        path = sheet(*(f"d,{row[0]},3,resnet18," for row in rows))
-        images = [{"recipe": row[2], "seeds": row[3]} for row in rows]
-        return build_table(path, results, [0, 1], None, [row[1] for row in rows], images)
+        return trained_rows([(n, t, made(recipe, seeds), v) for n, t, recipe, seeds, v in rows])
 
     return run
+
+
+def made(recipe: str, seeds: list[int]) -> dict[str, Any]:
+    own = {"recipe": recipe, "recipe_of_any_seed": recipe}
+    return {**own, "seeds": seeds, "teacher_seeds": []}
 
 
 def variants(sets: RepeatedSet) -> list[str]:
@@ -78,7 +72,7 @@ def test_mean_spread_and_gain_by_hand(build: Callable[..., Table]) -> None:
     assert distilled.std("top1") == pytest.approx(statistics.stdev(sets))
     assert distilled.gain("top1") == pytest.approx(statistics.fmean(sets) - 52.5)
     squares = 2 * statistics.variance(sets) + statistics.variance(random)
-    assert distilled.pooled_std("top1") == pytest.approx(math.sqrt(squares / 3))
+    assert distilled.gain_std("top1") == pytest.approx(math.sqrt(squares / 3))
     assert distilled.verdict("top1") == "exceeds the spread between sets"
     assert distilled.mean("balanced_top1") == pytest.approx(statistics.fmean(sets) / 2)
 
@@ -86,7 +80,7 @@ def test_mean_spread_and_gain_by_hand(build: Callable[..., Table]) -> None:
 def test_one_set_of_random_images_is_compared_with_too(build: Callable[..., Table]) -> None:
     distilled, _ = repeated_sets(build([row for row in ROWS if row[0] != "random,plain,set-1"]))
     assert distilled.gain("top1") == pytest.approx(184 / 3 - 51.0)
-    assert distilled.pooled_std("top1") == pytest.approx(statistics.stdev([61.0, 64.0, 59.0]))
+    assert distilled.gain_std("top1") == pytest.approx(statistics.stdev([61.0, 64.0, 59.0]))
 
 
 def test_students_count_once_a_set(build: Callable[..., Table]) -> None:

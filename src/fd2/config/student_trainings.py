@@ -7,6 +7,7 @@ from typing import Any
 
 from fd2.config.cells import Row
 from fd2.config.resolve import Configuration
+from fd2.config.teacher_seeds import without_seeds
 
 #: What names a cell; two rows that differ in nothing else train their students alike.
 _NAMES = ("dataset", "method", "fd2", "variant", "ipc", "student", "seed")
@@ -20,8 +21,10 @@ def student_training(settings: Configuration, row: Row) -> dict[str, Any] | None
         row: of a sheet of cells.
 
     Returns:
-        ``labels`` and ``training``, texts that are equal where the settings are, and ``teachers``,
-        the backbones that label; none with hard labels. None for full data.
+        ``labels`` and ``training``, texts that are equal where the settings are,
+        ``labels_of_any_seed``, likewise but for the seeds of the labelling teachers,
+        ``teacher_seeds``, these, and ``teachers``, their backbones; none with hard labels. None
+        for full data.
     """
     if row.ipc is None:
         return None
@@ -29,11 +32,19 @@ def student_training(settings: Configuration, row: Row) -> dict[str, Any] | None
     student = settings.evaluate(*names, row.student, seed=0)
     training = _text({key: value for key, value in student.items() if key not in _NAMES})
     if student["labels"] == "hard":
-        return {"labels": "hard", "training": training, "teachers": []}
+        hard = dict.fromkeys(("labels", "labels_of_any_seed"), "hard")
+        return {**hard, "training": training, "teachers": [], "teacher_seeds": []}
+    own = settings.relabel(*names)
     teachers = settings.relabel_teachers(*names)
-    whose = {"teachers": teachers, "recipe": settings.recipe_name(row.fd2, row.variant)}
-    labels = _text({**settings.relabel(*names), **whose})
-    return {"labels": labels, "training": training, "teachers": teachers}
+    recipe = settings.recipe_name(row.fd2, row.variant)
+    trained, seeds = without_seeds(settings, row.dataset, teachers, recipe)
+    return {
+        "labels": _text({**own, "teachers": teachers, "recipe": recipe}),
+        "labels_of_any_seed": _text({**own, "teachers": trained}),
+        "training": training,
+        "teachers": teachers,
+        "teacher_seeds": seeds,
+    }
 
 
 def _text(values: dict[str, Any]) -> str:

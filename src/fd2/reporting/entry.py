@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from fd2.config.cells import Row
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS, agreement
 from fd2.reporting.results import Result
+from fd2.reporting.spread import mean, sample_std
 
 Key = tuple[str, str, str, str]
 
@@ -50,11 +50,11 @@ class Entry:
 
     def mean(self, metric: str) -> float | None:
         """Mean over seeds in percent; None without results."""
-        return statistics.fmean(self.values(metric)) if self.results else None
+        return mean(self.values(metric))
 
     def std(self, metric: str) -> float | None:
         """Sample standard deviation over seeds; None below two results, which is not zero."""
-        return statistics.stdev(self.values(metric)) if len(self.results) > 1 else None
+        return sample_std(self.values(metric))
 
     @property
     def tolerance(self) -> float | None:
@@ -70,8 +70,8 @@ class Entry:
         Args:
             position: 0 for the table's own number, 1 for one printed elsewhere.
         """
-        mean, published = self.mean("top1"), self.row.published
-        return None if mean is None or position >= len(published) else mean - published[position]
+        ours, published = self.mean("top1"), self.row.published
+        return None if ours is None or position >= len(published) else ours - published[position]
 
     def agreement(self, position: int = 0) -> str:
         """The verdict on a published number; empty where one of the two is missing."""

@@ -10,12 +10,7 @@ from fd2.reporting.caption import caption
 from fd2.reporting.entry import Entry
 from fd2.reporting.gain_texts import TITLE, narrow_gain_grid
 from fd2.reporting.gains import gains
-from fd2.reporting.repeated_set_texts import (
-    EXPLANATION,
-    REPEATED_TITLE,
-    narrow_repeated_grid,
-)
-from fd2.reporting.repeated_sets import repeated_sets
+from fd2.reporting.repeated_texts import sections
 from fd2.reporting.table import Table
 from fd2.reporting.wording import published, scores
 
@@ -63,11 +58,11 @@ def latex(table: Table) -> str:
             rf"Notes as in Table~\ref{{tab:{table.name}}}."
         )
         floats.append(environment(text, f"tab:{table.name}-gain", grid(*narrow_gain_grid(pairs))))
-    if sets := repeated_sets(table):
-        text = escape(f"{REPEATED_TITLE}. {EXPLANATION}")
+    for section in sections(table):
+        text = escape(f"{section.title}. {section.explanation}")
         text += rf" Notes as in Table~\ref{{tab:{table.name}}}."
-        label = f"tab:{table.name}-sets"
-        floats.append(environment(text, label, grid(*narrow_repeated_grid(sets))))
+        label = f"tab:{table.name}-{section.name}"
+        floats.append(environment(text, label, grid(*section.narrow_grid())))
     return preamble() + "\n".join(floats)
 
 

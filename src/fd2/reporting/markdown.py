@@ -12,8 +12,7 @@ from fd2.reporting.differences import Difference, differences, variant_differenc
 from fd2.reporting.entry import Entry
 from fd2.reporting.gain_texts import TITLE, gain_grid, sentences
 from fd2.reporting.gains import gains
-from fd2.reporting.repeated_set_texts import EXPLANATION, REPEATED_TITLE, repeated_grid
-from fd2.reporting.repeated_sets import repeated_sets
+from fd2.reporting.repeated_texts import sections
 from fd2.reporting.table import Table
 from fd2.reporting.wording import published, scores
 
@@ -32,8 +31,8 @@ def markdown(table: Table) -> str:
         parts.append(f"## {TITLE}")
         parts += ["\n".join(f"- {line}" for line in told)] if (told := sentences(found)) else []
         parts.append(pipes(*gain_grid(found)))
-    if sets := repeated_sets(table):
-        parts += [f"## {REPEATED_TITLE}", EXPLANATION, pipes(*repeated_grid(sets))]
+    for section in sections(table):
+        parts += [f"## {section.title}", section.explanation, pipes(*section.grid())]
     if pairs := differences(table):
         parts += ["## Differences: with FD² minus without", _pairs(pairs)]
     if pairs := variant_differences(table):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.gains import RANDOM
-from fd2.reporting.spread import pooled_std
+from fd2.reporting.spread import mean, pooled_std, sample_std
 from fd2.reporting.table import Table
 
 
@@ -32,6 +31,16 @@ class RepeatedSet:
         """The first row's label for readers."""
         return self.entries[0].label
 
+    @property
+    def count(self) -> int:
+        """Number of sets that the table asks for."""
+        return len(self.entries)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there are random images to compare with."""
+        return self.random is not None
+
     def values(self, metric: str) -> list[float]:
         """The students' mean of each set that has results, in percent."""
         means = (entry.mean(metric) for entry in self.entries)
@@ -39,8 +48,7 @@ class RepeatedSet:
 
     def mean(self, metric: str) -> float | None:
         """Mean over sets, each counted once however many students it has; None without one."""
-        values = self.values(metric)
-        return statistics.fmean(values) if values else None
+        return mean(self.values(metric))
 
     def std(self, metric: str) -> float | None:
         """Sample standard deviation between sets; None below two, which is not zero.
@@ -48,16 +56,15 @@ class RepeatedSet:
         It contains what students' seeds do to a mean, and more: it is the spread to compare
         methods by.
         """
-        values = self.values(metric)
-        return statistics.stdev(values) if len(values) > 1 else None
+        return sample_std(self.values(metric))
 
     def gain(self, metric: str) -> float | None:
         """The mean minus that of random real images, in percentage points."""
-        mean = self.mean(metric)
+        own = self.mean(metric)
         reference = None if self.random is None else self.random.mean(metric)
-        return None if mean is None or reference is None else mean - reference
+        return None if own is None or reference is None else own - reference
 
-    def pooled_std(self, metric: str) -> float | None:
+    def gain_std(self, metric: str) -> float | None:
         """Standard deviation between sets, pooled over both; None without repeated sets."""
         if self.random is None:
             return None
@@ -65,9 +72,9 @@ class RepeatedSet:
 
     def verdict(self, metric: str) -> str:
         """The gain in words; empty for random images and where there are none to compare with."""
-        if self.random is None:
+        if not self.is_compared:
             return ""
-        gain, spread = self.gain(metric), self.pooled_std(metric)
+        gain, spread = self.gain(metric), self.gain_std(metric)
         if gain is None:
             return "missing"
         if spread is None:
@@ -82,6 +89,11 @@ def repeated_sets(table: Table) -> list[RepeatedSet]:
     A row that stands alone is left out, but random images are compared with also where the table
     has one set of them. A table that was read without the config knows no settings and has none.
     """
+    return [each for each in sets_by_settings(table) if len(each.entries) > 1]
+
+
+def sets_by_settings(table: Table) -> list[RepeatedSet]:
+    """As `repeated_sets`, with the rows that stand alone."""
     groups = _groups(table.entries)
     random = {
         _key(group[0], images=False): RepeatedSet(group)
@@ -94,7 +106,6 @@ def repeated_sets(table: Table) -> list[RepeatedSet]:
             None if group[0].row.method == RANDOM else random.get(_key(group[0], images=False)),
         )
         for group in groups
-        if len(group) > 1
     ]
 
 

@@ -1,10 +1,20 @@
-"""Spread of several groups around their own means."""
+"""Mean and spread of numbers, where there are enough of them."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Arithmetic mean; None of nothing."""
+    return statistics.fmean(values) if values else None
+
+
+def sample_std(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None below two values, which is not zero."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def pooled_std(*groups: Sequence[float]) -> float | None:

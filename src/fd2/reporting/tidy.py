@@ -6,7 +6,7 @@ import pandas as pd
 
 from fd2.reporting.gain_texts import labels
 from fd2.reporting.gains import Gain, gains
-from fd2.reporting.repeated_sets import RepeatedSet, repeated_sets
+from fd2.reporting.repeated_texts import Repeated, sections
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry, Table
 
@@ -28,12 +28,23 @@ def tidy(table: Table) -> pd.DataFrame:
         ``missing``: the command for what is not there.
     """
     found = {id(gain.entry): gain for gain in gains(table)}
-    sets = {id(entry): each for each in repeated_sets(table) for entry in each.entries}
-    frame = pd.DataFrame([_record(e, found.get(id(e)), sets.get(id(e))) for e in table.entries])
-    return frame.astype({"ipc": "Int64", "sets": "Int64"})
+    repeated = {section.name: section.groups for section in sections(table)}
+    counted = {
+        name: {id(e): group for group in repeated.get(name, ()) for e in group.entries}
+        for name in ("sets", "teachers")
+    }
+    records = []
+    for entry in table.entries:
+        record = _record(entry, found.get(id(entry)))
+        for name, groups in counted.items():
+            record |= _repeated(name, groups.get(id(entry)))
+        paths = " ".join(str(path) for path in entry.missing)
+        records.append(record | {"missing": f"snakemake {paths}" if paths else ""})
+    integers = dict.fromkeys(("ipc", *counted), "Int64")
+    return pd.DataFrame(records).astype(integers)
 
 
-def _record(entry: Entry, gain: Gain | None, sets: RepeatedSet | None) -> dict[str, object]:
+def _record(entry: Entry, gain: Gain | None) -> dict[str, object]:
     row = entry.row
     record: dict[str, object] = {
         "dataset": row.dataset,
@@ -64,13 +75,16 @@ def _record(entry: Entry, gain: Gain | None, sets: RepeatedSet | None) -> dict[s
     over = None if gain is None else gain.reference.row
     record["gain_over"] = None if over is None else f"{over.method}/{over.fd2}/{over.variant}"
     record["gain_labels"] = None if gain is None else labels(gain)
-    record["sets"] = None if sets is None else len(sets.values(METRICS[0]))
+    return record
+
+
+def _repeated(name: str, group: Repeated | None) -> dict[str, object]:
+    record: dict[str, object] = {name: None if group is None else len(group.values(METRICS[0]))}
     for metric in METRICS:
-        record[f"sets_{metric}_mean"] = None if sets is None else sets.mean(metric)
-        record[f"sets_{metric}_std"] = None if sets is None else sets.std(metric)
-        record[f"sets_gain_{metric}"] = None if sets is None else sets.gain(metric)
-        record[f"sets_gain_{metric}_std"] = None if sets is None else sets.pooled_std(metric)
-        record[f"sets_gain_{metric}_verdict"] = None if sets is None else sets.verdict(metric)
-    paths = " ".join(str(path) for path in entry.missing)
-    record["missing"] = f"snakemake {paths}" if paths else ""
+        gain = f"{name}_gain_{metric}"
+        record[f"{name}_{metric}_mean"] = None if group is None else group.mean(metric)
+        record[f"{name}_{metric}_std"] = None if group is None else group.std(metric)
+        record[gain] = None if group is None else group.gain(metric)
+        record[f"{gain}_std"] = None if group is None else group.gain_std(metric)
+        record[f"{gain}_verdict"] = None if group is None else group.verdict(metric)
     return record

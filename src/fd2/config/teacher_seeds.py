@@ -1,0 +1,28 @@
+"""Which teachers differ in their seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fd2.config.resolve import Configuration
+
+
+def without_seeds(
+    settings: Configuration, dataset: str, backbones: Sequence[str], recipe: str
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """How teachers are trained, apart from their seeds.
+
+    Args:
+        settings: the config.
+        dataset: one of its entries.
+        backbones: one a teacher.
+        recipe: as in `Configuration.recipe_name`.
+
+    Returns:
+        The settings of each teacher's training but for its seed and the name of its recipe, and
+        the seed of each.
+    """
+    trainings = [settings.pretrain(dataset, backbone, recipe) for backbone in backbones]
+    seeds = [training.pop("seed") for training in trainings]
+    return [{k: v for k, v in each.items() if k != "recipe"} for each in trainings], seeds

@@ -42,6 +42,7 @@ AFTER = {
     "typefaces": ["grid.yaml"],
     "typefaces_sets": ["grid.yaml", "typefaces.yaml"],
     "typefaces_teachers": ["grid.yaml", "typefaces.yaml"],
+    "typefaces_90": ["grid.yaml", "typefaces.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],

@@ -20,6 +20,7 @@ GRIDS = {
     "typefaces": ("grid.yaml", "typefaces.yaml"),
     "typefaces_sets": ("grid.yaml", "typefaces.yaml", "typefaces_sets.yaml"),
     "typefaces_teachers": ("grid.yaml", "typefaces.yaml", "typefaces_teachers.yaml"),
+    "typefaces_90": ("grid.yaml", "typefaces.yaml", "typefaces_90.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
     "sweep_teachers": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_teachers.yaml"),

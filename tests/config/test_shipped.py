@@ -45,7 +45,7 @@ AFTER = {
     "typefaces_90": ["grid.yaml", "typefaces.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
-    "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
+    "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
     "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
 }
 

@@ -18,7 +18,7 @@ Told = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def settings() -> Configuration:
-    return shipped("paper", TABLE, *AFTER[TABLE], f"{TABLE}.yaml", "sweep_sets.yaml")
+    return shipped("paper", TABLE, *AFTER[TABLE], f"{TABLE}.yaml")
 
 
 def told(settings: Configuration, method: str, variant: str) -> tuple[Told, Told]:

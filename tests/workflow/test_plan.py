@@ -23,7 +23,10 @@ GRIDS = {
     "typefaces_90": ("grid.yaml", "typefaces.yaml", "typefaces_90.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
-    "sweep_teachers": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_teachers.yaml"),
+    "sweep_teachers": (
+        *("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
+        "sweep_teachers.yaml",
+    ),
     "sweep_fadrm": (
         *("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
         "sweep_fadrm.yaml",

@@ -9,32 +9,36 @@ from dataclasses import dataclass
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.gains import RANDOM
-from fd2.reporting.spread import mean, pooled_std, sample_std
+from fd2.reporting.repeated import Repeated
+from fd2.reporting.spread import pooled_std
 from fd2.reporting.table import Table
 
 
 @dataclass(frozen=True)
-class RepeatedSet:
+class RepeatedSet(Repeated):
     """Rows whose settings differ in the seeds of their images alone.
 
     Attributes:
-        entries: one a set, in sheet order.
+        sets: the row of each, in sheet order.
         random: random real images of the same number under the same labels, with students that
             are trained alike; None where the table has none, and for these themselves.
     """
 
-    entries: tuple[Entry, ...]
+    plural = "sets"
+    alone = "one set each"
+
+    sets: tuple[Entry, ...]
     random: RepeatedSet | None = None
 
     @property
-    def label(self) -> str:
-        """The first row's label for readers."""
-        return self.entries[0].label
+    def entries(self) -> tuple[Entry, ...]:
+        """The rows of all sets."""
+        return self.sets
 
     @property
     def count(self) -> int:
         """Number of sets that the table asks for."""
-        return len(self.entries)
+        return len(self.sets)
 
     @property
     def is_compared(self) -> bool:
@@ -45,18 +49,6 @@ class RepeatedSet:
         """The students' mean of each set that has results, in percent."""
         means = (entry.mean(metric) for entry in self.entries)
         return [mean for mean in means if mean is not None]
-
-    def mean(self, metric: str) -> float | None:
-        """Mean over sets, each counted once however many students it has; None without one."""
-        return mean(self.values(metric))
-
-    def std(self, metric: str) -> float | None:
-        """Sample standard deviation between sets; None below two, which is not zero.
-
-        It contains what students' seeds do to a mean, and more: it is the spread to compare
-        methods by.
-        """
-        return sample_std(self.values(metric))
 
     def gain(self, metric: str) -> float | None:
         """The mean minus that of random real images, in percentage points."""
@@ -69,18 +61,6 @@ class RepeatedSet:
         if self.random is None:
             return None
         return pooled_std(self.values(metric), self.random.values(metric))
-
-    def verdict(self, metric: str) -> str:
-        """The gain in words; empty for random images and where there are none to compare with."""
-        if not self.is_compared:
-            return ""
-        gain, spread = self.gain(metric), self.gain_std(metric)
-        if gain is None:
-            return "missing"
-        if spread is None:
-            return "one set each: the spread is unknown"
-        within = abs(gain) <= spread
-        return f"{'within' if within else 'exceeds'} the spread between sets"
 
 
 def repeated_sets(table: Table) -> list[RepeatedSet]:

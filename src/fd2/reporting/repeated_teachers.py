@@ -6,18 +6,22 @@ import json
 from dataclasses import dataclass
 
 from fd2.reporting.entry import Entry
+from fd2.reporting.repeated import Repeated
 from fd2.reporting.repeated_sets import RepeatedSet, sets_by_settings
 from fd2.reporting.spread import mean, sample_std
 from fd2.reporting.table import Table
 
 
 @dataclass(frozen=True)
-class RepeatedTeacher:
+class RepeatedTeacher(Repeated):
     """Sets of several teachers whose settings differ in seeds alone.
 
     Attributes:
         teachers: the sets of each, with the random images under its labels; in sheet order.
     """
+
+    plural = "teachers"
+    alone = "one teacher"
 
     teachers: tuple[RepeatedSet, ...]
 
@@ -30,11 +34,6 @@ class RepeatedTeacher:
     def count(self) -> int:
         """Number of teachers that the table asks for."""
         return len(self.teachers)
-
-    @property
-    def label(self) -> str:
-        """The first row's label for readers."""
-        return self.teachers[0].label
 
     @property
     def is_compared(self) -> bool:
@@ -51,14 +50,6 @@ class RepeatedTeacher:
         gains = (sets.gain(metric) for sets in self.teachers)
         return [gain for gain in gains if gain is not None]
 
-    def mean(self, metric: str) -> float | None:
-        """Mean over teachers, each counted once however many sets it has; None without one."""
-        return mean(self.values(metric))
-
-    def std(self, metric: str) -> float | None:
-        """Sample standard deviation between teachers; None below two, which is not zero."""
-        return sample_std(self.values(metric))
-
     def gain(self, metric: str) -> float | None:
         """Mean of the teachers' gains, in percentage points."""
         return mean(self.gains(metric))
@@ -70,17 +61,6 @@ class RepeatedTeacher:
         its labels are worth is in both.
         """
         return sample_std(self.gains(metric))
-
-    def verdict(self, metric: str) -> str:
-        """The gain in words; empty for random images and where there are none to compare with."""
-        if not self.is_compared:
-            return ""
-        gain, spread = self.gain(metric), self.gain_std(metric)
-        if gain is None:
-            return "missing"
-        if spread is None:
-            return "one teacher: the spread is unknown"
-        return f"{'within' if abs(gain) <= spread else 'exceeds'} the spread between teachers"
 
 
 def repeated_teachers(table: Table) -> list[RepeatedTeacher]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fd2.reporting.gain_texts import Grid
-from fd2.reporting.repeated_sets import RepeatedSet, repeated_sets
-from fd2.reporting.repeated_teachers import RepeatedTeacher, repeated_teachers
+from fd2.reporting.repeated import Repeated
+from fd2.reporting.repeated_sets import repeated_sets
+from fd2.reporting.repeated_teachers import repeated_teachers
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Table
 from fd2.reporting.wording import MISSING, NO_SPREAD, signed
-
-#: What a line of these grids is about.
-Repeated = RepeatedSet | RepeatedTeacher
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import pandas as pd
 
 from fd2.reporting.gain_texts import labels
 from fd2.reporting.gains import Gain, gains
-from fd2.reporting.repeated_texts import Repeated, sections
+from fd2.reporting.repeated import Repeated
+from fd2.reporting.repeated_texts import sections
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry, Table
 

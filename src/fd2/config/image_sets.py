@@ -40,18 +40,14 @@ def image_set(settings: Configuration, row: Row) -> dict[str, Any] | None:
     if not (patches and selects):
         seeds.insert(0, made["seed"])
     apart = [_unnamed(made), _unnamed(patches)]
-    if selects:
-        recipe = _text([None, *apart])
-        return {
-            "recipe": recipe,
-            "seeds": seeds,
-            "recipe_of_any_seed": recipe,
-            "teacher_seeds": [],
-        }
-    # Not among the settings of distillation, and hard labels do not tell it either.
-    name = settings.recipe_name(row.fd2, row.variant)
-    teachers = settings.distill_teachers(*names)
-    trained, of_teachers = without_seeds(settings, row.dataset, teachers, name)
+    name: str | None = None
+    trained: list[dict[str, Any]] = []
+    of_teachers: list[int] = []
+    if not selects:
+        # Not among the settings of distillation, and hard labels do not tell it either.
+        name = settings.recipe_name(row.fd2, row.variant)
+        teachers = settings.distill_teachers(*names)
+        trained, of_teachers = without_seeds(settings, row.dataset, teachers, name)
     return {
         "recipe": _text([name, *apart]),
         "seeds": seeds,

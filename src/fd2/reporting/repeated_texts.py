@@ -19,16 +19,19 @@ class Section:
     """One kind of repetition in a table.
 
     Attributes:
-        name: what is repeated, in the plural.
         explanation: what differs within a line, and what the numbers are.
         spread: what stands beside the gain.
-        groups: one a line.
+        groups: one a line; at least one.
     """
 
-    name: str
     explanation: str
     spread: str
     groups: Sequence[Repeated]
+
+    @property
+    def name(self) -> str:
+        """What is repeated, in the plural."""
+        return self.groups[0].plural
 
     @property
     def title(self) -> str:
@@ -63,7 +66,6 @@ def sections(table: Table) -> list[Section]:
     """Those that the table has rows for."""
     found = [
         Section(
-            "sets",
             "Sets of a line differ in the seeds of their images alone. Mean over sets of their "
             "students' mean ± sample standard deviation between sets; the gain is over random real "
             "images under the same labels, beside the standard deviation between sets pooled over "
@@ -72,7 +74,6 @@ def sections(table: Table) -> list[Section]:
             repeated_sets(table),
         ),
         Section(
-            "teachers",
             "Teachers of a line differ in their seeds alone, and have one or several sets each. "
             "Mean over teachers of their sets' mean ± sample standard deviation between teachers; "
             "the gain is the mean over teachers of what each one's sets gain over random real "

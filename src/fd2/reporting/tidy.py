@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from fd2.reporting.gain_texts import labels
 from fd2.reporting.gains import Gain, gains
 from fd2.reporting.repeated import Repeated
-from fd2.reporting.repeated_texts import sections
+from fd2.reporting.repeated_sets import repeated_sets
+from fd2.reporting.repeated_teachers import repeated_teachers
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Entry, Table
 
@@ -29,10 +32,13 @@ def tidy(table: Table) -> pd.DataFrame:
         ``missing``: the command for what is not there.
     """
     found = {id(gain.entry): gain for gain in gains(table)}
-    repeated = {section.name: section.groups for section in sections(table)}
+    repeated: dict[str, Sequence[Repeated]] = {
+        "sets": repeated_sets(table),
+        "teachers": repeated_teachers(table),
+    }
     counted = {
-        name: {id(e): group for group in repeated.get(name, ()) for e in group.entries}
-        for name in ("sets", "teachers")
+        name: {id(entry): group for group in groups for entry in group.entries}
+        for name, groups in repeated.items()
     }
     records = []
     for entry in table.entries:

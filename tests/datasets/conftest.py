@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,6 +59,31 @@ def downloaded(mirror: Any, tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / "resources" / kind
         settings = DownloadSettings(kind, [f"{mirror.url}/data/"], digests)
         download(settings, folder, folder / "downloaded.json")
+        return folder
+
+    return run
+
+
+@pytest.fixture
+def from_tables(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Download a kind while its main archives are gone; its tables are on the mirror."""
+
+    def run(kind: ModuleType, *tables: Path) -> Path:
+        for table in tables:
+            content = table.read_bytes()
+            mirror.offer(f"tables/{table.name}", content, cuts=[len(content) // 2])
+        gone = [replace(archive, urls=(f"{mirror.url}/gone",)) for archive in kind.ARCHIVES]
+        monkeypatch.setattr(kind, "ARCHIVES", tuple(gone))
+        there = [
+            replace(archive, urls=(f"{mirror.url}/tables/{archive.name}",))
+            for archive in kind.ALTERNATIVES[0]
+        ]
+        monkeypatch.setattr(kind, "ALTERNATIVES", (tuple(there),))
+        name = kind.__name__.rpartition(".")[2]
+        folder = tmp_path / "resources" / name
+        download(DownloadSettings(name), folder, folder / "downloaded.json")
         return folder
 
     return run

@@ -94,6 +94,26 @@ def write_aircraft(folder: Path) -> None:
     write_text(folder / "fgvc-aircraft-2013b" / "README", ["10,200 images of 102 variants"])
 
 
+def write_aircraft_tables(folder: Path, source: Path) -> list[Path]:
+    """Two files each of train, validation and test, of what `write_aircraft` wrote."""
+    root = source / "fgvc-aircraft-2013b" / "data"
+    manufacturers = ("Boeing", "Lockheed Martin", "McDonnell Douglas")
+    tables = []
+    for split, prefix in (("train", "train"), ("val", "validation"), ("test", "test")):
+        rows = []
+        for line in (root / f"images_variant_{split}.txt").read_text().splitlines():
+            key, _, variant = line.partition(" ")
+            path = root / "images" / f"{key}.jpg"
+            image = {"bytes": path.read_bytes(), "path": path.name}
+            label = AIRCRAFT_CLASSES.index(variant)
+            rows.append({"image": image, "manufacturer": 2 - label, "variant": label})
+        for number, part in enumerate((rows[:2], rows[2:])):
+            table = folder / f"{prefix}-{number:05}-of-00002.parquet"
+            classes = {"manufacturer": manufacturers, "variant": AIRCRAFT_CLASSES}
+            tables.append(write_table(table, part, **classes))
+    return tables
+
+
 CARS_CLASSES = (
     "Acura TSX Sedan 2012",
     "Acura Integra Type R 2001",
@@ -153,14 +173,16 @@ def write_combined_cars(folder: Path) -> None:
     write_mat(folder / "cars_annos.mat", records, names=True)
 
 
-def write_table(path: Path, rows: list[dict[str, Any]], classes: Iterable[str]) -> Path:
-    """A parquet file as the Hugging Face hub's: ``image``, ``label``, and the classes' names."""
+def write_table(path: Path, rows: list[dict[str, Any]], **classes: Iterable[str]) -> Path:
+    """A parquet file as the Hugging Face hub's: ``image``, and a column of labels a name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    label = {"names": list(classes), "_type": "ClassLabel"}
-    features = {"image": {"_type": "Image"}, "label": label}
+    features: dict[str, Any] = {"image": {"_type": "Image"}}
+    for column, names in classes.items():
+        features[column] = {"names": list(names), "_type": "ClassLabel"}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    schema = pa.schema([("image", image), ("label", pa.int64())], metadata=metadata)
+    columns = [("image", image), *((column, pa.int64()) for column in classes)]
+    schema = pa.schema(columns, metadata=metadata)
     pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=2)
     return path
 
@@ -176,7 +198,7 @@ def write_cars_tables(folder: Path, source: Path) -> list[Path]:
             rows.append({"image": image, "label": int(record["class"]) - 1})
         for number, part in enumerate((rows[:5], rows[5:])):
             path = folder / f"{split}-{number:05}-of-00002.parquet"
-            tables.append(write_table(path, part, CARS_CLASSES))
+            tables.append(write_table(path, part, label=CARS_CLASSES))
     return tables
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,29 @@ def test_from_a_mirror_to_arrays(
     assert data.manifest.source["banner"] == "kept"
     nested = prepared("aircraft", local_path=str(copy.parent))
     assert nested.manifest.digest() == data.manifest.digest()
+
+
+def test_tables_are_taken_where_the_archive_is_gone(
+    layouts: Any, copy: Path, tmp_path: Path, prepared: Prepared, from_tables: Callable[..., Path]
+) -> None:
+    official = prepared("aircraft", local_path=str(copy))
+    folder = from_tables(aircraft, *layouts.write_aircraft_tables(tmp_path, copy))
+    data = prepared("aircraft", folder)
+    assert data.manifest.classes == layouts.AIRCRAFT_CLASSES, "the variants, no manufacturers"
+    for split in ("train", "test"):
+        expected, got = getattr(official, split), getattr(data, split)
+        assert got.labels.tolist() == expected.labels.tolist()
+        np.testing.assert_array_equal(got.images, expected.images)
+    assert data.manifest.files["train"][6]["path"] == "validation-00000-of-00002/000000.jpg"
+    assert data.manifest.source["split_rule"].endswith("train and validation, test")
+    archive = copy / "fgvc-aircraft-2013b"
+    shutil.copytree(archive, folder / archive.name)
+    both = prepared("aircraft", folder)
+    assert both.manifest.digest() == official.manifest.digest(), "the archive goes first"
+    shutil.rmtree(folder / archive.name)
+    shutil.rmtree(folder / "validation-00001-of-00002")
+    with pytest.raises(FD2Error, match="8 training and 6 test images"):
+        aircraft.source({"local_path": str(folder)}, "here")
 
 
 def test_the_banner_is_cut_off_before_the_frame_is_warped(copy: Path, prepared: Prepared) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from fd2.artifacts.prepared import PreparedDataset
 from fd2.datasets import cars
 from fd2.datasets._public import Published
 from fd2.errors import FD2Error
-from fd2.stages.download import DownloadSettings, download
 
 Prepared = Callable[..., PreparedDataset]
 LABELS = "cars_test_annos_withlabels.mat"
@@ -74,36 +72,14 @@ def test_one_folder(layouts: Any, tmp_path: Path, prepared: Prepared) -> None:
     assert data.manifest.source["split_rule"] == "official: cars_annos.mat"
 
 
-@pytest.fixture
-def from_tables(
-    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Path]:
-    """Download while the main archives are gone; the tables are on the mirror."""
-
-    def run(*tables: Path) -> Path:
-        for table in tables:
-            content = table.read_bytes()
-            mirror.offer(f"tables/{table.name}", content, cuts=[len(content) // 2])
-        gone = [replace(archive, urls=(f"{mirror.url}/gone",)) for archive in cars.ARCHIVES]
-        monkeypatch.setattr(cars, "ARCHIVES", tuple(gone))
-        there = [
-            replace(archive, urls=(f"{mirror.url}/tables/{archive.name}",))
-            for archive in cars.ALTERNATIVES[0]
-        ]
-        monkeypatch.setattr(cars, "ALTERNATIVES", (tuple(there),))
-        folder = tmp_path / "resources" / "cars"
-        download(DownloadSettings("cars"), folder, folder / "downloaded.json")
-        return folder
-
-    return run
-
-
 def test_tables_are_taken_where_the_archives_are_gone(
     layouts: Any, tmp_path: Path, prepared: Prepared, from_tables: Callable[..., Path]
 ) -> None:
     layouts.write_cars(tmp_path / "all")
     official = prepared("cars", local_path=str(tmp_path / "all"))
-    data = prepared("cars", from_tables(*layouts.write_cars_tables(tmp_path, tmp_path / "all")))
+    data = prepared(
+        "cars", from_tables(cars, *layouts.write_cars_tables(tmp_path, tmp_path / "all"))
+    )
     assert data.manifest.classes == layouts.CARS_CLASSES
     for split in ("train", "test"):
         expected, got = getattr(official, split), getattr(data, split)
@@ -117,16 +93,16 @@ def test_a_table_of_other_classes(
 ) -> None:
     layouts.write_cars(tmp_path / "all")
     tables = layouts.write_cars_tables(tmp_path, tmp_path / "all")
-    layouts.write_table(tables[-1], [], reversed(layouts.CARS_CLASSES))
-    error = refusal(from_tables(*tables))
+    layouts.write_table(tables[-1], [], label=reversed(layouts.CARS_CLASSES))
+    error = refusal(from_tables(cars, *tables))
     assert "other classes" in error.thing and error.place.endswith("test-00001-of-00002")
 
 
 def test_an_image_short(layouts: Any, tmp_path: Path, from_tables: Callable[..., Path]) -> None:
     layouts.write_cars(tmp_path / "all")
     tables = layouts.write_cars_tables(tmp_path, tmp_path / "all")
-    layouts.write_table(tables[-1], [], layouts.CARS_CLASSES)
-    assert "9 training and 5 test images" in refusal(from_tables(*tables)).thing
+    layouts.write_table(tables[-1], [], label=layouts.CARS_CLASSES)
+    assert "9 training and 5 test images" in refusal(from_tables(cars, *tables)).thing
 
 
 def test_test_labels_without_classes(layouts: Any, tmp_path: Path) -> None:

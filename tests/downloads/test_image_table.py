@@ -72,6 +72,18 @@ def test_classes_without_names(tmp_path: Path, features: object) -> None:
     assert refusal(path).endswith("its schema does not name the classes")
 
 
+def test_the_column_of_the_classes_is_named(tmp_path: Path) -> None:
+    rows = pa.table({"image": [{"bytes": b"x", "path": "x"}], "label": [0], "fine": [1]})
+    features = {"label": {"names": ["coarse"]}, "fine": {"names": ["a", "b"]}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(rows.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    unpack(tmp_path / "a.parquet", tmp_path / "out", "fine")
+    listing = json.loads((tmp_path / "out" / LISTING).read_text())
+    assert listing == {"classes": ["a", "b"], "images": [["000000.jpg", 1]]}
+    with pytest.raises(FD2Error, match=r"are image, label, fine, not image and finest\n"):
+        unpack(tmp_path / "a.parquet", tmp_path / "out", "finest")
+
+
 def test_no_schema_of_the_hub_and_other_columns(tmp_path: Path) -> None:
     rows = pa.table({"image": [{"bytes": b"x", "path": "x"}], "label": [0]})
     pq.write_table(rows, tmp_path / "a.parquet")

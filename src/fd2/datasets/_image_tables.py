@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from fd2.datasets._source import SourceImage, SplitName
 from fd2.downloads.image_table import LISTING
 from fd2.errors import FD2Error
 
-_SPLITS: tuple[SplitName, ...] = ("train", "test")
+#: The split that a file's images belong to, by the beginning of its name.
+SPLITS: Mapping[str, SplitName] = {"train": "train", "test": "test"}
 
 
-def has_tables(root: Path) -> bool:
-    """Whether parquet files of both splits have been unpacked in ``root``."""
-    return all(_folders(root, split) for split in _SPLITS)
+def has_tables(root: Path, splits: Mapping[str, SplitName] = SPLITS) -> bool:
+    """Whether parquet files of each beginning have been unpacked in ``root``."""
+    return all(_folders(root, prefix) for prefix in splits)
 
 
-def tabled_images(root: Path) -> tuple[tuple[str, ...], list[SourceImage]]:
-    """Class names and images, training images first, in the order of the files and their rows.
+def tabled_images(
+    root: Path, splits: Mapping[str, SplitName] = SPLITS
+) -> tuple[tuple[str, ...], list[SourceImage]]:
+    """Class names and images, in the order of ``splits``, of the files and of their rows.
 
     Args:
-        root: has folders ``train-*`` and ``test-*``, one a parquet file.
+        root: has folders ``train-*`` and so on, one a parquet file.
+        splits: as `SPLITS`.
 
     Raises:
         FD2Error: if a listing is damaged, or the files name other classes.
     """
     classes: tuple[str, ...] | None = None
     images = []
-    for split in _SPLITS:
-        for folder in _folders(root, split):
+    for prefix, split in splits.items():
+        for folder in _folders(root, prefix):
             names, rows = _listing(folder / LISTING)
             if classes is not None and names != classes:
                 raise _damaged(folder, "it names other classes than the files before it")
@@ -40,8 +45,8 @@ def tabled_images(root: Path) -> tuple[tuple[str, ...], list[SourceImage]]:
     return classes or (), images
 
 
-def _folders(root: Path, split: str) -> list[Path]:
-    return sorted(path.parent for path in root.glob(f"{split}-*/{LISTING}"))
+def _folders(root: Path, prefix: str) -> list[Path]:
+    return sorted(path.parent for path in root.glob(f"{prefix}-*/{LISTING}"))
 
 
 def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:

@@ -1,7 +1,8 @@
 """FGVC-Aircraft: 100 variants of aircraft.
 
 Source: Maji et al., "Fine-Grained Visual Classification of Aircraft", arXiv:1306.5151. Ten
-thousand images and 100 variants; the archive's own README tells older numbers.
+thousand images and 100 variants; the archive's own README tells older numbers. It lies on one
+server; the same images also go around in tables with their labels.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fd2.datasets._image_tables import has_tables, tabled_images
 from fd2.datasets._public import (
     Published,
     check_published,
     download_properties,
+    find,
     find_required,
     local_copy,
     read_lines,
@@ -49,6 +52,19 @@ ARCHIVES = (
         md5=("d4acdd33327262359767eeaa97a4f732",),
     ),
 )
+_TABLES = (
+    "https://huggingface.co/datasets/HuggingFaceM4/FGVC-Aircraft/resolve/"
+    "194f9ee0a5d672695ad08963ddf434cff1144927/data"
+)
+_TABLE_SPLITS: dict[str, SplitName] = {"train": "train", "validation": "train", "test": "test"}
+_TABLE_NAMES = tuple(
+    f"{prefix}-{number:05}-of-00002.parquet" for prefix in _TABLE_SPLITS for number in range(2)
+)
+#: Tables with images and labels of three kinds. Their commit is all that is known of them, so the
+#: numbers of images and labels decide.
+ALTERNATIVES = (
+    tuple(Archive(name, (f"{_TABLES}/{name}",), label_column="variant") for name in _TABLE_NAMES),
+)
 PUBLISHED = Published(classes=100, train=6667, test=3333)
 #: Mean and standard deviation per channel at 224 pixels, in FD²'s code; with the banner.
 REFERENCE_STATISTICS = ((0.4865, 0.5177, 0.5425), (0.2124, 0.2051, 0.2375))
@@ -56,7 +72,6 @@ BANNER_ROWS = 20
 
 _FACTS = {
     "version": "fgvc-aircraft-2013b, variants",
-    "split_rule": "official: images_variant_trainval.txt and images_variant_test.txt",
     "licence": "non-commercial research only, photographers keep their rights",
     "attribution": "Maji, Kannala, Rahtu, Blaschko, Vedaldi: Fine-Grained Visual Classification "
     "of Aircraft, arXiv:1306.5151, 2013",
@@ -68,7 +83,9 @@ _LISTS: tuple[tuple[str, SplitName], ...] = (
 
 
 def source(settings: Mapping[str, Any], place: str) -> ImageSource:
-    """List training (train and val) and test images; classes in the order of ``variants.txt``.
+    """List training (train and val) and test images.
+
+    The classes are in the order of ``variants.txt``, or as the tables name them.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
@@ -77,15 +94,25 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     Raises:
         FD2Error: if the copy is not there or not complete, or a list names an unknown variant.
     """
-    names = [name for name, _ in _LISTS]
-    root = find_required(local_copy(settings, place), place, "variants.txt", "images", *names)
-    classes = tuple(line.strip() for line in read_lines(root / "variants.txt"))
-    images = [
-        image for name, split in _LISTS for image in _listed(root, root / name, split, classes)
-    ]
+    root = local_copy(settings, place)
+    wanted = ("variants.txt", "images", *(name for name, _ in _LISTS))
+    if find(root, *wanted) is None and has_tables(root, _TABLE_SPLITS):
+        classes, images = tabled_images(root, _TABLE_SPLITS)
+        rule = "official, as the tables' files are named: train and validation, test"
+    else:
+        root = find_required(root, place, *wanted)
+        classes = tuple(line.strip() for line in read_lines(root / "variants.txt"))
+        images = [
+            image for name, split in _LISTS for image in _listed(root, root / name, split, classes)
+        ]
+        rule = "official: " + " and ".join(name for name, _ in _LISTS)
     check_published(classes, images, PUBLISHED, root, "variants of release 2013b")
     crop = bool(settings.get("crop_banner", False))
-    facts = {**_FACTS, "banner": f"{BANNER_ROWS} rows cut off" if crop else "kept"}
+    facts = {
+        **_FACTS,
+        "split_rule": rule,
+        "banner": f"{BANNER_ROWS} rows cut off" if crop else "kept",
+    }
     return ImageSource(classes, tuple(images), facts, crop_bottom=BANNER_ROWS if crop else 0)
 
 

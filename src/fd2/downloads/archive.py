@@ -20,6 +20,7 @@ class Archive:
         sha256: of the known versions, in hexadecimal.
         md5: likewise; a file passes by either. Without any digest the size is all that is checked
             here, and the dataset checks its structure later.
+        label_column: of a parquet file, the column that holds the classes.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Archive:
     sizes: tuple[int, ...] = ()
     sha256: tuple[str, ...] = ()
     md5: tuple[str, ...] = ()
+    label_column: str = "label"
 
     @property
     def identified(self) -> bool:

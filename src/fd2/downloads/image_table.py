@@ -25,15 +25,16 @@ def is_image_table(path: Path) -> bool:
         return stream.read(len(_MAGIC)) == _MAGIC
 
 
-def extract_images(path: Path, folder: Path) -> None:
+def extract_images(path: Path, folder: Path, label_column: str) -> None:
     """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
 
     No name within the file is used as a path.
 
     Args:
-        path: has the columns ``image`` (a struct with ``bytes``) and ``label``, and names the
-            classes in the hub's schema.
+        path: has the columns ``image`` (a struct with ``bytes``) and ``label_column``, and names
+            the classes in the hub's schema.
         folder: gets the files.
+        label_column: the column of the classes; there may be others beside it.
 
     Raises:
         FD2Error: for a damaged file, other columns, an image without bytes, or a label that no
@@ -46,24 +47,25 @@ def extract_images(path: Path, folder: Path) -> None:
     images: list[tuple[str, int]] = []
     try:
         with ParquetFile(path) as table:
-            classes = _class_names(table, path)
-            for batch in table.iter_batches(_ROWS, columns=["image", "label"]):
+            classes = _class_names(table, label_column, path)
+            for batch in table.iter_batches(_ROWS, columns=["image", label_column]):
                 for row in batch.to_pylist():
                     name, content = _file(row["image"], len(images), path)
                     (folder / name).write_bytes(content)
-                    images.append((name, _label(row["label"], len(classes), path)))
+                    images.append((name, _label(row[label_column], len(classes), path)))
     except ArrowException as error:
         raise _unusable(path, str(error).partition("\n")[0]) from error
     (folder / LISTING).write_text(json.dumps({"classes": classes, "images": images}))
 
 
-def _class_names(table: ParquetFile, path: Path) -> list[str]:
+def _class_names(table: ParquetFile, label_column: str, path: Path) -> list[str]:
     schema = table.schema_arrow
-    if not {"image", "label"} <= set(schema.names):
-        raise _unusable(path, f"its columns are {', '.join(schema.names)}, not image and label")
+    if not {"image", label_column} <= set(schema.names):
+        columns = ", ".join(schema.names)
+        raise _unusable(path, f"its columns are {columns}, not image and {label_column}")
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = features["label"]["names"]
+        names = features[label_column]["names"]
     except (KeyError, TypeError, ValueError) as error:
         raise _unusable(path, "its schema does not name the classes") from error
     return [str(name) for name in names]

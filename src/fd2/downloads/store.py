@@ -83,7 +83,7 @@ def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
         return noted
     fetched = fetch(archive, folder)
     note.unlink(missing_ok=True)
-    unpack(fetched.path, target)
+    unpack(fetched.path, target, archive.label_column)
     content = {"name": archive.name, "url": fetched.url, **asdict(fetched.identity)}
     temporary = note.with_suffix(".json.part")
     temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -13,7 +13,7 @@ from fd2.downloads.image_table import extract_images, is_image_table
 from fd2.errors import FD2Error
 
 
-def unpack(path: Path, folder: Path) -> None:
+def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
     The content is written to a temporary folder beside ``folder`` and renamed at the end, so that
@@ -22,6 +22,7 @@ def unpack(path: Path, folder: Path) -> None:
     Args:
         path: the archive; what it is shows in its content, not in its name.
         folder: gets the members.
+        label_column: of a parquet file, the column that holds the classes.
 
     Raises:
         FD2Error: for a damaged archive, a member that is absolute, leads out of the folder, links
@@ -31,7 +32,7 @@ def unpack(path: Path, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        _extract(path, temporary)
+        _extract(path, temporary, label_column)
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)
@@ -45,7 +46,7 @@ def unpack(path: Path, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract(path: Path, folder: Path) -> None:
+def _extract(path: Path, folder: Path, label_column: str) -> None:
     if tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
             # The filter refuses what leads out, and devices; but it would strip a leading slash.
@@ -64,7 +65,7 @@ def _extract(path: Path, folder: Path) -> None:
                     raise _unsafe(entry.filename, path)
                 zipped.extract(entry, folder)
     elif is_image_table(path):
-        extract_images(path, folder)
+        extract_images(path, folder, label_column)
     else:
         shutil.copy2(path, folder / path.name)
 

@@ -43,6 +43,7 @@ AFTER = {
     "typefaces_sets": ["grid.yaml", "typefaces.yaml"],
     "typefaces_teachers": ["grid.yaml", "typefaces.yaml"],
     "typefaces_90": ["grid.yaml", "typefaces.yaml"],
+    "typefaces_draws": ["grid.yaml", "typefaces.yaml"],
     "sweep": ["grid.yaml", "typefaces.yaml"],
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],

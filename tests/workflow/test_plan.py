@@ -21,6 +21,7 @@ GRIDS = {
     "typefaces_sets": ("grid.yaml", "typefaces.yaml", "typefaces_sets.yaml"),
     "typefaces_teachers": ("grid.yaml", "typefaces.yaml", "typefaces_teachers.yaml"),
     "typefaces_90": ("grid.yaml", "typefaces.yaml", "typefaces_90.yaml"),
+    "typefaces_draws": ("grid.yaml", "typefaces.yaml", "typefaces_draws.yaml"),
     "sweep": ("grid.yaml", "typefaces.yaml", "sweep.yaml"),
     "sweep_sets": ("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
     "sweep_teachers": (

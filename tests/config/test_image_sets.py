@@ -55,6 +55,19 @@ def test_a_selection_of_patches_has_their_seed_alone(settings: Configuration) ->
     assert made(settings, "rded", "fd2", "set-2")["seeds"] == [2]
 
 
+def test_what_a_row_would_be_without_fd2(settings: Configuration) -> None:
+    plain = made(settings, "sre2lpp", "plain", "base")
+    names = ("base", "no-constraints", "set-1", "teacher-1", "similarity-alone-group-2")
+    for name in names:
+        assert made(settings, "sre2lpp", "fd2", name)["without_fd2"] == plain["without_fd2"], name
+    others = ("whole-images", "rate-0.1", "iterations-20", "batch-norm-0.1", "teacher-3-epochs")
+    found = {made(settings, "sre2lpp", "fd2", name)["without_fd2"] for name in others}
+    assert len(found) == len(others) and plain["without_fd2"] not in found
+    for name in others:
+        without = made(settings, "sre2lpp", "plain", name)
+        assert without["without_fd2"] == made(settings, "sre2lpp", "fd2", name)["without_fd2"]
+
+
 def test_full_data_has_no_images(settings: Configuration) -> None:
     row = Row("typefaces_held_out", "full", "plain", "base", None, "tf_efficientnet_lite0", ())
     assert image_set(settings, row) is None

@@ -335,6 +335,8 @@ def test_labels_differ_by_teacher_and_training_by_budget() -> None:
         own = found["sre2lpp", "fd2", variant]
         assert own is not None and own["labels"] != fd2["labels"]
         assert own == found["random", "fd2", variant]
+        assert own["without_fd2"] != plain["without_fd2"]
+    assert fd2["without_fd2"] == plain["without_fd2"]
     assert found["full", "plain", "base"] is None
 
 

@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from fd2.errors import FD2Error
 from fd2.reporting.differences import differences, variant_differences
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
-from fd2.reporting.table import build_table
+from fd2.reporting.table import Table, build_table
 from fd2.reporting.tidy import tidy
 from fd2.reporting.wording import published, scores, signed
 
@@ -255,6 +256,31 @@ def test_a_variant_of_fd2_alone_is_compared_with_base(
     assert [(p.entry.row.variant, p.reference.row.variant) for p in pairs] == [
         ("small", "small"),
         ("alpha", "base"),
+    ]
+
+
+def test_a_variant_of_all_methods_is_not_compared_with_base(
+    trained_rows: Callable[..., Table],
+) -> None:
+    def row(names: str, training: str, images: str) -> tuple[str, Any, Any, tuple[float, ...]]:
+        return f"sre2lpp,{names}", {"without_fd2": training}, {"without_fd2": images}, ()
+
+    table = trained_rows(
+        [
+            row("plain,base", "t", "a"),
+            row("plain,crops", "t", "b"),
+            row("fd2,base", "t", "a"),
+            row("fd2,constraint", "t", "a"),
+            row("fd2,rate", "t", "c"),
+            row("fd2,epochs", "u", "a"),
+            row("fd2,crops", "t", "b"),
+        ]
+    )
+    pairs = differences(table)
+    assert [(p.entry.row.variant, p.reference.row.variant) for p in pairs] == [
+        ("base", "base"),
+        ("constraint", "base"),
+        ("crops", "crops"),
     ]
 
 

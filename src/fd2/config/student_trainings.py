@@ -23,12 +23,20 @@ def student_training(settings: Configuration, row: Row) -> dict[str, Any] | None
     Returns:
         ``labels`` and ``training``, texts that are equal where the settings are,
         ``labels_of_any_seed``, likewise but for the seeds of the labelling teachers,
-        ``teacher_seeds``, these, and ``teachers``, their backbones; none with hard labels. None
-        for full data.
+        ``teacher_seeds``, these, and ``teachers``, their backbones; none with hard labels.
+        ``without_fd2`` is a text of ``labels_of_any_seed`` and ``training`` as they are for the row
+        without FD². None for full data.
     """
     if row.ipc is None:
         return None
-    names = (row.dataset, row.method, row.fd2, row.variant, row.ipc)
+    own = _of_row(settings, row, row.fd2, row.ipc)
+    plain = own if row.fd2 == "plain" else _of_row(settings, row, "plain", row.ipc)
+    shared = {key: plain[key] for key in ("labels_of_any_seed", "training")}
+    return {**own, "without_fd2": _text(shared)}
+
+
+def _of_row(settings: Configuration, row: Row, fd2: str, ipc: int) -> dict[str, Any]:
+    names = (row.dataset, row.method, fd2, row.variant, ipc)
     student = settings.evaluate(*names, row.student, seed=0)
     training = _text({key: value for key, value in student.items() if key not in _NAMES})
     if student["labels"] == "hard":
@@ -36,7 +44,7 @@ def student_training(settings: Configuration, row: Row) -> dict[str, Any] | None
         return {**hard, "training": training, "teachers": [], "teacher_seeds": []}
     own = settings.relabel(*names)
     teachers = settings.relabel_teachers(*names)
-    recipe = settings.recipe_name(row.fd2, row.variant)
+    recipe = settings.recipe_name(fd2, row.variant)
     trained, seeds = without_seeds(settings, row.dataset, teachers, recipe)
     return {
         "labels": _text({**own, "teachers": teachers, "recipe": recipe}),

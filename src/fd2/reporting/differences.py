@@ -47,18 +47,30 @@ class Difference:
 def differences(table: Table) -> list[Difference]:
     """Each row with FD² against the row without, in sheet order.
 
-    The partner is of the same variant, or of ``base`` where the variant concerns FD² alone.
+    The partner is of the same variant, or of ``base`` where the variant concerns FD² alone or
+    changes seeds: without FD², its images, labels and students would be those of ``base``. A table
+    that was read without the config cannot tell and takes ``base``.
     """
     pairs = []
     for entry in table.entries:
         method, fd2, variant, _ = entry.key
         if method == FULL_DATA or fd2 != "fd2":
             continue
-        partners = [_partner(table, entry, "plain", name) for name in (variant, BASE_VARIANT)]
-        plain = next((partner for partner in partners if partner is not None), None)
+        plain = _partner(table, entry, "plain", variant)
+        if plain is None:
+            base = _partner(table, entry, "plain", BASE_VARIANT)
+            plain = base if base is not None and _alike_without_fd2(entry, base) else None
         if plain is not None:
             pairs.append(Difference(entry, plain))
     return pairs
+
+
+def _alike_without_fd2(entry: Entry, base: Entry) -> bool:
+    pairs = ((entry.training, base.training), (entry.images, base.images))
+    return all(
+        own is None or other is None or own["without_fd2"] == other["without_fd2"]
+        for own, other in pairs
+    )
 
 
 def variant_differences(table: Table) -> list[Difference]:

@@ -20,6 +20,7 @@ from fd2.errors import FD2Error
 from fd2.stages.evaluate import evaluate
 from fd2.stages.relabel import relabel
 from fd2.training.accuracy import accuracies
+from fd2.training.correct_images import correct_images
 from fd2.training.student_training import StudentTraining, distillation_loss
 
 if TYPE_CHECKING:
@@ -151,13 +152,19 @@ def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labe
     ours = training(chain, nine, labels)
     ours.student.train()
     before = [buffer.clone() for buffer in ours.student.buffers()]
-    figures = ours.test()
+    together = ours.predictions()
     assert all(torch.equal(a, b) for a, b in zip(before, ours.student.buffers(), strict=True))
     test = open_prepared(chain.data).test
     predictions = []
     for image in test.all_images(chain.job.device):
         predictions.append(int(ours.student(ours.normaliser.normalise(image)[None])[0].argmax()))
-    assert figures == accuracies(torch.tensor(predictions), test.labels)
+    assert together.tolist() == predictions
+    result = ours.run()
+    figures = accuracies(ours.predictions(), test.labels)
+    assert {key: result["last"][key] for key in figures} == figures
+    assert result["correct"] == correct_images(
+        ours.predictions(), test.labels, open_prepared(chain.data).manifest.classes
+    )
 
 
 def test_distillation_loss_is_the_divergence_without_temperature_squared() -> None:

@@ -26,6 +26,7 @@ from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
 from fd2.training.accuracy import accuracies
+from fd2.training.correct_images import correct_images
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import (
@@ -103,7 +104,8 @@ class StudentTraining:
             state: training goes on from its snapshot, to the same bits.
 
         Returns:
-            ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent.
+            ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent, and
+            ``correct``, the test images that are right at the last epoch; see `correct_images`.
         """
         settings = self.settings
         optimiser = student_optimiser(self.student, settings.learning_rate, settings.weight_decay)
@@ -121,12 +123,16 @@ class StudentTraining:
             kept = None
             progress.show({"loss": loss})
             if epoch == settings.epochs - 1 or (epoch + 1) % settings.test_every == 0:
-                curve.append({"epoch": epoch, "loss": float(loss), **self.test()})
+                predictions = self.predictions()
+                scores = accuracies(predictions, self.test_labels)
+                curve.append({"epoch": epoch, "loss": float(loss), **scores})
         figures = [{k: v for k, v in point.items() if k != "loss"} for point in curve]
         return {
             "last": figures[-1],
             "best_chosen_on_test": max(figures, key=lambda point: point["top1"]),
             "curve": curve,
+            # The last epoch is always tested, and last.
+            "correct": correct_images(predictions, self.test_labels, self._classes),
         }
 
     def _epoch(
@@ -203,14 +209,14 @@ class StudentTraining:
         return distillation_loss(logits, targets[half.ids], self.settings.temperature)
 
     @torch.no_grad()
-    def test(self) -> dict[str, float]:
-        """Top-1 and class-balanced top-1 on all test images, in percent."""
+    def predictions(self) -> Tensor:
+        """Predicted class ids of all test images ``[N]``, on the host."""
         self.student.eval()
         predictions = [
             self.student(self.normaliser.normalise(chunk)).argmax(1)
             for chunk in self.test_images.split(_TEST_BATCH)
         ]
-        return accuracies(torch.cat(predictions).cpu(), self.test_labels)
+        return torch.cat(predictions).cpu()
 
 
 def _term(targets: Tensor | None) -> str:

@@ -29,6 +29,7 @@ def _write_cell(
     manifest: str = "m",
     run: Mapping[str, Any] = RUN,
     curve: list[dict[str, float]] | None = None,
+    correct: Any = None,
     **more: Any,
 ) -> Path:
     """One cell's file; its best epoch is 99, so that a test sees when it is used by mistake."""
@@ -42,6 +43,7 @@ def _write_cell(
             "last": {"epoch": 10, "top1": top1, "balanced_top1": balanced},
             "best_chosen_on_test": best,
             "curve": curve or [],
+            **({} if correct is None else {"correct": correct}),
         },
         "settings": {"initialisation": initialisation},
         "manifest": manifest,

@@ -39,10 +39,10 @@ GOLDEN_MARKDOWN = """\
 
 ## Differences: with FD² minus without
 
-| method | dataset | IPC | student | top1 | pooled std | verdict | balanced top1 | pooled std | verdict |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| SRe²L++ + FD² | my_set | 1 | resnet18 | +4.0 | 1.4 | exceeds the spread over seeds | +0.0 | 0.0 | within the spread over seeds |
-| SRe²L++ + FD² | my_set | 3 | resnet18 | – | – | missing | – | – | missing |
+| method | dataset | IPC | student | top1 | pooled std | std error | verdict | balanced top1 | pooled std | std error | verdict |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| SRe²L++ + FD² | my_set | 1 | resnet18 | +4.0 | 1.4 | – | exceeds the spread over seeds | +0.0 | 0.0 | – | within the spread over seeds |
+| SRe²L++ + FD² | my_set | 3 | resnet18 | – | – | – | missing | – | – | – | missing |
 
 ## Missing results
 

@@ -9,12 +9,13 @@ from fd2.config.held_out import HELD_OUT_IMAGES, TEST_IMAGES
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
 from fd2.reporting.entry import Entry
 from fd2.reporting.results import Result
+from fd2.reporting.sampling_error import shares, standard_error
 from fd2.reporting.table import Table
 
 
 def caption(table: Table) -> list[str]:
     """Sentences on metric, preset, students, data, hardware, commits and gaps of a table."""
-    sentences = [_metric(table), *tested_on_held_out(_by_dataset(table))]
+    sentences = [_metric(table), *tested_on_held_out(_by_dataset(table)), *_tested(table)]
     sentences += [_preset(table), *_students(table), _datasets(table)]
     sentences += provenance(table.results)
     sentences += _teachers(table)
@@ -104,6 +105,19 @@ def _metric(table: Table) -> str:
         f"mean ± sample standard deviation over the student seeds {seeds}; "
         "a dash stands for the deviation of a single result."
     )
+
+
+def _tested(table: Table) -> list[str]:
+    found = (standard_error(shares(entry.results), "top1") for entry in table.entries)
+    errors = [error for error in found if error is not None]
+    if not errors:
+        return []
+    return [
+        "Standard errors tell what other test images of the same classes would do, the students "
+        f"being the same: up to {max(errors):.1f} points to a row's top-1, and to a difference "
+        "what stands beside it. All seeds are tested on the same images, so no spread contains "
+        "them."
+    ]
 
 
 def _preset(table: Table) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fd2.reporting.differences import Difference
 from fd2.reporting.results import METRICS
-from fd2.reporting.wording import NO_SPREAD, signed
+from fd2.reporting.wording import signed, unsigned
 
 #: Heads of `row_words` and `differing`.
 ROW_HEADER = ("method", "dataset", "IPC", "student")
 DIFFERENCE_HEADER = tuple(
-    word for metric in METRICS for word in (metric.replace("_", " "), "pooled std", "verdict")
+    word
+    for metric in METRICS
+    for word in (metric.replace("_", " "), "pooled std", "std error", "verdict")
 )
 
 
@@ -20,15 +22,19 @@ def row_words(pair: Difference) -> list[str]:
 
 
 def differing(pair: Difference) -> list[str]:
-    """For each metric the difference in points, the spread over seeds and the verdict."""
+    """For each metric the difference in points, its spread, its standard error and the verdict."""
     return [
         word
         for metric in METRICS
-        for word in (signed(pair.value(metric)), spread(pair, metric), pair.verdict(metric))
+        for word in (
+            signed(pair.value(metric)),
+            spread(pair, metric),
+            unsigned(pair.standard_error(metric)),
+            pair.verdict(metric),
+        )
     ]
 
 
 def spread(pair: Difference, metric: str) -> str:
-    """``0.9``; a dash where it is unknown."""
-    std = pair.pooled_std(metric)
-    return NO_SPREAD if std is None else f"{std:.1f}"
+    """Standard deviation over seeds, as `unsigned` writes it."""
+    return unsigned(pair.pooled_std(metric))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.labels import BASE_VARIANT
+from fd2.reporting.sampling_error import shares, standard_error
 from fd2.reporting.spread import pooled_std
 from fd2.reporting.table import Table
 
@@ -31,6 +32,13 @@ class Difference:
     def pooled_std(self, metric: str) -> float | None:
         """Standard deviation over seeds, pooled over both rows; None without repeated seeds."""
         return pooled_std(self.entry.values(metric), self.reference.values(metric))
+
+    def standard_error(self, metric: str) -> float | None:
+        """Of the difference by the draw of the test images; see `standard_error`."""
+        if self.value(metric) is None:
+            return None
+        both = [*shares(self.entry.results), *shares(self.reference.results, -1)]
+        return standard_error(both, metric)
 
     def verdict(self, metric: str) -> str:
         """The comparison in words."""

@@ -31,13 +31,16 @@ def gain_grid(pairs: Sequence[Gain]) -> Grid:
 
 
 def narrow_gain_grid(pairs: Sequence[Gain]) -> Grid:
-    """As `gain_grid`, for a page of paper: one column a metric, without verdicts."""
+    """As `gain_grid`, for a page of paper: one column a metric, without verdicts.
+
+    The standard error stands in brackets where it is known.
+    """
     header = [*ROW_HEADER, "labels", *(metric.replace("_", " ") for metric in METRICS)]
     return header, [
         [
             *row_words(pair),
             "same" if pair.same_labels else "other",
-            *(f"{signed(pair.value(metric))} ± {spread(pair, metric)}" for metric in METRICS),
+            *(_narrow(pair, metric) for metric in METRICS),
         ]
         for pair in pairs
     ]
@@ -50,6 +53,12 @@ def labels(pair: Gain) -> str:
     return "same" if pair.same_training else "same; students trained otherwise"
 
 
+def _narrow(pair: Gain, metric: str) -> str:
+    error = pair.standard_error(metric)
+    brackets = "" if error is None else f" ({error:.1f})"
+    return f"{signed(pair.value(metric))} ± {spread(pair, metric)}{brackets}"
+
+
 def _sentence(pair: Gain) -> str:
     row, std, value = pair.entry.row, pair.pooled_std("top1"), pair.value("top1")
     lost = value is not None and round(value, 1) < 0
@@ -57,10 +66,13 @@ def _sentence(pair: Gain) -> str:
     if pair.same_labels:
         under = "the same labels"
         under += "" if pair.same_training else ", with students trained otherwise"
+    error = pair.standard_error("top1")
+    known = "" if error is None else f", standard error by the images tested {error:.1f}"
     if std is None:
-        verdict = "(one seed each): the spread is unknown"
+        verdict = f"(one seed each{known}): the spread is unknown"
     else:
-        verdict = f"(spread over seeds {std:.1f}): {pair.verdict('top1').partition(' over')[0]}"
+        verdict = pair.verdict("top1").partition(" over")[0]
+        verdict = f"(spread over seeds {std:.1f}{known}): {verdict}"
         # A reader who skims must not take a loss for a gain.
         verdict += ", a loss" if lost and verdict.endswith("exceeds the spread") else ""
     return (

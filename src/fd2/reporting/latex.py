@@ -54,12 +54,14 @@ def latex(table: Table) -> str:
     if pairs := gains(table):
         text = (
             f"{TITLE}, in percentage points, and the standard deviation over seeds pooled over "
-            "both rows. Other labels: those of the plain teacher. "
+            "both rows; in brackets the standard error by the images tested. Other labels: those "
+            "of the plain teacher. "
             rf"Notes as in Table~\ref{{tab:{table.name}}}."
         )
         floats.append(environment(text, f"tab:{table.name}-gain", grid(*narrow_gain_grid(pairs))))
     for section in sections(table):
         text = escape(f"{section.title}. {section.explanation}")
+        text += " In brackets the standard error by the images tested."
         text += rf" Notes as in Table~\ref{{tab:{table.name}}}."
         label = f"tab:{table.name}-{section.name}"
         floats.append(environment(text, label, grid(*section.narrow_grid())))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from fd2.reporting.entry import Entry
+from fd2.reporting.sampling_error import Shares, standard_error
 from fd2.reporting.spread import mean, sample_std
 
 
@@ -46,6 +47,14 @@ class Repeated(ABC):
     @abstractmethod
     def gain_std(self, metric: str) -> float | None:
         """The standard deviation to compare the gain with; None where it is unknown."""
+
+    @abstractmethod
+    def gain_shares(self) -> Shares:
+        """The results that the gain is made of; empty where there is none."""
+
+    def gain_standard_error(self, metric: str) -> float | None:
+        """Of the gain by the draw of the test images; see `standard_error`."""
+        return standard_error(self.gain_shares(), metric)
 
     @property
     def label(self) -> str:

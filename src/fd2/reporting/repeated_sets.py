@@ -10,6 +10,7 @@ from fd2.config.cells import FULL_DATA
 from fd2.reporting.entry import Entry
 from fd2.reporting.gains import RANDOM
 from fd2.reporting.repeated import Repeated
+from fd2.reporting.sampling_error import Shares, scaled, shares
 from fd2.reporting.spread import pooled_std
 from fd2.reporting.table import Table
 
@@ -61,6 +62,15 @@ class RepeatedSet(Repeated):
         if self.random is None:
             return None
         return pooled_std(self.values(metric), self.random.values(metric))
+
+    def gain_shares(self) -> Shares:
+        """Students of a set share its part; a set counts as much as another."""
+        own, random = self._shares(), [] if self.random is None else self.random._shares()
+        return [*own, *scaled(random, -1)] if own and random else []
+
+    def _shares(self) -> Shares:
+        sets = [entry.results for entry in self.entries if entry.results]
+        return [pair for results in sets for pair in shares(results, 1 / len(sets))]
 
 
 def repeated_sets(table: Table) -> list[RepeatedSet]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fd2.reporting.entry import Entry
 from fd2.reporting.repeated import Repeated
 from fd2.reporting.repeated_sets import RepeatedSet, sets_by_settings
+from fd2.reporting.sampling_error import Shares, scaled
 from fd2.reporting.spread import mean, sample_std
 from fd2.reporting.table import Table
 
@@ -61,6 +62,11 @@ class RepeatedTeacher(Repeated):
         its labels are worth is in both.
         """
         return sample_std(self.gains(metric))
+
+    def gain_shares(self) -> Shares:
+        """A teacher counts as much as another."""
+        found = [some for sets in self.teachers if (some := sets.gain_shares())]
+        return [pair for some in found for pair in scaled(some, 1 / len(found))]
 
 
 def repeated_teachers(table: Table) -> list[RepeatedTeacher]:

@@ -11,7 +11,7 @@ from fd2.reporting.repeated_sets import repeated_sets
 from fd2.reporting.repeated_teachers import repeated_teachers
 from fd2.reporting.results import METRICS
 from fd2.reporting.table import Table
-from fd2.reporting.wording import MISSING, NO_SPREAD, signed
+from fd2.reporting.wording import MISSING, signed, unsigned
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Section:
         """Header and lines of all numbers."""
         header = self._header()
         for metric in METRICS:
-            header += [metric.replace("_", " "), "gain", self.spread, "verdict"]
+            header += [metric.replace("_", " "), "gain", self.spread, "std error", "verdict"]
         return header, [
             [*_which(each), *(word for metric in METRICS for word in _metric(each, metric))]
             for each in self.groups
@@ -94,21 +94,24 @@ def _which(each: Repeated) -> list[str]:
 
 def _metric(each: Repeated, metric: str) -> list[str]:
     if not each.is_compared:
-        return [_score(each, metric), "", "", ""]
-    spread = _number(each.gain_std(metric))
-    return [_score(each, metric), signed(each.gain(metric)), spread, each.verdict(metric)]
+        return [_score(each, metric), "", "", "", ""]
+    return [
+        _score(each, metric),
+        signed(each.gain(metric)),
+        unsigned(each.gain_std(metric)),
+        unsigned(each.gain_standard_error(metric)),
+        each.verdict(metric),
+    ]
 
 
 def _score(each: Repeated, metric: str) -> str:
     mean = each.mean(metric)
-    return MISSING if mean is None else f"{mean:.1f} ± {_number(each.std(metric))}"
+    return MISSING if mean is None else f"{mean:.1f} ± {unsigned(each.std(metric))}"
 
 
 def _gain(each: Repeated, metric: str) -> str:
     if not each.is_compared:
         return ""
-    return f"{signed(each.gain(metric))} ± {_number(each.gain_std(metric))}"
-
-
-def _number(value: float | None) -> str:
-    return NO_SPREAD if value is None else f"{value:.1f}"
+    error = each.gain_standard_error(metric)
+    brackets = "" if error is None else f" ({error:.1f})"
+    return f"{signed(each.gain(metric))} ± {unsigned(each.gain_std(metric))}{brackets}"

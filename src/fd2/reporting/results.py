@@ -35,6 +35,8 @@ class Result:
         attention_maps, cal_ratio: M and rho of a teacher with counterfactual attention.
         accuracy: how a teacher's accuracy was counted, see setting ``pretrain.accuracy``.
         tested_on: the test images, or training images that were held out in their place.
+        correct: of a student, which of these it gets right: a digit an image, by class, in
+            prepared order; None for a teacher or where it was not recorded.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Result:
     cal_ratio: float | None = None
     accuracy: str | None = None
     tested_on: str = TEST_IMAGES
+    correct: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def read_result(source: Source) -> Result:
                 "a cell's path is its name: delete the file and run its stage again",
             )
         return _parse(source, content)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(source.path, f"{type(error).__name__} {error}") from error
 
 
@@ -132,4 +135,13 @@ def _parse(source: Source, content: Mapping[str, Any]) -> Result:
         cal_ratio=attention.get("cal_ratio"),
         accuracy=settings.get("accuracy") if teacher else None,
         tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
+        correct=None if teacher else _correct(result.get("correct")),
     )
+
+
+def _correct(recorded: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if recorded is None:
+        return None
+    if any(not digits or digits.strip("01") for digits in recorded.values()):
+        raise ValueError("'correct' has other signs than 0 and 1")
+    return dict(recorded)

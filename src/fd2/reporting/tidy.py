@@ -24,12 +24,13 @@ def tidy(table: Table) -> pd.DataFrame:
         ``published``, ``difference`` and ``agreement``, the same three with ``_elsewhere`` for a
         second published number, ``protocol`` (several joined by ``;``), ``tested_on`` (likewise),
         for both metrics ``gain_..``, what the row gained over random real images, its pooled
-        standard deviation and the verdict, ``gain_over`` and ``gain_labels``, the variant and the
-        labels of these (empty in rows that are compared with none), ``sets``, how many sets by the
-        row's settings there are, for both metrics ``sets_..``, their mean and the standard
-        deviation between them, and ``sets_gain_..``, the mean gain over random real images with
-        its pooled standard deviation and verdict (empty in rows that are the only set), and
-        ``missing``: the command for what is not there.
+        standard deviation, its standard error by the images tested and the verdict, ``gain_over``
+        and ``gain_labels``, the variant and the labels of these (empty in rows that are compared
+        with none), ``sets``, how many sets by the row's settings there are, for both metrics
+        ``sets_..``, their mean and the standard deviation between them, and ``sets_gain_..``, the
+        mean gain over random real images with its pooled standard deviation, standard error and
+        verdict (empty in rows that are the only set), and ``missing``: the command for what is not
+        there.
     """
     found = {id(gain.entry): gain for gain in gains(table)}
     repeated: dict[str, Sequence[Repeated]] = {
@@ -78,6 +79,8 @@ def _record(entry: Entry, gain: Gain | None) -> dict[str, object]:
     for metric in METRICS:
         record[f"gain_{metric}"] = None if gain is None else gain.value(metric)
         record[f"gain_{metric}_std"] = None if gain is None else gain.pooled_std(metric)
+        error = None if gain is None else gain.standard_error(metric)
+        record[f"gain_{metric}_standard_error"] = error
         record[f"gain_{metric}_verdict"] = None if gain is None else gain.verdict(metric)
     over = None if gain is None else gain.reference.row
     record["gain_over"] = None if over is None else f"{over.method}/{over.fd2}/{over.variant}"
@@ -93,5 +96,7 @@ def _repeated(name: str, group: Repeated | None) -> dict[str, object]:
         record[f"{name}_{metric}_std"] = None if group is None else group.std(metric)
         record[gain] = None if group is None else group.gain(metric)
         record[f"{gain}_std"] = None if group is None else group.gain_std(metric)
+        error = None if group is None else group.gain_standard_error(metric)
+        record[f"{gain}_standard_error"] = error
         record[f"{gain}_verdict"] = None if group is None else group.verdict(metric)
     return record

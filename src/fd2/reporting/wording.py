@@ -17,7 +17,9 @@ def scores(entry: Entry) -> str:
     """``61.2 ± 1.0 / 43.0 ± 2.1``; with ``(n=2 of 3)`` when seeds are missing."""
     if not entry.results:
         return MISSING
-    text = " / ".join(f"{entry.mean(metric):.1f} ± {_std(entry, metric)}" for metric in METRICS)
+    text = " / ".join(
+        f"{entry.mean(metric):.1f} ± {unsigned(entry.std(metric))}" for metric in METRICS
+    )
     if entry.missing:
         text += f" (n={len(entry.results)} of {entry.asked})"
     return text
@@ -55,6 +57,6 @@ def signed(value: float | None) -> str:
     return NO_SPREAD if value is None else f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
 
 
-def _std(entry: Entry, metric: str) -> str:
-    std = entry.std(metric)
-    return NO_SPREAD if std is None else f"{std:.1f}"
+def unsigned(value: float | None) -> str:
+    """One decimal, ``0.9``; a dash for None."""
+    return NO_SPREAD if value is None else f"{value:.1f}"

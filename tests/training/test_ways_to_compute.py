@@ -50,6 +50,16 @@ def teacher(chain: Chain, recipe: str, **changes: Any) -> TeacherTraining:
     return TeacherTraining(settings, open_prepared(chain.data), chain.job)
 
 
+def comparable(chain: Chain, recipe: str, **changes: Any) -> TeacherTraining:
+    """A teacher whose loss of the first epoch other ways to compute change by rounding alone.
+
+    With an attention head that is one step of all 36 images: its maps have one cell here, so that
+    half of its views are blank, and what rounding makes of these differs between processors. From
+    the second step on losses were 4 to 70 percent apart.
+    """
+    return teacher(chain, recipe, batch_size=12 if recipe == "plain" else 36, **changes)
+
+
 def convolution_types(network: nn.Module) -> list[torch.dtype]:
     """Filled as the network runs: the types that its first convolution gives, in order."""
     made: list[torch.dtype] = []
@@ -158,13 +168,13 @@ def test_a_mixed_student_trains_in_half_and_is_tested_in_single(
 
 @pytest.mark.parametrize("recipe", ["plain", "cal"])
 def test_a_mixed_teacher_trains_in_half_and_is_tested_in_single(chain: Chain, recipe: str) -> None:
-    single, mixed = (teacher(chain, recipe, mixed_precision=on) for on in (False, True))
+    single, mixed = (comparable(chain, recipe, mixed_precision=on) for on in (False, True))
     made = convolution_types(mixed.teacher.backbone)
     losses = [run.run()["curve"][-1]["loss"] for run in (single, mixed)]
-    passes = 3 if recipe == "plain" else 6
+    passes = 3 if recipe == "plain" else 2
     assert made[:passes] == [torch.bfloat16] * passes
     assert set(made[passes:]) == {torch.float32}
-    assert losses[1] != losses[0] and losses[1] == pytest.approx(losses[0], rel=0.1)
+    assert losses[1] != losses[0] and losses[1] == pytest.approx(losses[0], rel=0.02)
     assert {tensor.dtype for tensor in mixed.teacher.state_dict().values()} <= {
         torch.float32,
         torch.int64,
@@ -265,15 +275,15 @@ def test_memory_formats_agree(chain: Chain, nine: Path, labels: Path) -> None:
         # Adam's first steps are signs: at the usual rate four of them make another loss of a
         # rounding, 4 percent apart where one epoch earlier it is 2 in 100,000.
         soft = student(chain, nine, labels, temperature=1.0, learning_rate=1e-4, **changed)
-        runs.append((soft, teacher(chain, "cal", **changed)))
+        teachers = (comparable(chain, recipe, **changed) for recipe in ("plain", "cal"))
+        runs.append((soft, *teachers))
     for last, first in zip(*runs, strict=True):
         networks = [getattr(run, "student", None) or run.teacher for run in (last, first)]
         # Strides tell orders apart where a kernel has several channels and pixels.
         kernels = [next(p for p in net.parameters() if p.ndim == 4) for net in networks]
         assert kernels[0].stride(1) == 1 and kernels[1].is_contiguous()
         losses = [run.run()["curve"][0]["loss"] for run in (last, first)]
-        # Several steps: rounding grows with each.
-        assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_a_contiguous_teacher_is_read_as_asked(chain: Chain, tmp_path: Path) -> None:

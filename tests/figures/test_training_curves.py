@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from fd2.errors import FD2Error
 from fd2.figures.training_curves import curves, inputs
@@ -62,6 +63,27 @@ def test_drawing_twice_gives_the_same_files(
     frame = pd.read_csv(tmp_path / "a" / "curves.v1.csv")
     assert frame["label"].unique().tolist() == ["Random real images", "SRe²L++ + FD²"]
     assert len(frame) == 4
+
+
+def test_epochs_are_whole_numbers(
+    spec: dict[str, Any],
+    make_cell: Callable[..., Path],
+    locate: Callable[..., dict[str, list[Path]]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The quickstart's four tests, from epoch 4 to 19, had ticks at 7.5 and 12.5."""
+    named = inputs(spec, [0])
+    for path in (*named["row0"], *named["row1"]):
+        make_cell(path, [(epoch, 10.0 + epoch, 5.0) for epoch in (4, 9, 14, 19)])
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        "fd2.reporting.files.write_figure", lambda _, figure, __: drawn.append(figure)
+    )
+    draw(spec, locate(named), tmp_path / "curves")
+    drawn[0].draw_without_rendering()
+    ticks = [tick for axes in drawn[0].axes for tick in axes.get_xticks()]
+    assert ticks == [round(tick) for tick in ticks]
 
 
 def test_a_file_without_curve_is_named(

@@ -91,6 +91,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
         for row, (_, part) in enumerate(frame.groupby("row")):
             _line(axes, part, metric, row)
         axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
     handles, names = figure.axes[0].get_legend_handles_labels()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fd2.reporting.caption import caption
 from fd2.reporting.latex import latex
 from fd2.reporting.markdown import markdown
 from fd2.reporting.repeated_sets import RepeatedSet, repeated_sets
@@ -99,6 +100,15 @@ def test_what_is_missing_has_no_numbers(build: Callable[..., Table]) -> None:
     _, single, _ = repeated_sets(build(rows))
     assert single.gain("top1") == pytest.approx(10.0)
     assert single.verdict("top1") == "one set each: the spread is unknown"
+
+
+def test_a_table_of_one_set_a_row_says_what_its_spreads_leave_out(
+    build: Callable[..., Table],
+) -> None:
+    said = "Each row is one set of images by one teacher"
+    assert said in " ".join(caption(build([ROWS[0], ROWS[2]])))
+    assert said not in " ".join(caption(build(ROWS))), "the means over sets say it with numbers"
+    assert said not in " ".join(caption(build(ROWS[:1]))), "no distilled set"
 
 
 def test_a_table_without_repeated_sets_or_config_has_none(

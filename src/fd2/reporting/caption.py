@@ -8,6 +8,9 @@ from typing import Protocol
 from fd2.config.held_out import HELD_OUT_IMAGES, TEST_IMAGES
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
 from fd2.reporting.entry import Entry
+from fd2.reporting.gains import gains
+from fd2.reporting.repeated_sets import repeated_sets
+from fd2.reporting.repeated_teachers import repeated_teachers
 from fd2.reporting.results import Result
 from fd2.reporting.sampling_error import shares, standard_error
 from fd2.reporting.table import Table
@@ -16,6 +19,7 @@ from fd2.reporting.table import Table
 def caption(table: Table) -> list[str]:
     """Sentences on metric, preset, students, data, hardware, commits and gaps of a table."""
     sentences = [_metric(table), *tested_on_held_out(_by_dataset(table)), *_tested(table)]
+    sentences += _single_sets(table)
     sentences += [_preset(table), *_students(table), _datasets(table)]
     sentences += provenance(table.results)
     sentences += _teachers(table)
@@ -117,6 +121,16 @@ def _tested(table: Table) -> list[str]:
         f"being the same: up to {max(errors):.1f} points to a row's top-1, and to a difference "
         "what stands beside it. All seeds are tested on the same images, so no spread contains "
         "them."
+    ]
+
+
+def _single_sets(table: Table) -> list[str]:
+    if not gains(table) or repeated_sets(table) or repeated_teachers(table):
+        return []
+    return [
+        "Each row is one set of images by one teacher, and its spread is over the students of that "
+        "set alone. Another set or teacher by the same settings, or the same seeds on another kind "
+        "of processor, may move a row by more than this spread."
     ]
 
 

@@ -9,8 +9,7 @@ from fd2.config.held_out import HELD_OUT_IMAGES, TEST_IMAGES
 from fd2.reporting.agreement import SPREADS, TEACHER_POINTS
 from fd2.reporting.entry import Entry
 from fd2.reporting.gains import gains
-from fd2.reporting.repeated_sets import repeated_sets
-from fd2.reporting.repeated_teachers import repeated_teachers
+from fd2.reporting.repeated_texts import sections
 from fd2.reporting.results import Result
 from fd2.reporting.sampling_error import shares, standard_error
 from fd2.reporting.table import Table
@@ -19,8 +18,7 @@ from fd2.reporting.table import Table
 def caption(table: Table) -> list[str]:
     """Sentences on metric, preset, students, data, hardware, commits and gaps of a table."""
     sentences = [_metric(table), *tested_on_held_out(_by_dataset(table)), *_tested(table)]
-    sentences += _single_sets(table)
-    sentences += [_preset(table), *_students(table), _datasets(table)]
+    sentences += [*_single_sets(table), _preset(table), *_students(table), _datasets(table)]
     sentences += provenance(table.results)
     sentences += _teachers(table)
     sentences += [*_published(table), *table.notes]
@@ -125,7 +123,7 @@ def _tested(table: Table) -> list[str]:
 
 
 def _single_sets(table: Table) -> list[str]:
-    if not gains(table) or repeated_sets(table) or repeated_teachers(table):
+    if not gains(table) or sections(table):
         return []
     return [
         "Each row is one set of images by one teacher, and its spread is over the students of that "

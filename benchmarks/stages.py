@@ -44,7 +44,7 @@ Repetition = tuple[Callable[[], object], int]
 
 
 def teacher_training(
-    recipe: str,
+    training: str,
     backbone: str,
     ways: Mapping[str, Any],
     classes: int,
@@ -52,8 +52,8 @@ def teacher_training(
     images: int,
     job: Job,
 ) -> Repetition:
-    """One epoch of a teacher; ``recipe`` is ``plain`` or ``cal``, ``ways`` change settings."""
-    values = {**_configuration().pretrain(DATASET, backbone, recipe), **ways}
+    """One epoch of a teacher; ``training`` is ``plain`` or ``cal``, ``ways`` change settings."""
+    values = {**_configuration().pretrain(DATASET, backbone, training), **ways}
     settings = replace(build(PretrainSettings, values), initialisation="scratch")
     training = TeacherTraining(settings, _dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)

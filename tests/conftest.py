@@ -41,10 +41,10 @@ GRADES = (("mono", 0.0), ("mono", 1.0), ("poly", 0.0))
 TINY: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chain.yaml").read_text())
 
 
-def pretrain_settings(recipe: str, **changes: Any) -> PretrainSettings:
+def pretrain_settings(training: str, **changes: Any) -> PretrainSettings:
     of_cal = {key: changes.pop(key) for key in list(changes) if key in TINY["cal"]}
-    cal = {**TINY["cal"], **of_cal} if recipe != "plain" else None
-    values = {**TINY["pretrain"], "recipe": recipe, "cal": cal}
+    cal = {**TINY["cal"], **of_cal} if training != "plain" else None
+    values = {**TINY["pretrain"], "training": training, "cal": cal}
     return build(PretrainSettings, {**values, **changes})
 
 
@@ -52,9 +52,9 @@ def patch_settings(**changes: Any) -> PatchSettings:
     return build(PatchSettings, {**TINY["patches"], **changes})
 
 
-def distill_settings(recipe: dict[str, Any] | None = None, **changes: Any) -> DistillSettings:
+def distill_settings(own: dict[str, Any] | None = None, **changes: Any) -> DistillSettings:
     base = TINY["distill"]
-    whole = {**base, "recipe": {**base["recipe"], **(recipe or {})}, **changes}
+    whole = {**base, "method_settings": {**base["method_settings"], **(own or {})}, **changes}
     return build(DistillSettings, whole)
 
 
@@ -66,9 +66,9 @@ def evaluate_settings(**changes: Any) -> EvaluateSettings:
     return build(EvaluateSettings, {**TINY["evaluate"], **changes})
 
 
-def select_settings(method: str, count: int, **recipe: Any) -> SelectImagesSettings:
+def select_settings(method: str, count: int, **own: Any) -> SelectImagesSettings:
     same = {key: TINY["distill"][key] for key in ("dataset", "variant", "protocol", "seed")}
-    values = {"method": method, "fd2": "plain", "images_per_class": count, "recipe": recipe}
+    values = {"method": method, "fd2": "plain", "images_per_class": count, "method_settings": own}
     return build(SelectImagesSettings, {**same, **values})
 
 
@@ -155,8 +155,8 @@ def chain(cell_images: Path, job: Job, tmp_path_factory: pytest.TempPathFactory)
     )
     options = {"path": str(cell_images)}
     prepare(PrepareSettings("cells", "imagefolder", RESOLUTION, options), made.data, job)
-    for recipe, path in (("plain", made.plain), ("cal", made.cal)):
-        pretrain(pretrain_settings(recipe), made.data, path, path.with_suffix(".json"), job)
+    for training, path in (("plain", made.plain), ("cal", made.cal)):
+        pretrain(pretrain_settings(training), made.data, path, path.with_suffix(".json"), job)
     record = made.patches.with_suffix(".json")
     make_patches(patch_settings(), made.data, made.plain, made.patches, record, job)
     return made

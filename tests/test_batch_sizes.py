@@ -35,12 +35,12 @@ def test_nine_images_in_batches_of_eight() -> None:
 def test_a_half_of_one_image_is_refused(count: int, batch_size: int) -> None:
     with pytest.raises(FD2Error, match=f"{count} images in batches of at most") as refused:
         half_batch_sizes(count, batch_size)
-    assert "relabel.batch_size" in refused.value.place
+    assert "relabel.batch_size" in refused.value.where
 
 
 def test_following_the_remedy_helps() -> None:
     """Five images in batches of 4 leave a single one; 7 is the least size that never does."""
     with pytest.raises(FD2Error, match="5 images") as refused:
         half_batch_sizes(5, 4)
-    assert "at least 4 images in all, and give a batch size of at least 7" in refused.value.remedy
+    assert "at least 4 images in all, and give a batch size of at least 7" in refused.value.fix
     assert half_batch_sizes(5, 7) == [2, 3]

@@ -116,14 +116,14 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
     tree = parse(path)
     assert not {name.split(".")[0] for name in imported(path)} & PICKLERS
     for name, call in calls(tree):
-        place = f"{name_of(path)}, line {call.lineno}: {name}"
+        where = f"{name_of(path)}, line {call.lineno}: {name}"
         keywords = {word.arg: ast.unparse(word.value) for word in call.keywords}
-        assert name not in ("eval", "exec", "yaml.load", "os.system", "os.popen"), place
-        assert keywords.get("shell", "False") == "False", place
-        assert keywords.get("allow_pickle", "False") == "False", place
+        assert name not in ("eval", "exec", "yaml.load", "os.system", "os.popen"), where
+        assert keywords.get("shell", "False") == "False", where
+        assert keywords.get("allow_pickle", "False") == "False", where
         if name == "torch.load":
-            assert path == PACKAGE / "networks" / "legacy_weights.py", place
-            assert keywords["weights_only"] == "True", place
+            assert path == PACKAGE / "networks" / "legacy_weights.py", where
+            assert keywords["weights_only"] == "True", where
     handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
     assert all(handler.type is not None for handler in handlers), f"bare except in {path}"
 

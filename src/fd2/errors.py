@@ -12,22 +12,22 @@ class FD2Error(Exception):
     """A fault that a user can mend.
 
     Args:
-        thing: what is wrong, with the bad value.
-        place: where: a file, a setting's path, a class or an image.
-        remedy: what to do about it, with the allowed values where they are known.
+        what: what is wrong, with the bad value.
+        where: where: a file, a setting's path, a class or an image.
+        fix: what to do about it, with the allowed values where they are known.
     """
 
     #: What a job that ends with this error returns to its shell.
     exit_code = 1
 
-    def __init__(self, thing: str, place: str, remedy: str) -> None:
-        self.thing = thing
-        self.place = place
-        self.remedy = remedy
-        super().__init__(f"{thing}\n  where:  {place}\n  remedy: {remedy}")
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        self.what = what
+        self.where = where
+        self.fix = fix
+        super().__init__(f"{what}\n  where: {where}\n  fix:   {fix}")
 
     def __reduce__(self) -> tuple[type[FD2Error], tuple[str, str, str]]:
-        return type(self), (self.thing, self.place, self.remedy)
+        return type(self), (self.what, self.where, self.fix)
 
 
 def suggest(wrong: str, allowed: Iterable[str]) -> str:
@@ -46,17 +46,17 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'? {listing}" if near else listing
 
 
-def require_known(what: str, name: str, allowed: Collection[str], place: str) -> None:
+def require_known(what: str, name: str, allowed: Collection[str], where: str) -> None:
     """Refuse a name that is not among the allowed ones.
 
     Args:
         what: kind of thing that is named, for the error.
         name: what was given.
         allowed: what would have been accepted.
-        place: where it was given.
+        where: where it was given.
 
     Raises:
         FD2Error: names the nearest allowed one.
     """
     if name not in allowed:
-        raise FD2Error(f"unknown {what} '{name}'", place, suggest(name, allowed))
+        raise FD2Error(f"unknown {what} '{name}'", where, suggest(name, allowed))

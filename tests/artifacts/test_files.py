@@ -68,8 +68,8 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path, kind: str) -> No
     target = tmp_path / "results" / "file"
     with pytest.raises(FD2Error, match="cannot write") as refused:
         WRITERS[kind](target)
-    assert refused.value.place == str(target)
-    assert "make the folder writable and check free space" in refused.value.remedy
+    assert refused.value.where == str(target)
+    assert "make the folder writable and check free space" in refused.value.fix
 
 
 FULL_DISK = """
@@ -108,7 +108,7 @@ def test_json_that_is_missing_or_damaged(tmp_path: Path) -> None:
         (tmp_path / "bad.json").write_bytes(content)
         with pytest.raises(FD2Error, match="damaged file") as refused:
             read_json(tmp_path / "bad.json")
-        assert refused.value.place == str(tmp_path / "bad.json")
+        assert refused.value.where == str(tmp_path / "bad.json")
 
 
 def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_flipped_bit_in_an_arrays_header_is_refused_or_harmless(tmp_path: Path
             try:
                 read = read_array(path)
             except FD2Error as error:
-                assert "damaged file" in error.thing
+                assert "damaged file" in error.what
                 continue
             assert read.shape == array.shape
             assert read.dtype == np.dtype(">f2") or np.array_equal(read, array)

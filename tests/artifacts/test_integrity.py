@@ -46,7 +46,7 @@ def test_any_flipped_bit_of_a_tensor_is_refused(tmp_path: Path) -> None:
             FD2Error, match=r"damaged file: the digest of tensor '[abc]'"
         ) as refused:
             read_tensors(path)
-        assert refused.value.place == str(path) and "delete it" in refused.value.remedy
+        assert refused.value.where == str(path) and "delete it" in refused.value.fix
         flip(path, position, position % 8)
     assert torch.equal(read_tensors(path)[0]["a"], tensors["a"])
 
@@ -60,7 +60,7 @@ def test_pixels_and_labels_are_the_manifests(chain: Chain, tmp_path: Path) -> No
     for read in (dataset.test.all_images, lambda at: dataset.test.batch(torch.tensor([0]), at)):
         with pytest.raises(FD2Error, match="digest of its pixels") as refused:
             read(CPU)
-        assert refused.value.place == str(data / "test.npy")
+        assert refused.value.where == str(data / "test.npy")
     labels = np.load(data / "train_labels.npy")
     write_array(data / "train_labels.npy", labels[::-1])
     with pytest.raises(FD2Error, match="its labels are not the manifest's"):
@@ -72,7 +72,7 @@ def test_logits_belong_to_their_augmentation(labels: Path, tmp_path: Path) -> No
     flip(folder / LOGITS, -5)
     with pytest.raises(FD2Error, match=f"its digest is not the one in {AUGMENTATION}") as refused:
         read_soft_labels(folder)
-    assert refused.value.place == str(folder / LOGITS)
+    assert refused.value.where == str(folder / LOGITS)
 
 
 def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
             # White space and the form of a number may change, a value may not.
             assert read_record(path) == json.loads(json.dumps(content))
         except FD2Error as error:
-            assert "damaged file" in error.thing
+            assert "damaged file" in error.what
         flip(path, position, position % 7)
     text = path.read_text()
     path.write_text(text.replace("61.25", "71.25"))
@@ -128,7 +128,7 @@ def test_an_artefact_in_anothers_place_is_refused(tmp_path: Path) -> None:
     for read in (read_slots, read_metadata):
         with pytest.raises(FD2Error, match=f"the file is {ELPV}/group0") as refused:
             read(second)
-        assert refused.value.place == str(second) and "put it back" in refused.value.remedy
+        assert refused.value.where == str(second) and "put it back" in refused.value.fix
     # A copy under a name of one's own is nobody's place.
     mine = tmp_path / "mine.safetensors"
     mine.write_bytes(first.read_bytes())

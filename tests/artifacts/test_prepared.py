@@ -83,7 +83,7 @@ def test_a_manifest_edited_by_hand_is_refused(copied: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(FD2Error, match="changed by hand") as refused:
         open_prepared(copied)
-    assert refused.value.place == str(path) and "prepare" in refused.value.remedy
+    assert refused.value.where == str(path) and "prepare" in refused.value.fix
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"digest": "x", "classes": 3}'])
@@ -133,7 +133,7 @@ def test_artefacts_of_other_manifests_refuse_each_other(
     for stage in (patches, distilled, assembled, evaluated):
         with pytest.raises(FD2Error, match="different manifests") as refused:
             stage()
-        assert "remake the older ones" in refused.value.remedy
+        assert "remake the older ones" in refused.value.fix
         assert not output.exists()
 
 
@@ -141,7 +141,7 @@ def test_one_manifest_is_returned() -> None:
     assert same_manifest({"a": "x", "b": "x"}) == "x"
     with pytest.raises(FD2Error) as refused:
         same_manifest({"a": "x", "b": "y"})
-    assert "a: x; b: y" in refused.value.place
+    assert "a: x; b: y" in refused.value.where
 
 
 def test_provenance_tells_what_shaped_from_how_it_ran(chain: Chain, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_logits_that_do_not_fit_are_refused(copied: Path, logits: np.ndarray) ->
     np.save(copied / LOGITS, logits)
     with pytest.raises(FD2Error, match="damaged file") as refused:
         read_soft_labels(copied)
-    assert refused.value.place == str(copied / LOGITS)
+    assert refused.value.where == str(copied / LOGITS)
 
 
 def test_augmentation_that_does_not_fit_is_refused(copied: Path) -> None:

@@ -75,7 +75,7 @@ def test_other_types_and_shapes_are_not_written(tmp_path: Path, bad: torch.Tenso
 def test_a_missing_file_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(FD2Error, match="file not found") as refused:
         read_slots(tmp_path / "none")
-    assert refused.value.remedy == f"make it: snakemake {tmp_path / 'none'}"
+    assert refused.value.fix == f"make it: snakemake {tmp_path / 'none'}"
 
 
 def test_files_of_others_are_refused(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
     for read in (read_slots, read_distilled):
         with pytest.raises(FD2Error, match="damaged file") as refused:
             read(tmp_path / "y")
-        assert refused.value.place == str(tmp_path / "y")
+        assert refused.value.where == str(tmp_path / "y")
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_truncated_file_is_refused(whole: Path) -> None:
         whole.write_bytes(content[:length])
         with pytest.raises(FD2Error, match="damaged file") as refused:
             read_slots(whole)
-        assert "delete it and run again" in refused.value.remedy
+        assert "delete it and run again" in refused.value.fix
 
 
 def test_a_flipped_bit_in_the_header_is_refused(whole: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_flipped_bit_in_the_header_is_refused(whole: Path) -> None:
             try:
                 slots = read_slots(whole)
             except FD2Error as error:
-                assert "damaged file" in error.thing or "no fd2 metadata" in error.thing
+                assert "damaged file" in error.what or "no fd2 metadata" in error.what
                 continue
             read += 1
             assert torch.equal(slots.images, intact.images)

@@ -52,7 +52,7 @@ def test_every_other_contender_runs(contender: Contender) -> None:
 def test_a_contender_that_fails_shows_its_error(tmp_path: Path) -> None:
     with pytest.raises(FD2Error, match="ended with 1") as refused:
         main(["--quick", "--classes", "0", "--only", "patch", "--output", str(tmp_path / "run")])
-    assert "patch scoring: 2×2" in refused.value.place and "Traceback" in refused.value.place
+    assert "patch scoring: 2×2" in refused.value.where and "Traceback" in refused.value.where
     assert not (tmp_path / "run.json").exists()
 
 

@@ -53,7 +53,7 @@ def test_changed_pixels_are_found(doctor: Any, workflow: Path) -> None:
     code, findings = doctor()
     assert code == 1
     assert "pixels of train.npy differ" in findings["data cells"]["fact"]
-    assert "prepare the dataset again" in findings["data cells"]["remedy"]
+    assert "prepare the dataset again" in findings["data cells"]["fix"]
 
 
 def test_a_manifest_changed_by_hand_is_found(doctor: Any, workflow: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:
     assert code == 1
     finding = findings["archive CUB_200_2011.tgz"]
     assert "30 bytes, not 1150585339" in finding["fact"]
-    assert f"delete {archive}" in finding["remedy"]
+    assert f"delete {archive}" in finding["fix"]
 
 
 def test_a_file_from_the_future_is_found_and_the_remedy_mends_it(
@@ -95,7 +95,7 @@ def test_a_file_from_the_future_is_found_and_the_remedy_mends_it(
     finding = findings["time stamps"]
     assert code == 1
     assert finding["fact"].startswith("1 in the future") and str(path) in finding["fact"]
-    command = finding["remedy"].partition("then: ")[2]
+    command = finding["fix"].partition("then: ")[2]
     subprocess.run(shlex.split(command), check=True, env={"PATH": os.defpath})
     code, findings = doctor()
     assert (code, findings["time stamps"]["fact"]) == (0, "none is in the future")
@@ -118,7 +118,7 @@ def test_a_refused_config_is_found(doctor: Any) -> None:
 def test_more_threads_than_cores_are_found(doctor: Any) -> None:
     code, findings = doctor(threads={"distill": 100_000})
     assert code == 1
-    assert "set 'threads.distill'" in findings["cores"]["remedy"]
+    assert "set 'threads.distill'" in findings["cores"]["fix"]
 
 
 def test_a_missing_compiler_is_found_where_networks_are_compiled(
@@ -130,7 +130,7 @@ def test_a_missing_compiler_is_found_where_networks_are_compiled(
     assert code == 1
     assert "'distill.compile' is 'default'" in findings["compiler"]["fact"]
     assert "g++ is not found" in findings["compiler"]["fact"]
-    assert "CXX" in findings["compiler"]["remedy"]
+    assert "CXX" in findings["compiler"]["fix"]
     (tmp_path / "compiler").touch(0o755)
     monkeypatch.setenv("CXX", str(tmp_path / "compiler"))
     assert doctor(distill={"compile": "default"})[0] == 0
@@ -157,7 +157,7 @@ def test_versions_outside_the_bounds_are_found(tmp_path: Path) -> None:
         **{"python": True, "numpy": False, "torch": True, "fd2-not-there": False},
         "fd2-not-there-either": True,
     }
-    assert findings["numpy"].remedy in ("pip install 'numpy<2,>=1'", "pip install 'numpy>=1,<2'")
+    assert findings["numpy"].fix in ("pip install 'numpy<2,>=1'", "pip install 'numpy>=1,<2'")
 
 
 def test_a_cluster_that_does_not_answer_is_found(

@@ -28,8 +28,8 @@ def what_acts(settings: Configuration, dataset: str, variant: str) -> dict[str, 
     values = settings.distill(dataset, "sre2lpp", "fd2", variant, 0)
     ratio = values["cal_ratio"]
     if ratio is None:
-        recipe = settings.recipe_name("fd2", variant)
-        ratio = settings.pretrain(dataset, "resnet18", recipe)["cal"]["cal_ratio"]
+        training = settings.training_name("fd2", variant)
+        ratio = settings.pretrain(dataset, "resnet18", training)["cal"]["cal_ratio"]
     characteristic = values[REGULARISERS]["characteristic"]
     return {
         "ρ": ratio,
@@ -82,8 +82,8 @@ def test_table_7_has_both_readings_of_no_constraint(settings: Configuration) -> 
     plain = [row for row in settings.rows("table7") if row.method == "sre2lpp" and not row.label]
     assert [(row.fd2, row.published) for row in plain] == [("plain", (60.0,))]
     cells = [("cub200", "sre2lpp", fd2) for fd2 in ("plain", "fd2")]
-    recipes = [settings.recipe_name(cell[2], "no-constraints") for cell in cells]
-    assert recipes == ["plain", "cal"], "without constraints the teacher keeps its attention"
+    trainings = [settings.training_name(cell[2], "no-constraints") for cell in cells]
+    assert trainings == ["plain", "cal"], "without constraints the teacher keeps its attention"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_ratios_of_figure_4_are_the_teachers(settings: Configuration) -> None:
     rows = settings.teacher_rows("cal_ratio_teachers")
     found = []
     for row in rows:
-        cal = settings.pretrain(row.dataset, row.backbone, row.recipe)["cal"]
+        cal = settings.pretrain(row.dataset, row.backbone, row.training)["cal"]
         assert cal["attention_maps"] == 8
         found.append(cal["cal_ratio"])
     assert found == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]

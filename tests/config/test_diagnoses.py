@@ -17,7 +17,7 @@ from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-HEADER = "dataset,method,fd2,variant,ipc,backbone,recipe\n"
+HEADER = "dataset,method,fd2,variant,ipc,backbone,training\n"
 VARIANTS = {
     "pairs": {"distill": {"group_size": 2}},
     "long": {"pretrain": {"epochs": 60}},
@@ -54,7 +54,7 @@ def test_rows_and_their_paths(folder: Path) -> None:
 
 def test_groups_are_those_of_distillation(folder: Path) -> None:
     settings = configuration(folder, "cub200,full,plain,base,,resnet18,cal")
-    network = {"dataset": "cub200", "backbone": "resnet18", "recipe": "cal"}
+    network = {"dataset": "cub200", "backbone": "resnet18", "training": "cal"}
     names = {"method": "sre2lpp", "fd2": "fd2", "ipc": 3}
     pairs = diagnose_settings(settings, **network, **names, variant="pairs")
     assert (pairs["group_size"], pairs["ipc"], pairs["variant"]) == (2, 3, "pairs")
@@ -67,8 +67,8 @@ def test_groups_are_those_of_distillation(folder: Path) -> None:
     [
         ("cub,full,plain,base,,resnet18,cal", "unknown dataset 'cub'"),
         ("cub200,full,plain,base,,resnet8,cal", "unknown backbone 'resnet8'"),
-        ("cub200,full,plain,base,,resnet18,call", "unknown recipe 'call'"),
-        ("cub200,full,plain,base,,resnet18,cal-pairs", "unknown recipe 'cal-pairs'"),
+        ("cub200,full,plain,base,,resnet18,call", "unknown training 'call'"),
+        ("cub200,full,plain,base,,resnet18,cal-pairs", "unknown training 'cal-pairs'"),
         ("cub200,full,plain,pairs,,resnet18,cal", "unknown variant of real images 'pairs'"),
         ("cub200,rdde,plain,base,1,resnet18,cal", "unknown method 'rdde'"),
         ("cub200,rded,plain,hot,1,resnet18,cal", "unknown variant of distilled sets 'hot'"),
@@ -78,7 +78,7 @@ def test_groups_are_those_of_distillation(folder: Path) -> None:
 def test_a_row_that_cannot_be_made_is_refused(folder: Path, line: str, message: str) -> None:
     with pytest.raises(FD2Error, match=message) as caught:
         configuration(folder, line)
-    assert caught.value.place.endswith("seen.csv")
+    assert caught.value.where.endswith("seen.csv")
 
 
 def test_a_teacher_of_a_variant_may_look(folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_teacher_of_a_variant_may_look(folder: Path) -> None:
 
 def test_figures_of_data_that_no_table_has_are_not_drawn(folder: Path) -> None:
     mine = {"kind": "centre_distances", "dataset": "imagewoof", "ipc": 5, "backbone": "resnet18"}
-    figures = {"mine": {**mine, "recipe": "cal", "rows": []}}
+    figures = {"mine": {**mine, "training": "cal", "rows": []}}
     figures["mine"]["rows"] = [{"method": "random", "fd2": "plain", "variant": "base"}]
     settings = configuration(folder, "imagewoof,full,plain,base,,resnet18,cal", figures=figures)
     assert drawn_figures(settings) == ["mine"]

@@ -47,7 +47,7 @@ def test_entries_of_a_kind_share_their_download() -> None:
     ).values
     with pytest.raises(FD2Error, match="entries of kind 'cub200' differ in 'mirrors'") as caught:
         download_settings(values, "cub200")
-    assert caught.value.place == "settings 'datasets.a.mirrors', 'datasets.b.mirrors'"
+    assert caught.value.where == "settings 'datasets.a.mirrors', 'datasets.b.mirrors'"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_figure_4_has_teachers_of_nine_ratios() -> None:
     settings = configured({})
     spec = settings.values["figures"]["figure4"]
     teachers = [
-        settings.pretrain(spec["dataset"], spec["backbone"], settings.recipe_name("fd2", variant))
+        settings.pretrain(spec["dataset"], spec["backbone"], settings.training_name("fd2", variant))
         for variant in spec["teacher_variants"]
     ]
     ratios = [teacher["cal"]["cal_ratio"] for teacher in teachers]
@@ -127,7 +127,7 @@ def test_a_damaged_manifest_is_named(results: Path) -> None:
     path.write_text("[]")
     with pytest.raises(FD2Error, match="not a manifest") as caught:
         check_figure(configured({}), "figure6", results)
-    assert caught.value.place == str(path)
+    assert caught.value.where == str(path)
 
 
 def test_figures_of_data_that_no_table_has_are_not_drawn() -> None:

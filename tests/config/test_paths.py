@@ -55,7 +55,7 @@ def test_known_path(paths: ArtefactPaths, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "thing", "remedy"),
+    ("path", "what", "fix"),
     [
         ("student/elpv/x", "unknown folder 'student'", "did you mean 'students'?"),
         ("data/elvp/manifest.json", "unknown dataset 'elvp'", "did you mean 'elpv'?"),
@@ -90,12 +90,12 @@ def test_known_path(paths: ArtefactPaths, path: str) -> None:
         ("figures/curves.svg", "unknown file 'curves.svg'", "curves.pdf"),
     ],
 )
-def test_unknown_part_is_named(paths: ArtefactPaths, path: str, thing: str, remedy: str) -> None:
+def test_unknown_part_is_named(paths: ArtefactPaths, path: str, what: str, fix: str) -> None:
     assert not re.fullmatch(paths.regex(), path)
     fault = paths.fault(path)
-    assert thing in fault.thing
-    assert fault.place == path
-    assert remedy in fault.remedy
+    assert what in fault.what
+    assert fault.where == path
+    assert fix in fault.fix
 
 
 @pytest.mark.parametrize(
@@ -112,18 +112,18 @@ def test_variant_that_shares_an_artefact_names_it(
     paths: ArtefactPaths, path: str, shared: str
 ) -> None:
     fault = paths.fault(path)
-    assert "has no" in fault.thing and "of its own" in fault.thing
-    assert f"ask for {shared}" in fault.remedy
+    assert "has no" in fault.what and "of its own" in fault.what
+    assert f"ask for {shared}" in fault.fix
     assert re.fullmatch(paths.regex(), shared)
 
 
 def test_folder_and_file_below_a_file(paths: ArtefactPaths) -> None:
     folder = paths.fault("students/elpv/rded")
-    assert folder.thing == "a folder, not a file"
-    assert "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedN.json" in folder.remedy
+    assert folder.what == "a folder, not a file"
+    assert "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedN.json" in folder.fix
     below = paths.fault("tables/table1.md/x")
-    assert below.thing == "'table1.md' is a file, nothing lies below it"
-    assert below.remedy == "ask for tables/table1.md"
+    assert below.what == "'table1.md' is a file, nothing lies below it"
+    assert below.fix == "ask for tables/table1.md"
 
 
 def test_every_output_of_a_rule_is_a_template() -> None:
@@ -136,7 +136,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
     } - {"{path}"}
     assert len(written) > 25
     names = {
-        **{"dataset": "elpv", "backbone": "resnet18", "recipe": "cal", "kind": "1x1"},
+        **{"dataset": "elpv", "backbone": "resnet18", "training": "cal", "kind": "1x1"},
         **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
         **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
         "figure": "curves",

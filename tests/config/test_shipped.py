@@ -82,17 +82,17 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
     assert rows or teachers or iterations or groups or diagnoses
     assert len(set(diagnoses)) == len(diagnoses), "a row stands twice"
     for row in diagnoses:
-        build(PretrainSettings, settings.pretrain(row.dataset, row.backbone, row.recipe))
+        build(PretrainSettings, settings.pretrain(row.dataset, row.backbone, row.training))
         sets = {} if row.ipc is None else {k: vars(row)[k] for k in ("method", "fd2", "variant")}
-        network = {"dataset": row.dataset, "backbone": row.backbone, "recipe": row.recipe}
+        network = {"dataset": row.dataset, "backbone": row.backbone, "training": row.training}
         found = diagnose_settings(settings, **network, **sets, ipc=row.ipc)
         assert build(DiagnoseSettings, found).method == row.method
         # The independent network takes no part in distillation.
         optimised = row.method in settings.methods("optimisation")
         taken = settings.distill_teachers(*astuple(row)[:4]) if optimised else []
-        assert row.recipe == "cal" or row.backbone not in taken
+        assert row.training == "cal" or row.backbone not in taken
     for teacher in teachers:
-        values = settings.pretrain(teacher.dataset, teacher.backbone, teacher.recipe)
+        values = settings.pretrain(teacher.dataset, teacher.backbone, teacher.training)
         assert build(PretrainSettings, values).cal is not None
     for optimised in (*iterations, *groups):
         names4 = (optimised.dataset, optimised.method, optimised.fd2, optimised.variant)
@@ -100,8 +100,8 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
     assert len(set(rows)) == len(rows), "a row stands twice"
     for row in rows:
         if row.ipc is None:
-            recipe = Path(row.sources(seeds)[0]).stem
-            build(PretrainSettings, settings.pretrain(row.dataset, row.student, recipe))
+            training = Path(row.sources(seeds)[0]).stem
+            build(PretrainSettings, settings.pretrain(row.dataset, row.student, training))
             continue
         names4 = (row.dataset, row.method, row.fd2, row.variant)
         distilled = (*names4[:3], settings.variant_at(row.variant, "distill"))
@@ -114,9 +114,9 @@ def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> Non
                 values = settings.distill(*distilled, group)
                 slots += build(DistillSettings, values).slots
             assert slots[: row.ipc] == list(range(row.ipc))
-            recipe = settings.recipe_name(row.fd2, row.variant)
+            training = settings.training_name(row.fd2, row.variant)
             for backbone in settings.distill_teachers(*distilled):
-                build(PretrainSettings, settings.pretrain(row.dataset, backbone, recipe))
+                build(PretrainSettings, settings.pretrain(row.dataset, backbone, training))
         else:
             # Nothing is optimised: FD² acts in the teacher that labels them, to compare the images
             # of FD² rows with, and has no place in sheets of published numbers.
@@ -139,8 +139,8 @@ def test_published_numbers_stand_where_students_start_as_theirs(table: str, cell
         warm = row.student == "resnet50" and not copied
         assert settings.start(row) == ("imagenet" if warm else "scratch"), row
         # The rows of FADRM's paper have teachers from scratch too, FD²'s from ImageNet.
-        recipe = settings.recipe_name(row.fd2, row.variant)
-        teacher = settings.pretrain(row.dataset, "resnet18", recipe)["initialisation"]
+        training = settings.training_name(row.fd2, row.variant)
+        teacher = settings.pretrain(row.dataset, "resnet18", training)["initialisation"]
         assert teacher == ("scratch" if table == "table2" and copied else "imagenet"), row
     # Beside each published number stand the like-for-like row and random real images.
     names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
@@ -261,7 +261,7 @@ def test_a_preset_is_overridden_by_the_config() -> None:
     )
 
 
-def described(schema: dict[str, Any], place: str) -> Iterator[str]:
+def described(schema: dict[str, Any], where: str) -> Iterator[str]:
     """Places in a schema that a user sets and that no sentence explains."""
     if "$ref" in schema:
         target = config_schema()["$defs"][schema["$ref"].rsplit("/", 1)[1]]
@@ -269,11 +269,11 @@ def described(schema: dict[str, Any], place: str) -> Iterator[str]:
     blocks = [schema, *(case["then"] for case in schema.get("allOf", []))]
     below = {key: value for block in blocks for key, value in block.get("properties", {}).items()}
     if not below and "description" not in schema:
-        yield place
+        yield where
     for key, value in below.items():
-        yield from described(value, f"{place}.{key}" if place else key)
+        yield from described(value, f"{where}.{key}" if where else key)
     if isinstance(schema.get("additionalProperties"), dict) and "$ref" not in schema:
-        yield from described(schema["additionalProperties"], f"{place}.*")
+        yield from described(schema["additionalProperties"], f"{where}.*")
 
 
 def test_every_setting_is_explained() -> None:

@@ -34,7 +34,7 @@ def settings() -> Configuration:
 
 
 @pytest.mark.parametrize(
-    ("variant", "recipe", "patches", "own"),
+    ("variant", "training", "patches", "own"),
     [
         ("base", "cal", "2x2", ["pretrain", "patches", "distill", "relabel", "evaluate"]),
         ("few-maps", "cal-few-maps", "2x2", ["pretrain", "distill", "relabel", "evaluate"]),
@@ -45,9 +45,9 @@ def settings() -> Configuration:
     ],
 )
 def test_a_variant_shares_the_stages_before_its_first(
-    settings: Configuration, variant: str, recipe: str, patches: str, own: list[str]
+    settings: Configuration, variant: str, training: str, patches: str, own: list[str]
 ) -> None:
-    assert settings.recipe_name("fd2", variant) == recipe
+    assert settings.training_name("fd2", variant) == training
     assert settings.patch_kind(*CELL, variant) == patches
     for stage in ("distill", "relabel", "evaluate"):
         assert settings.variant_at(variant, stage) == (variant if stage in own else "base")
@@ -60,8 +60,8 @@ def test_a_variants_value_reaches_its_stage_and_no_other(settings: Configuration
     cal = settings.pretrain("elpv", "resnet18", "cal-few-maps")["cal"]
     assert cal["attention_maps"] == 2
     assert settings.pretrain("elpv", "resnet18", "cal")["cal"]["attention_maps"] == 8
-    assert settings.distill(*CELL, "short", 0)["recipe"]["iterations"] == 7
-    assert settings.distill(*CELL, "base", 0)["recipe"]["iterations"] == 60
+    assert settings.distill(*CELL, "short", 0)["method_settings"]["iterations"] == 7
+    assert settings.distill(*CELL, "base", 0)["method_settings"]["iterations"] == 60
 
 
 def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
@@ -69,7 +69,7 @@ def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
 ) -> None:
     plain = settings.pretrain("elpv", "resnet18", "plain")
     other = settings.pretrain("elpv", "resnet18", "plain-few-maps")
-    assert {**plain, "recipe": ""} == {**other, "recipe": ""}
+    assert {**plain, "training": ""} == {**other, "training": ""}
     assert plain["cal"] is None
 
 
@@ -112,7 +112,7 @@ def test_more_epochs_than_labels_are_refused_with_the_stage_that_is_not_named() 
     settings = with_variant({"evaluate": {"epochs": 401}})
     with pytest.raises(FD2Error, match=r"'relabel\.epochs' only 400") as refused:
         settings.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)
-    assert "as many epochs" in refused.value.remedy
+    assert "as many epochs" in refused.value.fix
     both = with_variant({"relabel": {"epochs": 401}, "evaluate": {"epochs": 401}})
     assert both.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)["epochs"] == 401
 
@@ -142,8 +142,8 @@ def test_a_variant_that_changes_nothing_is_refused_where_it_is_asked_for(
         return
     with pytest.raises(FD2Error, match="variant 'v' repeats 'base'") as refused:
         require_change(settings.values, "v", context, settings.source)
-    assert refused.value.place == "setting 'variants.v' in mine.yaml"
-    assert "ask for 'base'" in refused.value.remedy
+    assert refused.value.where == "setting 'variants.v' in mine.yaml"
+    assert "ask for 'base'" in refused.value.fix
 
 
 def test_variants_of_the_release_repeat_base_under_its_own_protocol() -> None:

@@ -35,7 +35,7 @@ def of_stage(settings: Configuration, section: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize(
-    ("key", "wrong", "remedy"),
+    ("key", "wrong", "fix"),
     [
         ("memory_format", "channels_list", "did you mean 'channels_last'"),
         ("memory_format", "nhwc", "allowed: channels_last, contiguous"),
@@ -43,18 +43,18 @@ def of_stage(settings: Configuration, section: str) -> dict[str, Any]:
         ("compile", True, "give string"),
     ],
 )
-def test_other_words_are_refused(section: str, key: str, wrong: object, remedy: str) -> None:
+def test_other_words_are_refused(section: str, key: str, wrong: object, fix: str) -> None:
     with pytest.raises(FD2Error) as refused:
         changed(section, **{key: wrong})
-    assert f"'{section}.{key}' is {wrong!r}" in refused.value.thing
-    assert remedy in refused.value.remedy
+    assert f"'{section}.{key}' is {wrong!r}" in refused.value.what
+    assert fix in refused.value.fix
 
 
 @pytest.mark.parametrize("section", ["pretrain", "evaluate"])
 def test_precision_is_yes_or_no(section: str) -> None:
     with pytest.raises(FD2Error, match=f"'{section}.mixed_precision' is 'bfloat16'") as refused:
         changed(section, mixed_precision="bfloat16")
-    assert "give boolean" in refused.value.remedy
+    assert "give boolean" in refused.value.fix
 
 
 def test_distillation_has_the_precision_of_its_method() -> None:

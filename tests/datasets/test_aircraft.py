@@ -90,7 +90,7 @@ def test_unknown_variant_and_train_alone(copy: Path) -> None:
     path.write_text(text.replace("F-16A/B", "F-16A", 1))
     with pytest.raises(FD2Error, match="unknown variant 'F-16A'") as caught:
         aircraft.source(settings, "here")
-    assert "did you mean 'F-16A/B'?" in caught.value.remedy
+    assert "did you mean 'F-16A/B'?" in caught.value.fix
     path.write_text(next(copy.rglob("images_variant_train.txt")).read_text())
     with pytest.raises(FD2Error, match="6 training and 6 test images; published are 3 classes, 9"):
         aircraft.source(settings, "here")

@@ -95,26 +95,26 @@ def test_a_table_of_other_classes(
     tables = layouts.write_cars_tables(tmp_path, tmp_path / "all")
     layouts.write_table(tables[-1], [], label=reversed(layouts.CARS_CLASSES))
     error = refusal(from_tables(cars, *tables))
-    assert "other classes" in error.thing and error.place.endswith("test-00001-of-00002")
+    assert "other classes" in error.what and error.where.endswith("test-00001-of-00002")
 
 
 def test_an_image_short(layouts: Any, tmp_path: Path, from_tables: Callable[..., Path]) -> None:
     layouts.write_cars(tmp_path / "all")
     tables = layouts.write_cars_tables(tmp_path, tmp_path / "all")
     layouts.write_table(tables[-1], [], label=layouts.CARS_CLASSES)
-    assert "9 training and 5 test images" in refusal(from_tables(cars, *tables)).thing
+    assert "9 training and 5 test images" in refusal(from_tables(cars, *tables)).what
 
 
 def test_test_labels_without_classes(layouts: Any, tmp_path: Path) -> None:
     layouts.write_cars(tmp_path, nested=True, labels=False)
     error = refusal(tmp_path)
-    assert error.thing == "cars_test_annos.mat has no classes"
-    assert LABELS in error.remedy and "790f75be8ea3" in error.remedy
+    assert error.what == "cars_test_annos.mat has no classes"
+    assert LABELS in error.fix and "790f75be8ea3" in error.fix
     unlabelled = next(tmp_path.rglob("cars_test_annos.mat"))
     unlabelled.rename(tmp_path / LABELS)
-    assert refusal(tmp_path).thing == f"{LABELS} has no classes"
+    assert refusal(tmp_path).what == f"{LABELS} has no classes"
     (tmp_path / LABELS).unlink()
-    assert refusal(tmp_path).thing == f"no {LABELS}"
+    assert refusal(tmp_path).what == f"no {LABELS}"
 
 
 @pytest.mark.parametrize("label", [0, 4, 1.5, float("nan"), "one"])
@@ -124,7 +124,7 @@ def test_label_out_of_range(layouts: Any, tmp_path: Path, label: object) -> None
     records[2]["class"] = label
     layouts.write_mat(tmp_path / LABELS, records)
     error = refusal(tmp_path)
-    assert error.thing.startswith("class label") and error.place.endswith(LABELS)
+    assert error.what.startswith("class label") and error.where.endswith(LABELS)
 
 
 def test_labels_saved_as_doubles_are_the_same(layouts: Any, tmp_path: Path) -> None:
@@ -139,12 +139,12 @@ def test_labels_saved_as_doubles_are_the_same(layouts: Any, tmp_path: Path) -> N
 def test_label_file_that_is_none(layouts: Any, tmp_path: Path, content: bytes) -> None:
     layouts.write_cars(tmp_path)
     (tmp_path / LABELS).write_bytes(content)
-    assert refusal(tmp_path).thing.startswith("not a label file of Stanford Cars")
+    assert refusal(tmp_path).what.startswith("not a label file of Stanford Cars")
 
 
 def test_nothing_there_and_no_images(layouts: Any, tmp_path: Path) -> None:
     error = refusal(tmp_path)
-    assert "cars_train, cars_test, the devkit" in error.remedy and "car_ims" in error.remedy
+    assert "cars_train, cars_test, the devkit" in error.fix and "car_ims" in error.fix
     layouts.write_cars(tmp_path)
     (tmp_path / "cars_test" / "00001.jpg").unlink()
-    assert refusal(tmp_path).thing == "no image cars_test/00001.jpg"
+    assert refusal(tmp_path).what == "no image cars_test/00001.jpg"

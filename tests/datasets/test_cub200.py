@@ -64,19 +64,19 @@ def test_from_a_mirror_to_arrays(
     modes = {Image.open(path).mode for path in (copy / "CUB_200_2011").rglob("*.jpg")}
     assert modes == {"RGB", "L", "CMYK"}
     inside = copy / "CUB_200_2011"
-    for place in (copy, inside, shutil.copytree(copy, tmp_path / "kaggle" / "a" / "b")):
-        again = prepared("cub200", local_path=str(place))
+    for where in (copy, inside, shutil.copytree(copy, tmp_path / "kaggle" / "a" / "b")):
+        again = prepared("cub200", local_path=str(where))
         assert again.manifest.digest() == data.manifest.digest(), "it depends on the place"
 
 
 def test_wrong_numbers_are_told(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cub200, "PUBLISHED", Published(classes=200, train=5994, test=5794))
     error = refusal(copy)
-    assert error.thing == (
+    assert error.what == (
         "3 classes, 9 training and 6 test images; published are 200 classes, 5994 training and "
         "5794 test images"
     )
-    assert "CUB-200 of 2010" in error.remedy
+    assert "CUB-200 of 2010" in error.fix
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_damaged_lists(copy: Path, file: str, before: str, after: str, message: 
     path = copy / "CUB_200_2011" / file
     assert before in path.read_text()
     path.write_text(path.read_text().replace(before, after))
-    assert message in refusal(copy).thing
+    assert message in refusal(copy).what
 
 
 def test_no_copy(tmp_path: Path) -> None:
-    assert "images.txt" in refusal(tmp_path).thing
-    assert "no such folder" in refusal(tmp_path / "nowhere").thing
+    assert "images.txt" in refusal(tmp_path).what
+    assert "no such folder" in refusal(tmp_path / "nowhere").what
     with pytest.raises(FD2Error, match="no copy of the images"):
         cub200.source({}, "here")
 
@@ -110,7 +110,7 @@ def test_a_missing_image_is_named(copy: Path, prepared: Prepared) -> None:
     gone.unlink()
     with pytest.raises(FD2Error, match="1 broken image") as caught:
         prepared("cub200", local_path=str(copy))
-    assert gone.name in caught.value.thing
+    assert gone.name in caught.value.what
 
 
 def test_held_out_images_are_of_the_official_training_images(

@@ -77,8 +77,8 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FD2Error, match="not installed") as caught:
         elpv.source({}, PLACE)
-    assert caught.value.place == PLACE
-    assert caught.value.remedy == "pip install 'fd2[quickstart]'"
+    assert caught.value.where == PLACE
+    assert caught.value.fix == "pip install 'fd2[quickstart]'"
 
 
 @pytest.mark.parametrize("labels", [None, "images/cell0001.png  1.0  mono\n"])
@@ -92,5 +92,5 @@ def test_other_labels_are_refused(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(FD2Error, match="labels are not the known ones") as caught:
         elpv.source({}, PLACE)
-    assert caught.value.place == str(tmp_path / "data" / "labels.csv")
-    assert "1.0.0.post1" in caught.value.remedy
+    assert caught.value.where == str(tmp_path / "data" / "labels.csv")
+    assert "1.0.0.post1" in caught.value.fix

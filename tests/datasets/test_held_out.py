@@ -138,8 +138,8 @@ def test_a_class_that_no_group_can_be_taken_from_is_named() -> None:
     ]
     with pytest.raises(FD2Error, match="without a held-out image: 'class 1'") as caught:
         hold_out(replace(source, images=tuple(whole)), 0.25, PLACE)
-    assert caught.value.place == PLACE
-    assert "held_out_fraction" in caught.value.remedy
+    assert caught.value.where == PLACE
+    assert "held_out_fraction" in caught.value.fix
 
 
 def test_prepared_data_holds_no_test_image_and_its_own_statistics(
@@ -178,8 +178,8 @@ def test_a_class_too_small_to_hold_out_from_is_refused(
     settings = PrepareSettings("cells", "imagefolder", 32, {"path": str(images)}, 0.25)
     with pytest.raises(FD2Error, match="fewer than 2 training images") as caught:
         prepare(settings, tmp_path / "out", job)
-    assert f"'{small.name}' (1)" in caught.value.thing
-    assert "held_out_fraction" in caught.value.remedy
+    assert f"'{small.name}' (1)" in caught.value.what
+    assert "held_out_fraction" in caught.value.fix
     assert not (tmp_path / "out").exists()
 
 
@@ -193,7 +193,7 @@ def test_every_kind_can_be_held_out_from(kind: str) -> None:
     validate({"mine": {**entry, "held_out_fraction": 0.1}}, schema, "config")
     with pytest.raises(FD2Error, match=r"'mine\.tested_on' is 'heldout'") as caught:
         validate({"mine": {**entry, "tested_on": "heldout"}}, schema, "config")
-    assert "did you mean 'held_out'" in caught.value.remedy
+    assert "did you mean 'held_out'" in caught.value.fix
     for wrong in (0, 1):
         with pytest.raises(FD2Error, match="held_out_fraction"):
             validate({"mine": {**entry, "held_out_fraction": wrong}}, schema, "config")

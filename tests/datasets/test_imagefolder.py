@@ -71,9 +71,9 @@ def test_hidden_files_are_passed_over_and_others_counted(tmp_path: Path) -> None
 def test_fraction_splits_each_class_and_does_not_depend_on_the_place(tmp_path: Path) -> None:
     sizes = {"a": 30, "b": 7, "c": 2}
     places = (tmp_path / "here", tmp_path / "there")
-    for place in places:
+    for where in places:
         for name, size in sizes.items():
-            touch(place, *(f"{name}/{number}.png" for number in range(size)))
+            touch(where, *(f"{name}/{number}.png" for number in range(size)))
     first, second = (
         [(i.name, i.class_id, i.split) for i in read(p, test_fraction=0.1).images] for p in places
     )
@@ -93,22 +93,22 @@ def test_hashed_names_are_nested_exact_and_independent_of_order() -> None:
 
 def test_missing_folder(tmp_path: Path) -> None:
     error = refusal(tmp_path / "nowhere")
-    assert error.thing == f"no such folder: {tmp_path / 'nowhere'}"
-    assert error.place == PLACE
-    assert "'path'" in error.remedy
+    assert error.what == f"no such folder: {tmp_path / 'nowhere'}"
+    assert error.where == PLACE
+    assert "'path'" in error.fix
 
 
 @pytest.mark.parametrize("only", ["train/a/1.png", "test/a/1.png", "a/1.png"])
 def test_no_split_and_no_fraction(tmp_path: Path, only: str) -> None:
     touch(tmp_path, only)
     error = refusal(tmp_path, test_fraction=None)
-    assert error.thing.startswith("no train folder with a test folder")
-    assert "test_fraction" in error.remedy
+    assert error.what.startswith("no train folder with a test folder")
+    assert "test_fraction" in error.fix
 
 
 def test_fraction_beside_split_folders(tmp_path: Path) -> None:
     touch(tmp_path, "train/a/1.png", "val/a/1.png")
-    assert "there are folders train and val" in refusal(tmp_path, test_fraction=0.2).thing
+    assert "there are folders train and val" in refusal(tmp_path, test_fraction=0.2).what
 
 
 def test_class_folders_may_be_called_train(tmp_path: Path) -> None:
@@ -117,16 +117,16 @@ def test_class_folders_may_be_called_train(tmp_path: Path) -> None:
 
 
 def test_too_few_classes(tmp_path: Path) -> None:
-    assert refusal(tmp_path, test_fraction=0.5).thing == "no class folders"
+    assert refusal(tmp_path, test_fraction=0.5).what == "no class folders"
     touch(tmp_path, "a/1.png")
-    assert refusal(tmp_path, test_fraction=0.5).thing == "one class folder only: 'a'"
+    assert refusal(tmp_path, test_fraction=0.5).what == "one class folder only: 'a'"
 
 
 def test_class_without_images_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.png", "b/1.txt", "c/.1.png")
     error = refusal(tmp_path, test_fraction=0.5)
-    assert error.thing == "2 class(es) without images: 'b', 'c'"
-    assert ".png" in error.remedy
+    assert error.what == "2 class(es) without images: 'b', 'c'"
+    assert ".png" in error.fix
 
 
 @pytest.mark.parametrize(("has", "lacks"), [("train", "test"), ("test", "train")])
@@ -134,9 +134,9 @@ def test_classes_that_differ_between_the_splits(tmp_path: Path, has: str, lacks:
     touch(tmp_path, *(f"{split}/{c}/1.png" for split in ("train", "test") for c in "ab"))
     touch(tmp_path, *(f"{has}/extra{number:02}/1.png" for number in range(12)))
     error = refusal(tmp_path)
-    assert error.thing.startswith(f"12 class(es) in {has} but not in {lacks}: 'extra00', 'extra01'")
-    assert error.thing.endswith("'extra09' and 2 more")
-    assert error.place == str(tmp_path / lacks)
+    assert error.what.startswith(f"12 class(es) in {has} but not in {lacks}: 'extra00', 'extra01'")
+    assert error.what.endswith("'extra09' and 2 more")
+    assert error.where == str(tmp_path / lacks)
 
 
 def test_links(tmp_path: Path) -> None:
@@ -149,22 +149,22 @@ def test_links(tmp_path: Path) -> None:
     assert names == ["a/1.png", "b/one.png"]
     (root / "b" / "more").symlink_to(tmp_path / "store" / "b")
     error = refusal(root, test_fraction=0.5)
-    assert "not followed" in error.thing
-    assert error.place == str(root / "b" / "more")
+    assert "not followed" in error.what
+    assert error.where == str(root / "b" / "more")
 
 
 def test_name_that_is_not_utf8(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.png", "b/1.png")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/b/caf\xe9.png")).touch()
     error = refusal(tmp_path, test_fraction=0.5)
-    assert "not in UTF-8" in error.thing
-    assert "caf" in error.place
+    assert "not in UTF-8" in error.what
+    assert "caf" in error.where
     str(error).encode()
 
 
 @pytest.mark.parametrize("fraction", [0, 1, 1.5, -0.1, "0.2"])
 def test_fraction_out_of_range(tmp_path: Path, fraction: object) -> None:
-    assert "'test_fraction' is" in refusal(tmp_path, test_fraction=fraction).thing
+    assert "'test_fraction' is" in refusal(tmp_path, test_fraction=fraction).what
 
 
 def test_path_is_required() -> None:

@@ -72,15 +72,15 @@ def test_refusals(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             imagenette.source(settings, "here")
         return caught.value
 
-    assert refusal(imagenet_path=str(copy / "no")).place == "here, 'imagenet_path'"
+    assert refusal(imagenet_path=str(copy / "no")).where == "here, 'imagenet_path'"
     both = refusal(local_path=str(copy), imagenet_path=str(copy))
-    assert both.thing == "local_path and imagenet_path are both set"
+    assert both.what == "local_path and imagenet_path are both set"
     subset = replace(imagenette.SUBSET, fastai=Published(10, 9469, 3925))
     monkeypatch.setattr(imagenette, "SUBSET", subset)
     error = refusal(local_path=str(copy))
-    assert "30 training and 20 test images" in error.thing
-    assert "first version of fastai's archive" in error.remedy
+    assert "30 training and 20 test images" in error.what
+    assert "first version of fastai's archive" in error.fix
     shutil.rmtree(copy / "imagenette2" / "val" / WNIDS[3])
-    assert refusal(local_path=str(copy)).thing == f"no folder of class {WNIDS[3]}"
+    assert refusal(local_path=str(copy)).what == f"no folder of class {WNIDS[3]}"
     shutil.rmtree(copy / "imagenette2" / "train" / WNIDS[3])
-    assert f"train/{WNIDS[3]}" in refusal(local_path=str(copy)).thing
+    assert f"train/{WNIDS[3]}" in refusal(local_path=str(copy)).what

@@ -194,10 +194,10 @@ def test_raw_pixels_tell_next_to_nothing() -> None:
 def test_upside_down_range_and_wrong_values_are_refused() -> None:
     with pytest.raises(FD2Error, match=r"'blur' is \[2, 1\]") as caught:
         listed(blur=[2, 1])
-    assert caught.value.place == PLACE
+    assert caught.value.where == PLACE
     with pytest.raises(FD2Error, match="train_per_class") as caught:
         listed(train_per_class=1)
-    assert "at least 2" in caught.value.remedy
+    assert "at least 2" in caught.value.fix
 
 
 def test_missing_fonts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_missing_fonts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: elsewhere)
     with pytest.raises(FD2Error, match=r"no font DejaVuSans\.ttf") as caught:
         listed()
-    assert "matplotlib" in caught.value.remedy
+    assert "matplotlib" in caught.value.fix
 
 
 def test_broken_font_is_named_by_prepare(
@@ -221,4 +221,4 @@ def test_broken_font_is_named_by_prepare(
     settings = PrepareSettings("letters", "typefaces", RESOLUTION, OPTIONS)
     with pytest.raises(FD2Error, match=r"5 broken image\(s\)") as caught:
         prepare(settings, tmp_path / "out", job)
-    assert "cmr10.ttf: unknown file format" in caught.value.thing
+    assert "cmr10.ttf: unknown file format" in caught.value.what

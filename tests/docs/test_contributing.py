@@ -142,7 +142,7 @@ def test_optimising_method(load: Load, configured: Callable[..., Configuration])
     }
     found = configured({"distill": {"methods": {"two_sizes": settings}}})
     assert "two_sizes" in found.methods("optimisation") and "first" in found.methods("selection")
-    assert found.distill("elpv", "two_sizes", "fd2", "base", 0)["recipe"] == settings
+    assert found.distill("elpv", "two_sizes", "fd2", "base", 0)["method_settings"] == settings
     assert found.patch_kind("elpv", "two_sizes", "fd2", "base") == "1x1"
     recipe = load("methods/two_sizes").recipe(settings, 96)
     assert recipe.iterations == 5 and [phase.size for phase in recipe.phases] == [48, 96]

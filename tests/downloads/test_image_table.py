@@ -35,8 +35,8 @@ def refusal(path: Path) -> str:
     with pytest.raises(FD2Error) as caught:
         unpack(path, path.with_name("out"))
     assert [p.name for p in path.parent.iterdir()] == [path.name], "something is left"
-    assert str(path) in caught.value.place
-    return caught.value.thing
+    assert str(path) in caught.value.where
+    return caught.value.what
 
 
 def test_images_come_out_as_they_were(tmp_path: Path) -> None:

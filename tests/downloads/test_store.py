@@ -78,9 +78,9 @@ def test_the_second_route_where_the_first_fails(mirror: Any, tmp_path: Path) -> 
     assert [note["name"] for note in notes] == ["three.tgz"]
     with pytest.raises(FD2Error) as caught:
         obtain([[gone], [Archive("four.tgz", (mirror.offer("x", status=403),))]], tmp_path, PLACE)
-    assert "no mirror gives two.tgz" in caught.value.thing and "HTTP 404" in caught.value.thing
-    assert "no mirror gives four.tgz" in caught.value.thing and "HTTP 403" in caught.value.thing
-    assert PLACE in caught.value.place
+    assert "no mirror gives two.tgz" in caught.value.what and "HTTP 404" in caught.value.what
+    assert "no mirror gives four.tgz" in caught.value.what and "HTTP 403" in caught.value.what
+    assert PLACE in caught.value.where
 
 
 def test_a_users_own_server(mirror: Any, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_digest_for_no_archive(tmp_path: Path) -> None:
     settings = DownloadSettings("cub200", sha256={"CUB_200_2010.tgz": "0" * 64})
     with pytest.raises(FD2Error, match=r"no archive 'CUB_200_2010\.tgz'") as caught:
         download(settings, tmp_path, tmp_path / "downloaded.json")
-    assert "did you mean 'CUB_200_2011.tgz'?" in caught.value.remedy
+    assert "did you mean 'CUB_200_2011.tgz'?" in caught.value.fix
 
 
 def test_the_record_is_the_same_for_a_second_run(mirror: Any, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_an_unfinished_file_of_an_earlier_run_is_continued_by_the_next_mirror(
     mirror: Any, tmp_path: Path
 ) -> None:
     first = mirror.offer("a", CONTENT, cuts=[10_000, 0, 0, 0, 0, 0])
-    assert "cut after 10000 of 300000 bytes" in refusal(archive(first), tmp_path).thing
+    assert "cut after 10000 of 300000 bytes" in refusal(archive(first), tmp_path).what
     assert left(tmp_path) == ["birds.tgz.part"]
     second = mirror.offer("b", CONTENT)
     gone = mirror.offer("c", status=404)
@@ -128,7 +128,7 @@ def test_mirrors_in_order_and_every_failure_named(mirror: Any, tmp_path: Path) -
     error = refusal(archive(*urls), tmp_path)
     assert [request.path for request in mirror.asked] == [url.split("/")[-1] for url in urls[:-1]]
     assert left(tmp_path) == []
-    reasons = [line.partition(": ")[2] for line in error.thing.splitlines()[1:]]
+    reasons = [line.partition(": ")[2] for line in error.what.splitlines()[1:]]
     parts = [
         *("HTTP 403", "HTTP 404", "HTTP 416", "a web page (text/html)", "a web page instead"),
         *("offers 299999 bytes, not 300000", "an empty answer"),
@@ -138,7 +138,7 @@ def test_mirrors_in_order_and_every_failure_named(mirror: Any, tmp_path: Path) -
     for reason, part in zip(reasons, parts, strict=True):
         assert part in reason
     for word in (str(tmp_path / "birds.tgz"), "'local_path'", "'mirrors'"):
-        assert word in error.remedy
+        assert word in error.fix
     good = mirror.offer("good", CONTENT)
     assert fetch(archive(*urls, good), tmp_path).url == good
 
@@ -172,8 +172,8 @@ def test_a_file_put_there_by_hand(mirror: Any, tmp_path: Path) -> None:
     assert fetch(archive(url), tmp_path).url is None
     (tmp_path / "birds.tgz").write_bytes(b"tiny")
     error = refusal(archive(url), tmp_path)
-    assert error.thing == "not the known file: 4 bytes, not 300000"
-    assert error.place == str(tmp_path / "birds.tgz")
+    assert error.what == "not the known file: 4 bytes, not 300000"
+    assert error.where == str(tmp_path / "birds.tgz")
     assert not mirror.asked and left(tmp_path) == ["birds.tgz"]
 
 
@@ -185,10 +185,10 @@ def test_a_server_that_says_nothing(
     monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
-        assert "timed out" in refusal(archive(url), tmp_path).thing
+        assert "timed out" in refusal(archive(url), tmp_path).what
 
 
 def test_a_folder_that_cannot_be_written(mirror: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     error = refusal(archive(mirror.offer("a", CONTENT)), tmp_path / "file")
-    assert "cannot write" in error.thing
+    assert "cannot write" in error.what

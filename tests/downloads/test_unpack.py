@@ -79,7 +79,7 @@ def test_zip_and_single_file(tmp_path: Path) -> None:
 )
 def test_hostile_tar(tmp_path: Path, member: tuple[str, bytes | None, int, str]) -> None:
     error = refusal(tar(tmp_path / "a.tgz", file("first"), member), tmp_path / "out")
-    assert repr(member[0]) in error.thing and "another source" in error.remedy
+    assert repr(member[0]) in error.what and "another source" in error.fix
 
 
 @pytest.mark.parametrize("name", ["/absolute", "../outside", "..\\outside", "C:\\outside", "link"])
@@ -91,7 +91,7 @@ def test_hostile_zip(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("first", b"content")
         archive.writestr(entry, b"/etc/passwd")
-    assert repr(name) in refusal(tmp_path / "a.zip", tmp_path / "out").thing
+    assert repr(name) in refusal(tmp_path / "a.zip", tmp_path / "out").what
 
 
 @pytest.mark.parametrize("suffix", [".tgz", ".zip"])
@@ -107,4 +107,4 @@ def test_damaged(tmp_path: Path, suffix: str) -> None:
         damaged = bytearray(path.read_bytes())
         damaged[5000] ^= 1
         path.write_bytes(damaged)
-    assert "cannot be unpacked" in refusal(path, tmp_path / "out").thing
+    assert "cannot be unpacked" in refusal(path, tmp_path / "out").what

@@ -60,9 +60,9 @@ def settings_of(
     chain: Chain, method: str, recipe: dict[str, Any] | None = None, **changes: Any
 ) -> DistillSettings:
     settings = chain.distill_settings(**{"slots": (0, 1), **changes})
-    own = {key: value for key, value in settings.recipe.items() if key != "iterations"}
+    own = {key: value for key, value in settings.method_settings.items() if key != "iterations"}
     own |= {"phases": PHASES, "residual_keep": 0.5, "mixed_precision": True, **(recipe or {})}
-    return dataclasses.replace(settings, method=method, recipe=own)
+    return dataclasses.replace(settings, method=method, method_settings=own)
 
 
 def images(path: Path) -> Tensor:

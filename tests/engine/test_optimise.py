@@ -148,6 +148,6 @@ def test_a_loss_that_is_not_finite_is_named(teachers: list[LoadedTeacher], patch
     teachers[0].network.backbone.head.weight[0, 0] = float("nan")
     with pytest.raises(FD2Error, match="not finite: class") as refused:
         optimised(recipe((Phase(32, 2),), False), teachers, patches)
-    assert refused.value.thing.endswith("first in iteration 0, all 2 classes")
-    assert refused.value.place == "slot of the test"
-    assert "learning_rate" in refused.value.remedy
+    assert refused.value.what.endswith("first in iteration 0, all 2 classes")
+    assert refused.value.where == "slot of the test"
+    assert "learning_rate" in refused.value.fix

@@ -65,7 +65,7 @@ def test_patch_k_starts_slot_k() -> None:
 def test_a_missing_patch_is_named() -> None:
     with pytest.raises(FD2Error, match="no patch for slot 3") as refused:
         initial_patches(numbered((0, 1, 2)), 3, "by_slot", CLASSES, ("seed",), "the file")
-    assert refused.value.place == "the file" and "distill.slots" in refused.value.remedy
+    assert refused.value.where == "the file" and "distill.slots" in refused.value.fix
 
 
 def test_random_patches_go_with_the_name_of_the_class() -> None:

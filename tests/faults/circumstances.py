@@ -50,7 +50,7 @@ def jumping_clock(
         if done.returncode:
             advice = json.loads(chain.fd2("doctor", "--json").output)["findings"]
             said = next(finding for finding in advice if finding["subject"] == "time stamps")
-            subprocess.run(shlex.split(said["remedy"].partition("then: ")[2]), check=True)
+            subprocess.run(shlex.split(said["fix"].partition("then: ")[2]), check=True)
             missing = sorted(wanted.keys() - chain.artefacts().keys())
             again = chain.run(*(f"results/{path}" for path in missing))
         same = again.returncode == 0 and chain.artefacts() == wanted

@@ -75,10 +75,10 @@ def make_cell(tmp_path: Path) -> Callable[..., Path]:
 def locate(tmp_path: Path) -> Callable[..., dict[str, list[Path]]]:
     """From a plug-in's inputs to paths, as the rule hands them over."""
 
-    def place(inputs: Mapping[str, Any]) -> dict[str, list[Path]]:
+    def where(inputs: Mapping[str, Any]) -> dict[str, list[Path]]:
         return {name: [tmp_path / path for path in paths] for name, paths in inputs.items()}
 
-    return place
+    return where
 
 
 @pytest.fixture

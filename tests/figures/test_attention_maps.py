@@ -149,7 +149,7 @@ def test_a_plain_teacher_is_refused() -> None:
     images = np.zeros((1, 64, 64, 3), np.uint8)
     with pytest.raises(FD2Error, match="no attention head") as caught:
         attention_of(teacher, NORMALISER, images, "t/plain.safetensors")
-    assert caught.value.place == "t/plain.safetensors"
+    assert caught.value.where == "t/plain.safetensors"
 
 
 @pytest.fixture

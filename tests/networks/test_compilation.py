@@ -123,8 +123,8 @@ def test_no_compiler_is_an_error(monkeypatch: pytest.MonkeyPatch, kind: str, var
     assert compiled(features, "none", torch.device(kind), "distill.compile") is features
     with pytest.raises(FD2Error, match="no-such-compiler is not found") as refused:
         compiled(features, "default", torch.device(kind), "distill.compile")
-    assert refused.value.place == "setting 'distill.compile' is 'default'"
-    assert "'distill.compile: none'" in refused.value.remedy and variable in refused.value.remedy
+    assert refused.value.where == "setting 'distill.compile' is 'default'"
+    assert "'distill.compile: none'" in refused.value.fix and variable in refused.value.fix
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "pretrain", "distill"])
@@ -147,7 +147,7 @@ def test_stages_stop_before_they_compute(
             pretrain(own, chain.data, tmp_path / "t.st", tmp_path / "t.json", chain.job)
         else:
             chain.group(tmp_path / "group.st", chain.distill_settings(**way))
-    assert f"'{stage}.compile'" in refused.value.place
+    assert f"'{stage}.compile'" in refused.value.where
     assert not list(tmp_path.iterdir())
 
 

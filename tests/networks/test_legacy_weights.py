@@ -39,7 +39,7 @@ def test_changed_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(FD2Error, match="SHA-256") as caught:
         load(path, digest)
-    assert caught.value.place == str(path)
+    assert caught.value.where == str(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

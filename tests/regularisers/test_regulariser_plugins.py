@@ -52,4 +52,4 @@ def test_plain_teacher_is_an_error_that_says_what_to_do(name: str) -> None:
     context = SlotContext(torch.zeros(1, dtype=torch.long), [], [])
     with pytest.raises(FD2Error, match="without attention head") as caught:
         regulariser.loss(output, 0, context, identity(1))
-    assert name in caught.value.place and "leave this regulariser out" in caught.value.remedy
+    assert name in caught.value.where and "leave this regulariser out" in caught.value.fix

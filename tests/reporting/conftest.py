@@ -58,18 +58,18 @@ def _write_teacher(
     results: Path,
     dataset: str,
     backbone: str,
-    recipe: str,
+    training: str,
     selected: str = "last",
     **more: Any,
 ) -> Path:
     """A teacher's file: as it is used 70.0 / 60.0, the attention head 80.0 / 75.0."""
-    path = results / "teachers" / dataset / backbone / f"{recipe}.json"
+    path = results / "teachers" / dataset / backbone / f"{training}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = {"top1": 80.0, "balanced_top1": 75.0} if recipe.startswith("cal") else None
+    head = {"top1": 80.0, "balanced_top1": 75.0} if training.startswith("cal") else None
     chosen = {"backbone": {"top1": 70.0, "balanced_top1": 60.0}, "cal": head}
     last = {"epoch": 10, "backbone": {"top1": 68.0, "balanced_top1": 58.0}, "cal": head}
     content = {
-        "teacher": {"dataset": dataset, "backbone": backbone, "recipe": recipe},
+        "teacher": {"dataset": dataset, "backbone": backbone, "training": training},
         "protocol": "paper",
         "result": {
             "selected": selected,
@@ -107,7 +107,7 @@ def write_cell() -> Callable[..., Path]:
 
 @pytest.fixture
 def write_teacher() -> Callable[..., Path]:
-    """Write one teacher's file: (results, dataset, backbone, recipe, selected)."""
+    """Write one teacher's file: (results, dataset, backbone, training, selected)."""
     return _write_teacher
 
 

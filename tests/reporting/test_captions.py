@@ -19,7 +19,7 @@ CONFIG = {
     "seeds": [0, 1, 2],
     "figures": {
         kind: {"kind": kind, "dataset": "elpv", "ipc": 3, "class": "mono_defective"}
-        | {"backbone": "resnet18", "recipe": "cal"}
+        | {"backbone": "resnet18", "training": "cal"}
         for kind in plugins.names("figures")
     },
 }

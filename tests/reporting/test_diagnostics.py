@@ -14,7 +14,7 @@ from fd2.errors import FD2Error
 from fd2.reporting.diagnostics import MEASURES, build_diagnostic_table
 from fd2.stages.tabulate import tabulate
 
-HEADER = "dataset,method,fd2,variant,ipc,backbone,recipe"
+HEADER = "dataset,method,fd2,variant,ipc,backbone,training"
 LINES = (
     "d_1,full,plain,base,,resnet18,cal",
     "d_1,sre2lpp,plain,base,1,resnet18,cal",

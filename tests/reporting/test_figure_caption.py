@@ -50,4 +50,4 @@ def test_a_record_without_provenance_is_named(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(FD2Error, match="no provenance") as caught:
         figure_caption("x", {"kind": "cal_ratio", "dataset": "d"}, [path])
-    assert caught.value.place == str(path)
+    assert caught.value.where == str(path)

@@ -323,7 +323,7 @@ def test_a_damaged_file_is_named(sources: PageSources, path: Path, content: str)
     write(sources.results / path, content)
     with pytest.raises(FD2Error, match="damaged file") as error:
         page(sources)
-    assert error.value.place == str(sources.results / path)
+    assert error.value.where == str(sources.results / path)
 
 
 def test_commands_are_read_back_as_they_were_given() -> None:

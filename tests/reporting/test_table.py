@@ -200,8 +200,8 @@ def test_two_published_numbers_are_both_shown(
 def test_full_data_counts_by_the_backbone_head_as_it_is_used(
     sheet: Callable[..., Path], tmp_path: Path, write_teacher: Callable[..., Path]
 ) -> None:
-    for recipe in ("plain", "cal"):
-        write_teacher(tmp_path, "d", "resnet18", recipe)
+    for training in ("plain", "cal"):
+        write_teacher(tmp_path, "d", "resnet18", training)
     lines = ["d,full,plain,base,,resnet18,", "d,full,fd2,base,,resnet18,76.1"]
     plain, cal = build_table(sheet(*lines), tmp_path, [0, 1]).entries
     assert (plain.mean("top1"), plain.mean("balanced_top1")) == (70.0, 60.0)
@@ -310,7 +310,7 @@ def test_a_file_of_another_cell_is_refused(
     path.rename(path.with_name("seed0.json"))
     with pytest.raises(FD2Error, match="holds the numbers of") as caught:
         build_table(sheet(PLAIN), tmp_path, [0])
-    assert "seed0.json" in caught.value.place
+    assert "seed0.json" in caught.value.where
 
 
 def test_a_file_without_the_numbers_is_damaged(
@@ -369,4 +369,4 @@ def test_labels_notes_and_differences_of_an_ablation(
     path.write_text(path.read_text().replace("62.8", "x"))
     with pytest.raises(FD2Error, match="not a number") as refused:
         build_table(path, tmp_path, [0])
-    assert refused.value.place.endswith("line 5"), "notes count as lines"
+    assert refused.value.where.endswith("line 5"), "notes count as lines"

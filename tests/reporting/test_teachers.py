@@ -93,7 +93,7 @@ def test_faulty_sheets(results: Path) -> None:
         build_teacher_table(write_sheet(Path()), results)
     with pytest.raises(FD2Error, match="not a number") as caught:
         build_teacher_table(write_sheet(Path(), "d,resnet18,a,"), results)
-    assert "line 2" in caught.value.place
+    assert "line 2" in caught.value.where
 
 
 def test_teachers_of_different_data_are_refused(

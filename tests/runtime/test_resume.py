@@ -39,7 +39,7 @@ def until_finished(
             run(folder, job)
         except StoppedError as stopped:
             assert stopped.number == number and stopped.exit_code == 128 + number
-            assert str(job.state.folder) in stopped.place
+            assert str(job.state.folder) in stopped.where
             assert not [path for path in folder.iterdir() if path != job.state.folder]
             stops += 1
             assert stops < 100
@@ -149,9 +149,9 @@ def test_slots(
 ) -> None:
     settings = chain.distill_settings(recipe, slots=(0, 1), class_chunk=2)
     if method == "fadrm":
-        own = {key: value for key, value in settings.recipe.items() if key != "iterations"}
+        own = {key: value for key, value in settings.method_settings.items() if key != "iterations"}
         own |= {"residual_keep": 0.5}
-        settings = dataclasses.replace(settings, method=method, recipe=own)
+        settings = dataclasses.replace(settings, method=method, method_settings=own)
 
     def run(folder: Path, job: Job) -> None:
         chain.group(folder / "group.st", settings, state=job.state.folder)

@@ -21,8 +21,8 @@ SHAPED = {"stage": "pretrain", "settings": {"rate": 0.1, "range": (1, 2)}}
 @pytest.fixture
 def opened(job: Job, tmp_path: Path) -> Callable[..., object]:
     def of(shaped: dict[str, object] = SHAPED, seconds: float = 0, **changes: object) -> object:
-        place = StatePlace(tmp_path / "state", seconds)
-        return stage_state(dataclasses.replace(job, state=place, **changes), shaped, ())
+        where = StatePlace(tmp_path / "state", seconds)
+        return stage_state(dataclasses.replace(job, state=where, **changes), shaped, ())
 
     return of
 
@@ -68,7 +68,7 @@ def test_a_signal_is_obeyed_between_two_steps(
             counted(state, 3)
     assert stopped.value.exit_code == 128 + number
     assert f"stopped by {number.name}" in str(stopped.value)
-    assert str(state.folder) in stopped.value.place
+    assert str(state.folder) in stopped.value.where
     with opened(seconds=3600) as state:
         assert state.part("loop").restore().facts == {"step": 0}
 

@@ -69,7 +69,7 @@ def test_numbers_of_a_distilled_set(chain: Chain, nine: Path, tmp_path: Path) ->
     assert torch.equal(tensors["nearest_classes"], structure.nearest_classes)
     assert record["diagnosis"] == {
         **{"dataset": "cells", "method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": 3},
-        **{"backbone": "resnet10t", "recipe": "cal"},
+        **{"backbone": "resnet10t", "training": "cal"},
     }
     assert record["inputs"] == {
         "distilled": file_digest(nine),

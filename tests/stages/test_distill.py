@@ -92,7 +92,7 @@ def test_too_few_or_unordered_slots_are_refused(chain: Chain, group: Path, tmp_p
     for count, groups in ((4, [group]), (2, [last, group])):
         with pytest.raises(FD2Error, match=f"{count} images per class are wanted") as refused:
             assemble(count, groups, tmp_path / "n", tmp_path / "record.json", chain.job)
-        assert "distill.slots" in refused.value.remedy
+        assert "distill.slots" in refused.value.fix
         assert not (tmp_path / "n").exists()
 
 
@@ -183,7 +183,7 @@ def test_plain_and_fd2_see_the_same_crops(
         looked_at.clear()
         chain.group(tmp_path / f"{name}.safetensors", settings, teachers=[teacher])
         shown.append([pixels for _, pixels in looked_at if pixels.shape[1] == 3])
-    assert len(shown[0]) == len(shown[1]) == 2 * settings.recipe["iterations"]
+    assert len(shown[0]) == len(shown[1]) == 2 * settings.method_settings["iterations"]
     assert all(torch.equal(a, b) for a, b in zip(*shown, strict=True))
     assert not torch.equal(shown[0][0], shown[0][1])
 
@@ -214,4 +214,4 @@ def test_a_teacher_of_other_data_is_refused(chain: Chain, tmp_path: Path) -> Non
     write_tensors(other, tensors, {**metadata, "manifest": "0" * 64})
     with pytest.raises(FD2Error, match="different manifests") as refused:
         chain.group(tmp_path / "no.safetensors", teachers=[other])
-    assert str(other) in refused.value.place
+    assert str(other) in refused.value.where

@@ -192,7 +192,7 @@ def test_labels_of_other_images_are_refused(
     write_distilled(other, slots, facts)
     with pytest.raises(FD2Error, match="belong to other distilled images") as refused:
         cell(chain, other, labels, tmp_path / "cell.json")
-    assert str(other) in refused.value.place and str(labels) in refused.value.place
+    assert str(other) in refused.value.where and str(labels) in refused.value.where
     assert not (tmp_path / "cell.json").exists()
 
 
@@ -201,7 +201,7 @@ def test_more_epochs_than_labels_are_refused(
 ) -> None:
     with pytest.raises(FD2Error, match="3 epochs of training, labels for 2") as refused:
         cell(chain, nine, labels, tmp_path / "cell.json", epochs=3)
-    assert "relabel.epochs" in refused.value.remedy
+    assert "relabel.epochs" in refused.value.fix
 
 
 def test_a_loss_that_is_not_finite_is_an_error(
@@ -209,6 +209,6 @@ def test_a_loss_that_is_not_finite_is_an_error(
 ) -> None:
     with pytest.raises(FD2Error, match="the student's loss is not finite") as refused:
         cell(chain, nine, labels, tmp_path / "cell.json", learning_rate=1e30)
-    assert refused.value.place == "student shufflenet_v2, epoch 0"
-    assert ": distillation, first in step 1, " in refused.value.thing
+    assert refused.value.where == "student shufflenet_v2, epoch 0"
+    assert ": distillation, first in step 1, " in refused.value.what
     assert not (tmp_path / "cell.json").exists()

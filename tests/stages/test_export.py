@@ -259,7 +259,7 @@ def test_a_set_that_is_not_what_its_path_says_is_refused(
     manifest = sets.manifest()
     with pytest.raises(FD2Error, match="not \\(") as caught:
         export(replace(SETTINGS, **names), sets.selected(), manifest, [], tmp_path / "out.zip")
-    assert "delete the file" in caught.value.remedy
+    assert "delete the file" in caught.value.fix
 
 
 def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_full_disk(
     filler = fill(disk)
     with pytest.raises(FD2Error, match="cannot write") as refused:
         stages[stage](job)
-    assert refused.value.place.startswith(str(disk)) and "free space" in refused.value.remedy
+    assert refused.value.where.startswith(str(disk)) and "free space" in refused.value.fix
     assert [path for path in disk.rglob("*") if path.is_file()] == [filler]
     filler.unlink()
     stages[stage](job)

@@ -40,7 +40,7 @@ def test_median_and_quartiles_are_over_iterations() -> None:
 
 
 def measured(chain: Chain, path: Path, settings: DistillSettings) -> dict[str, Any]:
-    teachers = [chain.cal] * len(settings.recipe["teachers"])
+    teachers = [chain.cal] * len(settings.method_settings["teachers"])
     manifest = chain.data / "manifest.json"
     measure = MeasureSettings(warm_up=2, iterations=3)
     measure_distill(settings, measure, manifest, chain.patches, teachers, path, chain.job)
@@ -76,8 +76,8 @@ def test_teachers_in_turn_at_two_sizes(chain: Chain, tmp_path: Path) -> None:
     base = chain.distill_settings()
     phases = [{"size": 24, "iterations": 5}, {"size": 32, "iterations": 8}]
     own = {"teachers": ["resnet10t", "resnet10t"], "phases": phases, "residual_keep": 0.5}
-    recipe = {key: value for key, value in base.recipe.items() if key != "iterations"} | own
-    settings = replace(base, method="fadrmplus", recipe=recipe, slots=(0,))
+    own |= {k: v for k, v in base.method_settings.items() if k != "iterations" and k not in own}
+    settings = replace(base, method="fadrmplus", method_settings=own, slots=(0,))
     (slot,) = measured(chain, tmp_path / "m.json", settings)["slots"].values()
     assert [(p["size"], p["iterations"]) for p in slot["phases"]] == [(24, 5), (32, 8)]
     low, high = (p["milliseconds"]["median"] for p in slot["phases"])

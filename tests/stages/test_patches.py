@@ -121,8 +121,8 @@ def test_a_class_with_too_few_images_is_named(
 ) -> None:
     with pytest.raises(FD2Error, match="class 'mono_000'") as refused:
         made(chain, tmp_path, **changes)
-    assert all(number in refused.value.thing for number in numbers)
-    assert "distill.slots" in refused.value.remedy
+    assert all(number in refused.value.what for number in numbers)
+    assert "distill.slots" in refused.value.fix
     assert not list(tmp_path.iterdir())
 
 

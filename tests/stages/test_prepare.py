@@ -130,31 +130,31 @@ def test_broken_images_are_all_named(copied: Path, tmp_path: Path, job: Job) -> 
     train[2].write_text("<html><body>404 Not Found</body></html>")
     test[1].write_bytes(b"")
     error = refusal(settings(copied), tmp_path / "out", job)
-    assert error.thing.startswith("3 broken image(s)")
-    lines = error.thing.splitlines()[1:]
+    assert error.what.startswith("3 broken image(s)")
+    lines = error.what.splitlines()[1:]
     assert [line.strip().split(": ", 1)[0] for line in lines] == [
         str(path) for path in (train[0], train[2], test[1])
     ]
     assert "truncated" in lines[0]
     assert "begins with '<html><body>'" in lines[1]
     assert "0 bytes" in lines[2]
-    assert "datasets.cells" in error.place
+    assert "datasets.cells" in error.where
 
 
 def test_of_many_broken_images_ten_are_named(copied: Path, tmp_path: Path, job: Job) -> None:
     for path in (copied / "test").rglob("*.png"):
         path.write_bytes(b"not a picture")
     error = refusal(settings(copied), tmp_path / "out", job)
-    assert error.thing.startswith("16 broken image(s)")
-    assert error.thing.count(".png: ") == 10
-    assert error.thing.endswith("and 6 more")
+    assert error.what.startswith("16 broken image(s)")
+    assert error.what.count(".png: ") == 10
+    assert error.what.endswith("and 6 more")
 
 
 def test_class_with_one_training_image_is_named(copied: Path, tmp_path: Path, job: Job) -> None:
     for path in sorted((copied / "train" / "mono_067").iterdir())[1:]:
         path.unlink()
     error = refusal(settings(copied), tmp_path / "out", job)
-    assert error.thing == "1 class(es) with fewer than 2 training images: 'mono_067' (1)"
+    assert error.what == "1 class(es) with fewer than 2 training images: 'mono_067' (1)"
 
 
 def test_constant_channel_is_refused(tmp_path: Path, job: Job) -> None:
@@ -164,15 +164,15 @@ def test_constant_channel_is_refused(tmp_path: Path, job: Job) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (8, 8), (40 * number, 30 * number, 0)).save(path)
     error = refusal(settings(tmp_path / "flat", test_fraction=0.3), tmp_path / "out", job)
-    assert "a channel is constant" in error.thing
+    assert "a channel is constant" in error.what
 
 
 def test_wrong_kind_and_wrong_option(cells: Path, tmp_path: Path, job: Job) -> None:
     chosen = settings(cells)
     error = refusal(replace(chosen, kind="imagefoldr"), tmp_path / "out", job)
-    assert "unknown dataset 'imagefoldr'" in error.thing
-    assert "did you mean 'imagefolder'?" in error.remedy
+    assert "unknown dataset 'imagefoldr'" in error.what
+    assert "did you mean 'imagefolder'?" in error.fix
     error = refusal(replace(chosen, kind="elpv"), tmp_path / "out", job)
-    assert error.thing == "unknown key 'path'"
+    assert error.what == "unknown key 'path'"
     error = refusal(settings(cells, test_fractoin=0.5), tmp_path / "out", job)
-    assert "did you mean 'test_fraction'?" in error.remedy
+    assert "did you mean 'test_fraction'?" in error.fix

@@ -29,24 +29,24 @@ NOT_AUGMENTED = {
 }
 
 
-def trained(chain: Chain, path: Path, recipe: str, **changes: Any) -> dict[str, Any]:
+def trained(chain: Chain, path: Path, training: str, **changes: Any) -> dict[str, Any]:
     """The metrics of a teacher that is written to ``path``."""
-    settings = chain.pretrain_settings(recipe, **changes)
+    settings = chain.pretrain_settings(training, **changes)
     pretrain(settings, chain.data, path, path.with_suffix(".json"), chain.job)
     written: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
     return written
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_same_seed_same_bytes(chain: Chain, tmp_path: Path, recipe: str) -> None:
-    again = trained(chain, tmp_path / "again.safetensors", recipe)
-    first = getattr(chain, recipe)
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_same_seed_same_bytes(chain: Chain, tmp_path: Path, training: str) -> None:
+    again = trained(chain, tmp_path / "again.safetensors", training)
+    first = getattr(chain, training)
     assert (tmp_path / "again.safetensors").read_bytes() == first.read_bytes()
     written = json.loads(first.with_suffix(".json").read_text())
     # The digest covers the times of the run, and the name is the path's.
     unlike = dict.fromkeys(("run", "record_sha256", "artefact"))
     assert {**again, **unlike} == {**written, **unlike}
-    trained(chain, tmp_path / "other.safetensors", recipe, seed=1)
+    trained(chain, tmp_path / "other.safetensors", training, seed=1)
     other, mine = (read_tensors(path)[0] for path in (tmp_path / "other.safetensors", first))
     assert not torch.equal(other["backbone.head.weight"], mine["backbone.head.weight"])
 
@@ -66,7 +66,7 @@ def test_metrics_of_both_heads(chain: Chain) -> None:
         assert written["teacher"] == {
             "dataset": "cells",
             "backbone": "resnet10t",
-            "recipe": path.stem,
+            "training": path.stem,
         }
         assert written["manifest"] == open_prepared(chain.data).manifest.digest()
 
@@ -88,11 +88,11 @@ def test_a_stored_teacher_predicts_as_its_metrics_say(chain: Chain) -> None:
 def test_plain_and_cal_see_the_same_images(chain: Chain, tmp_path: Path, fed: list[Tensor]) -> None:
     """In the same order with the same augmentation; CAL also sees crops and drops of them."""
     shown = {}
-    for recipe in ("plain", "cal"):
+    for training in ("plain", "cal"):
         fed.clear()
         running = {"epochs": 2, "batch_norm_statistics": "running"}
-        trained(chain, tmp_path / f"{recipe}.safetensors", recipe, **running)
-        shown[recipe] = list(fed)
+        trained(chain, tmp_path / f"{training}.safetensors", training, **running)
+        shown[training] = list(fed)
     assert [len(batch) for batch in shown["plain"]] == [12] * 6
     assert [len(batch) for batch in shown["cal"]] == [12, 24] * 6
     for plain, cal in zip(shown["plain"], shown["cal"][::2], strict=True):
@@ -102,22 +102,22 @@ def test_plain_and_cal_see_the_same_images(chain: Chain, tmp_path: Path, fed: li
 
 def test_plain_and_cal_start_from_the_same_backbone(chain: Chain, tmp_path: Path) -> None:
     started = []
-    for recipe in ("plain", "cal"):
-        path = tmp_path / f"{recipe}.safetensors"
-        trained(chain, path, recipe, learning_rate=0.0)
+    for training in ("plain", "cal"):
+        path = tmp_path / f"{training}.safetensors"
+        trained(chain, path, training, learning_rate=0.0)
         started.append(read_tensors(path)[0])
     for name in started[0]:
         if "running" not in name and "tracked" not in name:
             assert torch.equal(started[0][name], started[1][name]), name
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
+@pytest.mark.parametrize("training", ["plain", "cal"])
 def test_statistics_are_averages_over_the_training_images(
-    chain: Chain, tmp_path: Path, recipe: str
+    chain: Chain, tmp_path: Path, training: str
 ) -> None:
     """Each layer's buffers are mean and variance of what reaches it from all 36 images."""
-    path = tmp_path / f"{recipe}.safetensors"
-    trained(chain, path, recipe, augmentation=NOT_AUGMENTED)
+    path = tmp_path / f"{training}.safetensors"
+    trained(chain, path, training, augmentation=NOT_AUGMENTED)
     teacher = read_teacher(path, chain.job.device)
     train = open_prepared(chain.data).train
     inputs: dict[nn.Module, Tensor] = {}
@@ -186,13 +186,13 @@ def test_prototypes_of_both_rules(chain: Chain, tmp_path: Path) -> None:
     torch.testing.assert_close(last, torch.full((3,), 0.05), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_best_on_test_keeps_the_best(chain: Chain, tmp_path: Path, recipe: str) -> None:
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_best_on_test_keeps_the_best(chain: Chain, tmp_path: Path, training: str) -> None:
     changes = {"epochs": 3, "test_every": 1, "batch_norm_statistics": "running"}
     best = trained(
-        chain, tmp_path / "best.safetensors", recipe, selection="best_on_test", **changes
+        chain, tmp_path / "best.safetensors", training, selection="best_on_test", **changes
     )["result"]
-    last = trained(chain, tmp_path / "last.safetensors", recipe, **changes)["result"]
+    last = trained(chain, tmp_path / "last.safetensors", training, **changes)["result"]
     assert best["curve"] == last["curve"] and len(best["curve"]) == 3
 
     def score(point: dict[str, Any]) -> float:
@@ -207,10 +207,10 @@ def test_best_on_test_keeps_the_best(chain: Chain, tmp_path: Path, recipe: str) 
     assert same == (winner["epoch"] == 2)
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_the_loss_falls(chain: Chain, tmp_path: Path, recipe: str) -> None:
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_the_loss_falls(chain: Chain, tmp_path: Path, training: str) -> None:
     changes = {"epochs": 5, "test_every": 1, "learning_rate": 0.003}
-    result = trained(chain, tmp_path / "t.safetensors", recipe, **changes)["result"]
+    result = trained(chain, tmp_path / "t.safetensors", training, **changes)["result"]
     losses = [point["loss"] for point in result["curve"]]
     assert min(losses[-2:]) < 0.9 * losses[0]
 
@@ -220,12 +220,12 @@ def test_tests_happen_every_so_often_and_at_the_end(chain: Chain, tmp_path: Path
     assert [point["epoch"] for point in result["curve"]] == [1, 3, 4]
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_a_loss_that_is_not_finite_is_an_error(chain: Chain, tmp_path: Path, recipe: str) -> None:
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_a_loss_that_is_not_finite_is_an_error(chain: Chain, tmp_path: Path, training: str) -> None:
     with pytest.raises(FD2Error, match="the training loss is not finite") as refused:
-        trained(chain, tmp_path / "t.safetensors", recipe, learning_rate=1e30)
-    terms = {"plain": "backbone", "cal": "backbone, cal"}[recipe]
-    assert f": {terms}, first in step 1, all 3 classes" in refused.value.thing
-    assert refused.value.place == f"teacher resnet10t/{recipe}, epoch 0"
-    assert "pretrain.learning_rate" in refused.value.remedy
+        trained(chain, tmp_path / "t.safetensors", training, learning_rate=1e30)
+    terms = {"plain": "backbone", "cal": "backbone, cal"}[training]
+    assert f": {terms}, first in step 1, all 3 classes" in refused.value.what
+    assert refused.value.where == f"teacher resnet10t/{training}, epoch 0"
+    assert "pretrain.learning_rate" in refused.value.fix
     assert not list(tmp_path.iterdir())

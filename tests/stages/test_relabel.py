@@ -136,8 +136,8 @@ def test_dropout_is_off_unless_asked_for(
 def test_a_plain_teacher_has_no_cal_head(chain: Chain, nine: Path, tmp_path: Path) -> None:
     with pytest.raises(FD2Error, match="no CAL head") as refused:
         labelled(chain, nine, tmp_path / "labels", chain.cal, chain.plain, head="cal")
-    assert refused.value.place == str(chain.plain)
-    assert "relabel.head" in refused.value.remedy
+    assert refused.value.where == str(chain.plain)
+    assert "relabel.head" in refused.value.fix
     assert not (tmp_path / "labels").exists()
 
 

@@ -44,8 +44,8 @@ def test_the_first_bad_step_is_told_however_late_one_looks() -> None:
         note(watched, step, fine, (0, 1.0))
     with pytest.raises(FD2Error) as refused:
         watched.check("not finite")
-    assert refused.value.thing == "not finite: pull, first in step 1, class bird 2"
-    assert refused.value.place == "a run" and refused.value.remedy.startswith("lower it")
+    assert refused.value.what == "not finite: pull, first in step 1, class bird 2"
+    assert refused.value.where == "a run" and refused.value.fix.startswith("lower it")
 
 
 def test_terms_alone_and_rows_alone() -> None:
@@ -80,7 +80,7 @@ def test_state_of_before_is_kept_and_none_of_a_diverged_network(
     output = tmp_path / "t.safetensors"
     with pytest.raises(FD2Error, match="first in step 1") as refused:
         pretrain(settings, chain.data, output, output.with_suffix(".json"), job)
-    assert "is kept" in refused.value.remedy
+    assert "is kept" in refused.value.fix
     (kept,) = (tmp_path / "state").rglob("*.safetensors")
     assert kept.name == "training.0.safetensors"
     assert all(tensor.isfinite().all() for tensor in read_tensors(kept)[0].values())

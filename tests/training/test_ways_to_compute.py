@@ -43,21 +43,21 @@ def student(chain: Chain, nine: Path, labels: Path, **changes: Any) -> StudentTr
     )
 
 
-def teacher(chain: Chain, recipe: str, **changes: Any) -> TeacherTraining:
+def teacher(chain: Chain, training: str, **changes: Any) -> TeacherTraining:
     settings: PretrainSettings = chain.pretrain_settings(
-        recipe, batch_norm_statistics="running", **changes
+        training, batch_norm_statistics="running", **changes
     )
     return TeacherTraining(settings, open_prepared(chain.data), chain.job)
 
 
-def comparable(chain: Chain, recipe: str, **changes: Any) -> TeacherTraining:
+def comparable(chain: Chain, training: str, **changes: Any) -> TeacherTraining:
     """A teacher whose loss of the first epoch other ways to compute change by rounding alone.
 
     With an attention head that is one step of all 36 images: its maps have one cell here, so that
     half of its views are blank, and what rounding makes of these differs between processors. From
     the second step on losses were 4 to 70 percent apart.
     """
-    return teacher(chain, recipe, batch_size=12 if recipe == "plain" else 36, **changes)
+    return teacher(chain, training, batch_size=12 if training == "plain" else 36, **changes)
 
 
 def convolution_types(network: nn.Module) -> list[torch.dtype]:
@@ -124,9 +124,9 @@ def plain_teacher_loss(training: TeacherTraining, images: Tensor, labels: Tensor
     return teacher_loss(raw.backbone_logits, labels, loss, cal.cal_ratio)
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_a_teacher_without_them_has_the_bits_of_a_plain_loop(chain: Chain, recipe: str) -> None:
-    ours, plain = (teacher(chain, recipe) for _ in range(2))
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_a_teacher_without_them_has_the_bits_of_a_plain_loop(chain: Chain, training: str) -> None:
+    ours, plain = (teacher(chain, training) for _ in range(2))
     result = ours.run()
     settings = plain.settings
     optimiser = teacher_optimiser(plain.teacher, settings)
@@ -166,12 +166,12 @@ def test_a_mixed_student_trains_in_half_and_is_tested_in_single(
     assert not equal(single.student, mixed.student)
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_a_mixed_teacher_trains_in_half_and_is_tested_in_single(chain: Chain, recipe: str) -> None:
-    single, mixed = (comparable(chain, recipe, mixed_precision=on) for on in (False, True))
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_a_mixed_teacher_trains_in_half_is_tested_in_single(chain: Chain, training: str) -> None:
+    single, mixed = (comparable(chain, training, mixed_precision=on) for on in (False, True))
     made = convolution_types(mixed.teacher.backbone)
     losses = [run.run()["curve"][-1]["loss"] for run in (single, mixed)]
-    passes = 3 if recipe == "plain" else 2
+    passes = 3 if training == "plain" else 2
     assert made[:passes] == [torch.bfloat16] * passes
     assert set(made[passes:]) == {torch.float32}
     assert losses[1] != losses[0] and losses[1] == pytest.approx(losses[0], rel=0.02)
@@ -181,9 +181,9 @@ def test_a_mixed_teacher_trains_in_half_and_is_tested_in_single(chain: Chain, re
     }
 
 
-@pytest.mark.parametrize("recipe", ["plain", "cal"])
-def test_losses_of_a_mixed_teacher_are_single(chain: Chain, recipe: str) -> None:
-    training = teacher(chain, recipe, mixed_precision=True)
+@pytest.mark.parametrize("training", ["plain", "cal"])
+def test_losses_of_a_mixed_teacher_are_single(chain: Chain, training: str) -> None:
+    training = teacher(chain, training, mixed_precision=True)
     training.teacher.train()
     images = training.normaliser.normalise(training.images[:6])
     loss, terms, logits = training._loss(images, training.labels[:6])
@@ -260,10 +260,10 @@ def test_both_halves_of_a_step_share_one_scale() -> None:
 
 
 def test_the_remedy_names_float16_where_it_can_overflow() -> None:
-    assert MixedPrecision("cpu", torch.bfloat16).remedy("evaluate") == (
+    assert MixedPrecision("cpu", torch.bfloat16).fix("evaluate") == (
         "lower 'evaluate.learning_rate'"
     )
-    assert "'pretrain.mixed_precision: false'" in MixedPrecision("cpu", torch.float16).remedy(
+    assert "'pretrain.mixed_precision: false'" in MixedPrecision("cpu", torch.float16).fix(
         "pretrain"
     )
 
@@ -275,7 +275,7 @@ def test_memory_formats_agree(chain: Chain, nine: Path, labels: Path) -> None:
         # Adam's first steps are signs: at the usual rate four of them make another loss of a
         # rounding, 4 percent apart where one epoch earlier it is 2 in 100,000.
         soft = student(chain, nine, labels, temperature=1.0, learning_rate=1e-4, **changed)
-        teachers = (comparable(chain, recipe, **changed) for recipe in ("plain", "cal"))
+        teachers = (comparable(chain, training, **changed) for training in ("plain", "cal"))
         runs.append((soft, *teachers))
     for last, first in zip(*runs, strict=True):
         networks = [getattr(run, "student", None) or run.teacher for run in (last, first)]

@@ -32,7 +32,7 @@ tiny,sre2lpp,plain,base,2,resnet10t,
 tiny,sre2lpp,fd2,base,2,resnet10t,60.5
 """
 SEEN_SHEET = """\
-dataset,method,fd2,variant,ipc,backbone,recipe
+dataset,method,fd2,variant,ipc,backbone,training
 tiny,full,plain,base,,resnet10t,cal
 tiny,sre2lpp,plain,base,2,resnet10t,cal
 tiny,sre2lpp,fd2,base,2,resnet10t,cal
@@ -75,11 +75,11 @@ TINY = {
         "embedding": {
             **{"kind": "feature_embedding", "dataset": "tiny", "ipc": 2, "class_count": 2},
             **{"images_per_class": 8, "perplexity": 5, "seed": 0},
-            **{"backbone": "resnet10t", "recipe": "cal", "rows": [REAL, *BOTH]},
+            **{"backbone": "resnet10t", "training": "cal", "rows": [REAL, *BOTH]},
         },
         "centres": {
             **{"kind": "centre_distances", "dataset": "tiny", "ipc": 2},
-            **{"backbone": "resnet10t", "recipe": "cal", "rows": [REAL, *BOTH]},
+            **{"backbone": "resnet10t", "training": "cal", "rows": [REAL, *BOTH]},
         },
     },
     "datasets": {"tiny": {"kind": "imagefolder", "path": "photos", "resolution": 32}},

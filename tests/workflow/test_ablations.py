@@ -102,13 +102,13 @@ def test_table_is_whole_and_shows_labels_notes_and_published(ablated: Any, name:
 
 
 def test_a_variant_of_the_teacher_works_to_its_end(ablated: Any) -> None:
-    for recipe, ratio, prototypes in (
+    for training, ratio, prototypes in (
         ("cal", 0.5, "momentum"),
         ("cal-pretrain-cal-ratio-0.1", 0.1, "momentum"),
         ("cal-release-prototypes", 0.5, "last_feature"),
     ):
-        content = json.loads((ablated.folder / TEACHERS / f"{recipe}.json").read_text())
-        assert content["teacher"]["recipe"] == recipe
+        content = json.loads((ablated.folder / TEACHERS / f"{training}.json").read_text())
+        assert content["teacher"]["training"] == training
         cal = content["settings"]["cal"]
         assert (cal["cal_ratio"], cal["prototypes"]) == (ratio, prototypes)
     table = ablated.folder / "results/tables/tiny_cal_ratio_teachers.csv"

@@ -32,7 +32,7 @@ def failed(project: Any, log: str, *arguments: str, **environment: str) -> str:
     content = (project.folder / log).read_text()
     assert "Traceback" not in output + content
     error = content[content.index("error: ") :].strip()
-    assert "\n  where:  " in error and "\n  remedy: " in error
+    assert "\n  where: " in error and "\n  fix:   " in error
     assert error in output
     return error
 
@@ -104,7 +104,7 @@ def failed(project: Any, log: str, *arguments: str, **environment: str) -> str:
 def test_setting(sources: Any, settings: object, messages: list[str]) -> None:
     name = sources.write("config/wrong.yaml", settings)
     output = refused(sources, "--dry-run", "--configfile", name)
-    for message in [*messages, "where:", "remedy:"]:
+    for message in [*messages, "where:", "fix:"]:
         assert message in output
 
 
@@ -126,7 +126,7 @@ def test_sheet(sources: Any, sheet: str, messages: list[str]) -> None:
     text = sheet if sheet.startswith("dataset") else f"{HEADER}{sheet}\n"
     with sources.edited("config/tables/table1.csv", text):
         output = refused(sources, "--dry-run")
-    for message in [*messages, "config/tables/table1.csv", "remedy:"]:
+    for message in [*messages, "config/tables/table1.csv", "fix:"]:
         assert message in output
 
 
@@ -150,7 +150,7 @@ def test_sheet(sources: Any, sheet: str, messages: list[str]) -> None:
 )
 def test_target(sources: Any, target: str, messages: list[str]) -> None:
     output = refused(sources, "--dry-run", f"results/{target}")
-    for message in [*messages, "where:", "remedy:"]:
+    for message in [*messages, "where:", "fix:"]:
         assert message in output
 
 
@@ -178,7 +178,7 @@ def test_figure_that_cannot_be_drawn(
     finished: Any, changed: Any, figure: str, settings: Any, messages: list[str]
 ) -> None:
     output = refused(finished, "--dry-run", figure, *changed({"figures": {figure: settings}}))
-    for message in [*messages, "where:", "remedy:"]:
+    for message in [*messages, "where:", "fix:"]:
         assert message in output
 
 

@@ -74,10 +74,10 @@ def test_figure_4_has_the_accuracies_of_its_teachers(finished: Any) -> None:
     results = finished.folder / "results"
     with (results / "figures" / "figure4.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
-    recipes = {"0.1000": "cal-pretrain-cal-ratio-0.1", "0.5000": "cal"}
-    assert {line["cal_ratio"] for line in lines} == set(recipes)
+    trainings = {"0.1000": "cal-pretrain-cal-ratio-0.1", "0.5000": "cal"}
+    assert {line["cal_ratio"] for line in lines} == set(trainings)
     for line in lines:
-        path = results / "teachers/tiny/resnet10t" / f"{recipes[line['cal_ratio']]}.json"
+        path = results / "teachers/tiny/resnet10t" / f"{trainings[line['cal_ratio']]}.json"
         top1 = json.loads(path.read_text())["result"]["chosen"][line["head"]]["top1"]
         assert line["top1"] == f"{top1:.4f}"
 

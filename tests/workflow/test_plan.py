@@ -125,8 +125,8 @@ class Counting:
         text = (CONFIG / "tables" / f"{name}.csv").read_text()
         lines = [line for line in text.splitlines() if not line.startswith("#")]
         for row in csv.DictReader(lines):
-            if "recipe" in row:
-                self.diagnosis(row["dataset"], row, row["ipc"], row["backbone"], row["recipe"])
+            if "training" in row:
+                self.diagnosis(row["dataset"], row, row["ipc"], row["backbone"], row["training"])
                 continue
             if "method" not in row:
                 variant = row.get("variant", "base")
@@ -155,16 +155,16 @@ class Counting:
         self.jobs = (self.jobs - made) | {("measure_distill", dataset, method, fd2, variant)}
 
     def diagnosis(
-        self, dataset: str, row: dict[str, str], ipc: Any, backbone: str, recipe: str
+        self, dataset: str, row: dict[str, str], ipc: Any, backbone: str, training: str
     ) -> None:
-        """One set through one network; ``cal`` and ``plain`` are the recipes of shipped sheets."""
-        self.teacher(dataset, backbone, "fd2" if recipe == "cal" else "plain")
+        """One set through one network; shipped sheets have ``cal`` and ``plain``."""
+        self.teacher(dataset, backbone, "fd2" if training == "cal" else "plain")
         if row["method"] == "full":
-            self.jobs |= {("diagnose_real", dataset, backbone, recipe)}
+            self.jobs |= {("diagnose_real", dataset, backbone, training)}
             return
         names = (row["method"], row["fd2"], row["variant"], int(ipc))
         self.images(dataset, *names)
-        self.jobs |= {("diagnose", dataset, *names, backbone, recipe)}
+        self.jobs |= {("diagnose", dataset, *names, backbone, training)}
 
     def drawn(self) -> list[str]:
         """The figures of datasets that the config's tables name."""
@@ -179,7 +179,7 @@ class Counting:
             self.teacher(figure["dataset"], figure["backbone"], "fd2", variant)
         if figure["kind"] in ("feature_embedding", "centre_distances"):
             for row in figure["rows"]:
-                network = (figure["backbone"], figure["recipe"])
+                network = (figure["backbone"], figure["training"])
                 self.diagnosis(figure["dataset"], row, figure["ipc"], *network)
             return
         for row in figure.get("rows", ()):

@@ -75,7 +75,7 @@ def either(names):
 wildcard_constraints:
     dataset=either(SETTINGS.values["datasets"]),
     backbone=either(plugins.names("backbones")),
-    recipe=either(SETTINGS.recipes()),
+    training=either(SETTINGS.trainings()),
     kind=either(SETTINGS.patch_kinds()),
     method=either(plugins.names("methods")),
     fd2="plain|fd2",
@@ -131,9 +131,9 @@ def folder(path):
     return f"<results>/{path}"
 
 
-def teacher(dataset, backbone, recipe):
+def teacher(dataset, backbone, training):
     """A teacher's file."""
-    return folder(f"teachers/{dataset}/{backbone}/{recipe}.safetensors")
+    return folder(f"teachers/{dataset}/{backbone}/{training}.safetensors")
 
 
 def require_variant(name, wildcards):

@@ -7,14 +7,14 @@ rule diagnose:
         code=diagnose_code,
         manifest="<results>/data/{dataset}/manifest.json",
         distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
-        network="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
+        network="<results>/teachers/{dataset}/{backbone}/{training}.safetensors",
     output:
-        tensors="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.safetensors",
-        record="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.json",
+        tensors="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{training}.safetensors",
+        record="<results>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{training}.json",
     log:
-        "<logs>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.log",
+        "<logs>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{training}.log",
     benchmark:
-        "<benchmarks>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{recipe}.tsv"
+        "<benchmarks>/diagnostics/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{backbone}/{training}.tsv"
     wildcard_constraints:
         variant=either(SETTINGS.variants_at("distill")),
     conda:
@@ -30,7 +30,7 @@ rule diagnose:
         settings=diagnose_params,
     message:
         "Looking at {wildcards.method} {wildcards.fd2} {wildcards.variant}, {wildcards.ipc} images"
-        " per class, through {wildcards.backbone} ({wildcards.recipe})"
+        " per class, through {wildcards.backbone} ({wildcards.training})"
     script:
         "../scripts/diagnose.py"
 
@@ -39,14 +39,14 @@ rule diagnose_real:
     input:
         code=diagnose_code,
         manifest="<results>/data/{dataset}/manifest.json",
-        network="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
+        network="<results>/teachers/{dataset}/{backbone}/{training}.safetensors",
     output:
-        tensors="<results>/diagnostics/{dataset}/full/{backbone}/{recipe}.safetensors",
-        record="<results>/diagnostics/{dataset}/full/{backbone}/{recipe}.json",
+        tensors="<results>/diagnostics/{dataset}/full/{backbone}/{training}.safetensors",
+        record="<results>/diagnostics/{dataset}/full/{backbone}/{training}.json",
     log:
-        "<logs>/diagnostics/{dataset}/full/{backbone}/{recipe}.log",
+        "<logs>/diagnostics/{dataset}/full/{backbone}/{training}.log",
     benchmark:
-        "<benchmarks>/diagnostics/{dataset}/full/{backbone}/{recipe}.tsv"
+        "<benchmarks>/diagnostics/{dataset}/full/{backbone}/{training}.tsv"
     conda:
         "../../envs/fd2.yaml"
     threads: THREADS["diagnose"]
@@ -60,7 +60,7 @@ rule diagnose_real:
         settings=diagnose_params,
     message:
         "Looking at the training images of {wildcards.dataset} through {wildcards.backbone}"
-        " ({wildcards.recipe})"
+        " ({wildcards.training})"
     script:
         "../scripts/diagnose.py"
 

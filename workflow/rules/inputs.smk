@@ -85,7 +85,7 @@ def download_code(wildcards):
 
 
 def pretrain_code(wildcards):
-    require_variant(wildcards.recipe.partition("-")[2] or "base", wildcards)
+    require_variant(wildcards.training.partition("-")[2] or "base", wildcards)
     return code("pretrain", f"backbones.{wildcards.backbone}")
 
 
@@ -117,9 +117,9 @@ def distill_patches(wildcards):
 
 
 def distill_teachers(wildcards):
-    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
+    training = SETTINGS.training_name(wildcards.fd2, wildcards.variant)
     names = explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
-    return [teacher(wildcards.dataset, name, recipe) for name in names]
+    return [teacher(wildcards.dataset, name, training) for name in names]
 
 
 def distill_modules(wildcards):
@@ -165,9 +165,9 @@ def relabel_names(wildcards):
 
 
 def relabel_teachers(wildcards):
-    recipe = SETTINGS.recipe_name(wildcards.fd2, wildcards.variant)
+    training = SETTINGS.training_name(wildcards.fd2, wildcards.variant)
     return [
-        teacher(wildcards.dataset, name, recipe) for name in relabel_names(wildcards)
+        teacher(wildcards.dataset, name, training) for name in relabel_names(wildcards)
     ]
 
 

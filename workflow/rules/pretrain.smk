@@ -6,12 +6,12 @@ rule pretrain:
         code=pretrain_code,
         manifest="<results>/data/{dataset}/manifest.json",
     output:
-        teacher="<results>/teachers/{dataset}/{backbone}/{recipe}.safetensors",
-        metrics="<results>/teachers/{dataset}/{backbone}/{recipe}.json",
+        teacher="<results>/teachers/{dataset}/{backbone}/{training}.safetensors",
+        metrics="<results>/teachers/{dataset}/{backbone}/{training}.json",
     log:
-        "<logs>/teachers/{dataset}/{backbone}/{recipe}.log",
+        "<logs>/teachers/{dataset}/{backbone}/{training}.log",
     benchmark:
-        "<benchmarks>/teachers/{dataset}/{backbone}/{recipe}.tsv"
+        "<benchmarks>/teachers/{dataset}/{backbone}/{training}.tsv"
     priority: 100
     conda:
         "../../envs/fd2.yaml"
@@ -27,6 +27,6 @@ rule pretrain:
     params:
         settings=lambda wildcards: cell_settings("pretrain", wildcards),
     message:
-        "Training teacher {wildcards.backbone} ({wildcards.recipe}) on {wildcards.dataset}"
+        "Training teacher {wildcards.backbone} ({wildcards.training}) on {wildcards.dataset}"
     script:
         "../scripts/pretrain.py"

@@ -15,8 +15,8 @@ with logged(snakemake.log[0], stage="distill"):
     from fd2.config.settings import DistillSettings, build
     from fd2.stages.distill import distill
 
-    place = snakemake.resources
-    state = StatePlace(Path(place.state), place.state_seconds)
+    where = snakemake.resources
+    state = StatePlace(Path(where.state), where.state_seconds)
     distill(
         build(DistillSettings, snakemake.params.settings),
         Path(snakemake.input.manifest),

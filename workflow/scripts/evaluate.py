@@ -15,8 +15,8 @@ with logged(snakemake.log[0], stage="evaluate"):
     from fd2.config.settings import EvaluateSettings, build
     from fd2.stages.evaluate import evaluate
 
-    place = snakemake.resources
-    state = StatePlace(Path(place.state), place.state_seconds)
+    where = snakemake.resources
+    state = StatePlace(Path(where.state), where.state_seconds)
     labels = snakemake.input.get("labels")
     evaluate(
         build(EvaluateSettings, snakemake.params.settings),

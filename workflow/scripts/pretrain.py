@@ -15,8 +15,8 @@ with logged(snakemake.log[0], stage="pretrain"):
     from fd2.config.settings import PretrainSettings, build
     from fd2.stages.pretrain import pretrain
 
-    place = snakemake.resources
-    state = StatePlace(Path(place.state), place.state_seconds)
+    where = snakemake.resources
+    state = StatePlace(Path(where.state), where.state_seconds)
     pretrain(
         build(PretrainSettings, snakemake.params.settings),
         Path(snakemake.input.manifest).parent,

@@ -15,8 +15,8 @@ with logged(snakemake.log[0], stage="relabel"):
     from fd2.config.settings import RelabelSettings, build
     from fd2.stages.relabel import relabel
 
-    place = snakemake.resources
-    state = StatePlace(Path(place.state), place.state_seconds)
+    where = snakemake.resources
+    state = StatePlace(Path(where.state), where.state_seconds)
     relabel(
         build(RelabelSettings, snakemake.params.settings),
         Path(snakemake.input.distilled),

@@ -92,4 +92,4 @@ def _of_project(project: Project) -> Iterator[Finding]:
 def _line(finding: Finding) -> str:
     if finding.ok:
         return f"ok     {finding.subject}: {finding.fact}"
-    return f"WRONG  {finding.subject}: {finding.fact}\n         do: {finding.remedy}"
+    return f"WRONG  {finding.subject}: {finding.fact}\n         do: {finding.fix}"

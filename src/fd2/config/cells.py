@@ -71,8 +71,8 @@ class Row:
     def sources(self, seeds: list[int]) -> list[str]:
         """Paths below the results folder of the files that hold this row's numbers."""
         if self.ipc is None:
-            recipe = "cal" if self.fd2 == "fd2" else "plain"
-            return [f"teachers/{self.dataset}/{self.student}/{recipe}.json"]
+            training = "cal" if self.fd2 == "fd2" else "plain"
+            return [f"teachers/{self.dataset}/{self.student}/{training}.json"]
         return [cell.path() for cell in self.cells(seeds)]
 
 
@@ -87,7 +87,7 @@ def read_sheet(path: Path) -> list[Row]:
         FD2Error: a missing file or column, or a value that cannot be read, with the line.
     """
     lines = sheet_lines(path, COLUMNS, LABELLED_COLUMNS)
-    return [_row(values, place) for place, values in lines]
+    return [_row(values, where) for where, values in lines]
 
 
 def sheet_header(path: Path) -> tuple[str, ...]:
@@ -126,21 +126,21 @@ def sheet_lines(path: Path, *headers: tuple[str, ...]) -> list[tuple[str, dict[s
         raise FD2Error(f"columns {list(header)}", str(path), f"the header must be {allowed}")
     found = []
     for number, line in list(_numbered(path).items())[1:]:
-        place = f"{path}, line {number}"
-        found.append((place, dict(zip(header, _values(line, len(header), place), strict=True))))
+        where = f"{path}, line {number}"
+        found.append((where, dict(zip(header, _values(line, len(header), where), strict=True))))
     return found
 
 
-def _values(line: str, columns: int, place: str) -> list[str]:
+def _values(line: str, columns: int, where: str) -> list[str]:
     """A line's values; a cell with a line break in it is refused with its first line."""
     try:
         (values,) = csv.reader([line], strict=True)
     except csv.Error as error:
         raise FD2Error(
-            f"not a line of csv: {error}", place, "write each row in one line"
+            f"not a line of csv: {error}", where, "write each row in one line"
         ) from error
     if len(values) != columns:
-        raise FD2Error(f"{len(values)} values", place, f"write {columns}, one a column")
+        raise FD2Error(f"{len(values)} values", where, f"write {columns}, one a column")
     return values
 
 
@@ -154,7 +154,7 @@ def _numbered(path: Path) -> dict[int, str]:
     }
 
 
-def published_numbers(text: str, place: str) -> tuple[float, ...]:
+def published_numbers(text: str, where: str) -> tuple[float, ...]:
     """No, one or two numbers joined by ``;``.
 
     Raises:
@@ -164,23 +164,23 @@ def published_numbers(text: str, place: str) -> tuple[float, ...]:
         numbers = tuple(float(part) for part in text.split(";")) if text else ()
     except (AttributeError, ValueError) as error:
         raise FD2Error(
-            f"not a number: {error}", place, "a published number, two joined by ';', or nothing"
+            f"not a number: {error}", where, "a published number, two joined by ';', or nothing"
         ) from error
     if len(numbers) > 2:
-        raise FD2Error(f"{len(numbers)} published numbers", place, "give at most two")
+        raise FD2Error(f"{len(numbers)} published numbers", where, "give at most two")
     return numbers
 
 
-def _row(values: dict[str, str], place: str) -> Row:
+def _row(values: dict[str, str], where: str) -> Row:
     full = values["method"] == FULL_DATA
     try:
         ipc = None if full else int(values["ipc"])
     except (TypeError, ValueError) as error:
-        raise FD2Error(f"not a number: {error}", place, "ipc is a whole number") from error
+        raise FD2Error(f"not a number: {error}", where, "ipc is a whole number") from error
     if ipc is not None and ipc < 1:
-        raise FD2Error(f"ipc {ipc}", place, "give at least 1 image per class")
+        raise FD2Error(f"ipc {ipc}", where, "give at least 1 image per class")
     if values["fd2"] not in ("plain", "fd2"):
-        raise FD2Error(f"fd2 is '{values['fd2']}'", place, "allowed: plain, fd2")
+        raise FD2Error(f"fd2 is '{values['fd2']}'", where, "allowed: plain, fd2")
     return Row(
         values["dataset"],
         values["method"],
@@ -188,6 +188,6 @@ def _row(values: dict[str, str], place: str) -> Row:
         values["variant"],
         ipc,
         values["student"],
-        published_numbers(values["published"], place),
+        published_numbers(values["published"], where),
         values.get("label") or "",
     )

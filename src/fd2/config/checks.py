@@ -55,55 +55,55 @@ def check_table(settings: Configuration, table: str) -> None:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
     sheet = settings.sheet(table)
-    place = str(sheet)
+    where = str(sheet)
     for row in settings.rows(table):
-        _check_row(settings, row, place)
+        _check_row(settings, row, where)
     for teacher in settings.teacher_rows(table):
-        require_known("dataset", teacher.dataset, settings.values["datasets"], place)
-        require_known("backbone", teacher.backbone, plugins.names("backbones"), place)
-        _check_teacher_variant(settings, teacher.variant, place)
+        require_known("dataset", teacher.dataset, settings.values["datasets"], where)
+        require_known("backbone", teacher.backbone, plugins.names("backbones"), where)
+        _check_teacher_variant(settings, teacher.variant, where)
     for iteration in read_iteration_sheet(sheet):
         if iteration.variant:
-            _check_optimised(settings, iteration, place)
+            _check_optimised(settings, iteration, where)
     for group in read_group_sheet(sheet):
-        _check_optimised(settings, group, place)
+        _check_optimised(settings, group, where)
         names = (group.dataset, group.method, group.fd2, group.variant)
-        settings.check_ipc(*names, group.ipc, place)
+        settings.check_ipc(*names, group.ipc, where)
     check_diagnoses(settings, table)
 
 
-def _check_teacher_variant(settings: Configuration, variant: str, place: str) -> None:
-    require_known("variant", variant, ["base", *settings.variants()], place)
+def _check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:
+    require_known("variant", variant, ["base", *settings.variants()], where)
     if variant != "base" and first_stage(settings.values, variant) != "pretrain":
         raise FD2Error(
             f"variant '{variant}' has no teacher of its own",
-            place,
+            where,
             "name 'base' or a variant with a section 'pretrain'",
         )
 
 
-def _check_optimised(settings: Configuration, row: IterationRow | GroupRow, place: str) -> None:
-    require_known("dataset", row.dataset, settings.values["datasets"], place)
-    require_known("method", row.method, settings.methods("optimisation"), place)
-    require_known("variant", row.variant, settings.variants_at("distill"), place)
+def _check_optimised(settings: Configuration, row: IterationRow | GroupRow, where: str) -> None:
+    require_known("dataset", row.dataset, settings.values["datasets"], where)
+    require_known("method", row.method, settings.methods("optimisation"), where)
+    require_known("variant", row.variant, settings.variants_at("distill"), where)
     # Refused if its method's settings do not fit the dataset's resolution.
     settings.distill(row.dataset, row.method, row.fd2, row.variant, 0)
 
 
-def _check_row(settings: Configuration, row: Row, place: str) -> None:
-    require_known("dataset", row.dataset, settings.values["datasets"], place)
-    require_known("student", row.student, plugins.names("backbones"), place)
+def _check_row(settings: Configuration, row: Row, where: str) -> None:
+    require_known("dataset", row.dataset, settings.values["datasets"], where)
+    require_known("student", row.student, plugins.names("backbones"), where)
     if row.method == FULL_DATA:
         if row.variant != "base":
             raise FD2Error(
                 f"variant '{row.variant}' of full data",
-                place,
+                where,
                 "write 'base'; teachers of variants stand in a sheet of teachers",
             )
         return
-    require_known("method", row.method, plugins.names("methods"), place)
-    require_known("variant", row.variant, ["base", *settings.variants()], place)
+    require_known("method", row.method, plugins.names("methods"), where)
+    require_known("variant", row.variant, ["base", *settings.variants()], where)
     if row.ipc is not None:
-        settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, place)
+        settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, where)
     # Refused if its method's settings do not fit the dataset's resolution.
     settings.distill(row.dataset, row.method, row.fd2, row.variant, 0)

@@ -83,12 +83,12 @@ def read_iteration_sheet(path: Path) -> list[IterationRow]:
         IterationRow(
             values["dataset"],
             values["method"],
-            _fd2(values, place),
+            _fd2(values, where),
             values["variant"],
-            _number(values["published_ms"], place),
-            _number(values["published_gb"], place),
+            _number(values["published_ms"], where),
+            _number(values["published_gb"], where),
         )
-        for place, values in sheet_lines(path, ITERATION_COLUMNS)
+        for where, values in sheet_lines(path, ITERATION_COLUMNS)
     ]
 
 
@@ -104,30 +104,30 @@ def read_group_sheet(path: Path) -> list[GroupRow]:
         GroupRow(
             values["dataset"],
             values["method"],
-            _fd2(values, place),
+            _fd2(values, where),
             values["variant"],
-            _count(values["ipc"], place),
-            _number(values["published_seconds"], place),
+            _count(values["ipc"], where),
+            _number(values["published_seconds"], where),
             values["label"] or "",
         )
-        for place, values in sheet_lines(path, GROUP_COLUMNS)
+        for where, values in sheet_lines(path, GROUP_COLUMNS)
     ]
 
 
-def _fd2(values: dict[str, str], place: str) -> str:
+def _fd2(values: dict[str, str], where: str) -> str:
     if values["fd2"] not in ("plain", "fd2"):
-        raise FD2Error(f"fd2 is '{values['fd2']}'", place, "allowed: plain, fd2")
+        raise FD2Error(f"fd2 is '{values['fd2']}'", where, "allowed: plain, fd2")
     return values["fd2"]
 
 
-def _count(text: str, place: str) -> int:
+def _count(text: str, where: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise FD2Error(f"ipc '{text}'", place, "give at least 1 image per class")
+        raise FD2Error(f"ipc '{text}'", where, "give at least 1 image per class")
     return int(text)
 
 
-def _number(text: str, place: str) -> float | None:
-    numbers = published_numbers(text, place)
+def _number(text: str, where: str) -> float | None:
+    numbers = published_numbers(text, where)
     if len(numbers) > 1:
-        raise FD2Error(f"{len(numbers)} published numbers", place, "give at most one")
+        raise FD2Error(f"{len(numbers)} published numbers", where, "give at most one")
     return numbers[0] if numbers else None

@@ -19,7 +19,7 @@ def diagnose_settings(
     *,
     dataset: str,
     backbone: str,
-    recipe: str,
+    training: str,
     method: str = FULL_DATA,
     fd2: str = "plain",
     variant: str = "base",
@@ -36,7 +36,7 @@ def diagnose_settings(
         "variant": variant,
         "ipc": ipc,
         "backbone": backbone,
-        "recipe": recipe,
+        "training": training,
         "protocol": settings.values["protocol"],
         "group_size": section["group_size"],
     }
@@ -54,15 +54,15 @@ def check_diagnoses(settings: Configuration, table: str) -> None:
     Raises:
         FD2Error: for the first name that is not known.
     """
-    place = str(settings.sheet(table))
+    where = str(settings.sheet(table))
     for row in diagnostic_rows(settings, table):
-        require_known("dataset", row.dataset, list(settings.values["datasets"]), place)
-        require_known("backbone", row.backbone, plugins.names("backbones"), place)
-        require_known("recipe", row.recipe, settings.recipes(), place)
+        require_known("dataset", row.dataset, list(settings.values["datasets"]), where)
+        require_known("backbone", row.backbone, plugins.names("backbones"), where)
+        require_known("training", row.training, settings.trainings(), where)
         if row.ipc is None:
-            require_known("variant of real images", row.variant, ["base"], place)
+            require_known("variant of real images", row.variant, ["base"], where)
             continue
-        require_known("method", row.method, plugins.names("methods"), place)
+        require_known("method", row.method, plugins.names("methods"), where)
         own = settings.variants_at("distill")
-        require_known("variant of distilled sets", row.variant, own, place)
-        settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, place)
+        require_known("variant of distilled sets", row.variant, own, where)
+        settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, where)

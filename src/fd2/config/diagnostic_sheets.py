@@ -9,7 +9,7 @@ from pathlib import Path
 from fd2.config.cells import FULL_DATA, sheet_header, sheet_lines
 from fd2.errors import FD2Error
 
-DIAGNOSTIC_COLUMNS = ("dataset", "method", "fd2", "variant", "ipc", "backbone", "recipe")
+DIAGNOSTIC_COLUMNS = ("dataset", "method", "fd2", "variant", "ipc", "backbone", "training")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Diagnosis:
         dataset, method, fd2, variant: of the set; ``method`` may be ``full``, all real training
             images, plain and of the variant base.
         ipc: images per class; None for ``full``.
-        backbone, recipe: the network, a teacher.
+        backbone, training: the network, a teacher.
     """
 
     dataset: str
@@ -29,11 +29,11 @@ class Diagnosis:
     variant: str
     ipc: int | None
     backbone: str
-    recipe: str
+    training: str
 
     def path(self, suffix: str) -> str:
         """The artefact's path below the results folder; the suffix is json or safetensors."""
-        network = f"{self.backbone}/{self.recipe}.{suffix}"
+        network = f"{self.backbone}/{self.training}.{suffix}"
         if self.ipc is None:
             return f"diagnostics/{self.dataset}/{FULL_DATA}/{network}"
         cell = f"{self.method}/{self.fd2}/{self.variant}/ipc{self.ipc}"
@@ -55,20 +55,20 @@ def read_diagnostic_sheet(path: Path) -> list[Diagnosis]:
     Raises:
         FD2Error: a missing file or column, or a value that cannot be read, with the line.
     """
-    return [_diagnosis(values, place) for place, values in sheet_lines(path, DIAGNOSTIC_COLUMNS)]
+    return [_diagnosis(values, where) for where, values in sheet_lines(path, DIAGNOSTIC_COLUMNS)]
 
 
-def _diagnosis(values: Mapping[str, str], place: str) -> Diagnosis:
+def _diagnosis(values: Mapping[str, str], where: str) -> Diagnosis:
     full = values["method"] == FULL_DATA
     try:
         ipc = None if full else int(values["ipc"])
     except (TypeError, ValueError) as error:
-        raise FD2Error(f"not a number: {error}", place, "ipc is a whole number") from error
+        raise FD2Error(f"not a number: {error}", where, "ipc is a whole number") from error
     if ipc is not None and ipc < 1:
-        raise FD2Error(f"ipc {ipc}", place, "give at least 1 image per class")
+        raise FD2Error(f"ipc {ipc}", where, "give at least 1 image per class")
     if values["fd2"] not in (("plain",) if full else ("plain", "fd2")):
         allowed = "plain, real images have no FD²" if full else "plain, fd2"
-        raise FD2Error(f"fd2 is '{values['fd2']}'", place, f"allowed: {allowed}")
+        raise FD2Error(f"fd2 is '{values['fd2']}'", where, f"allowed: {allowed}")
     return Diagnosis(
         values["dataset"],
         values["method"],
@@ -76,5 +76,5 @@ def _diagnosis(values: Mapping[str, str], place: str) -> Diagnosis:
         values["variant"],
         ipc,
         values["backbone"],
-        values["recipe"],
+        values["training"],
     )

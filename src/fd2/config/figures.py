@@ -43,27 +43,27 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
             teacher where one must, or more images per class than are distilled.
     """
     spec = settings.values["figures"][name]
-    place = f"setting 'figures.{name}' in {settings.source}"
+    where = f"setting 'figures.{name}' in {settings.source}"
     for row in spec.get("rows", ()):
-        require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], place)
-        require_known("variant", row["variant"], ["base", *settings.variants()], place)
+        require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], where)
+        require_known("variant", row["variant"], ["base", *settings.variants()], where)
         if "ipc" in spec and row["method"] != FULL_DATA:
             names = (spec["dataset"], row["method"], row["fd2"], row["variant"])
-            settings.check_ipc(*names, spec["ipc"], place)
+            settings.check_ipc(*names, spec["ipc"], where)
     for variant in spec.get("teacher_variants", ()):
-        _check_teacher_variant(settings, variant, place)
+        _check_teacher_variant(settings, variant, where)
     manifest = results / "data" / spec["dataset"] / "manifest.json"
     if manifest.is_file():
-        _check_classes(spec, _classes(manifest), place, manifest)
+        _check_classes(spec, _classes(manifest), where, manifest)
 
 
-def _check_teacher_variant(settings: Configuration, variant: str, place: str) -> None:
+def _check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:
     allowed = ["base", *settings.teacher_variants()]
-    require_known("variant", variant, ["base", *settings.variants()], place)
+    require_known("variant", variant, ["base", *settings.variants()], where)
     if variant not in allowed:
         raise FD2Error(
             f"variant '{variant}' does not change the teacher",
-            place,
+            where,
             f"name one with a section 'pretrain'; {suggest(variant, allowed)}",
         )
 
@@ -78,17 +78,17 @@ def _classes(manifest: Path) -> list[str]:
 
 
 def _check_classes(
-    spec: Mapping[str, Any], classes: Sequence[str], place: str, manifest: Path
+    spec: Mapping[str, Any], classes: Sequence[str], where: str, manifest: Path
 ) -> None:
     chosen = spec.get("classes")
     names = chosen if isinstance(chosen, list) else []
     for name in [spec["class"], *names] if "class" in spec else names:
-        require_known("class", name, classes, f"{place}; classes of {manifest}")
+        require_known("class", name, classes, f"{where}; classes of {manifest}")
     if isinstance(chosen, Mapping):
         last = chosen["first"] + (chosen["count"] - 1) * chosen["step"]
         if last >= len(classes):
             raise FD2Error(
                 f"class id {last} with {len(classes)} classes",
-                f"{place}; classes of {manifest}",
+                f"{where}; classes of {manifest}",
                 f"ids go from 0 to {len(classes) - 1}: lower first, count or step",
             )

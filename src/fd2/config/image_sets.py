@@ -73,7 +73,7 @@ def _parts(settings: Configuration, row: Row, fd2: str, ipc: int) -> _Parts:
     trained: list[dict[str, Any]] = []
     of_teachers: list[int] = []
     if not selects:
-        name = settings.recipe_name(fd2, row.variant)
+        name = settings.training_name(fd2, row.variant)
         teachers = settings.distill_teachers(*names)
         trained, of_teachers = without_seeds(settings, row.dataset, teachers, name)
     return _Parts(name, trained, of_teachers, _unnamed(made), _unnamed(patches), seeds)

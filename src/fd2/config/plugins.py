@@ -22,13 +22,13 @@ def names(folder: str) -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
 
 
-def load(folder: str, name: str, place: str = "") -> ModuleType:
+def load(folder: str, name: str, where: str = "") -> ModuleType:
     """Import the plug-in ``name`` of ``folder``.
 
     Args:
         folder: one of `FOLDERS`.
         name: the plug-in's file name without ``.py``.
-        place: where the name was read, for the error.
+        where: where the name was read, for the error.
 
     Raises:
         FD2Error: if there is no such file; names the nearest one and all.
@@ -36,7 +36,7 @@ def load(folder: str, name: str, place: str = "") -> ModuleType:
     if name not in names(folder):
         raise FD2Error(
             f"unknown {folder.rstrip('s')} '{name}'",
-            place or f"src/fd2/{folder}/",
+            where or f"src/fd2/{folder}/",
             suggest(name, names(folder)),
         )
     return importlib.import_module(f"fd2.{folder}.{name}")

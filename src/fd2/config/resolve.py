@@ -51,9 +51,9 @@ class Configuration:
         check_overrides(self.values)
 
     def check_ipc(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, place: str
+        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, where: str
     ) -> None:
-        """Refuse more images per class than are distilled; ``place`` is where they were asked for.
+        """Refuse more images per class than are distilled; ``where`` is where they were asked for.
 
         Raises:
             FD2Error: with the number of slots.
@@ -62,7 +62,7 @@ class Configuration:
         if ipc > slots:
             raise FD2Error(
                 f"ipc {ipc} of method '{method}' on '{dataset}'",
-                place,
+                where,
                 f"only {slots} slots are distilled: raise 'distill.slots'",
             )
 
@@ -90,13 +90,13 @@ class Configuration:
             name for name in plugins.names("methods") if kind == plugins.load("methods", name).KIND
         ]
 
-    def recipes(self) -> list[str]:
-        """Recipes of teachers: ``plain``, ``cal``, and each with the variants that change it."""
+    def trainings(self) -> list[str]:
+        """Trainings of teachers: ``plain``, ``cal``, and each with the variants that change it."""
         own = ["", *(f"-{variant}" for variant in self.teacher_variants())]
         return [name + suffix for name in ("plain", "cal") for suffix in own]
 
-    def recipe_name(self, fd2: str, variant: str) -> str:
-        """The teacher's recipe for a cell: ``plain``, ``cal``, or with ``-{variant}``."""
+    def training_name(self, fd2: str, variant: str) -> str:
+        """The teacher's training for a cell: ``plain``, ``cal``, or with ``-{variant}``."""
         name = "cal" if fd2 == "fd2" else "plain"
         own = self.variant_at(variant, "pretrain")
         return name if own == "base" else f"{name}-{own}"
@@ -131,9 +131,9 @@ class Configuration:
         """Settings of the prepared data."""
         return prepare_settings(dataset, self.values["datasets"][dataset])
 
-    def pretrain(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
-        """Settings of one teacher; ``recipe`` as in `recipe_name`."""
-        kind, _, variant = recipe.partition("-")
+    def pretrain(self, dataset: str, backbone: str, training: str) -> dict[str, Any]:
+        """Settings of one teacher; ``training`` as in `training_name`."""
+        kind, _, variant = training.partition("-")
         context = {"dataset": dataset, "backbone": backbone}
         section = stage_config(self.values, "pretrain", variant or "base", context)
         # Kept apart, so that a setting of the attention head does not retrain plain teachers.
@@ -141,7 +141,7 @@ class Configuration:
         return {
             **{key: value for key, value in section.items() if key not in cal},
             **context,
-            "recipe": recipe,
+            "training": training,
             "cal": cal if kind == "cal" else None,
             "protocol": self.values["protocol"],
         }
@@ -211,8 +211,8 @@ class Configuration:
         """Settings of one distilled group. A slot's result does not depend on how many follow."""
         section = self._distill(dataset, method, fd2, variant)
         resolution = self.values["datasets"][dataset]["resolution"]
-        place = f"dataset '{dataset}', {self.source}"
-        check_recipe(method, section["methods"][method], resolution, place)
+        where = f"dataset '{dataset}', {self.source}"
+        check_recipe(method, section["methods"][method], resolution, where)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
         with_fd2 = fd2 == "fd2"
@@ -225,7 +225,7 @@ class Configuration:
             "variant": variant,
             "protocol": self.values["protocol"],
             "slots": list(range(first, last)),
-            "recipe": section["methods"][method],
+            "method_settings": section["methods"][method],
             "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
             "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},
         }
@@ -243,7 +243,7 @@ class Configuration:
             "protocol": self.values["protocol"],
             "seed": section["seed"],
             "images_per_class": ipc,
-            "recipe": section["methods"][method],
+            "method_settings": section["methods"][method],
         }
 
     def _relabel(

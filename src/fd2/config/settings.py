@@ -57,13 +57,13 @@ class CounterfactualAttentionSettings:
 class PretrainSettings:
     """A teacher: backbone, with counterfactual attention learning unless ``cal`` is None.
 
-    Names as in config/config.yaml, section ``pretrain``; ``dataset``, ``backbone`` and ``recipe``
+    Names as in config/config.yaml, section ``pretrain``; ``dataset``, ``backbone`` and ``training``
     come from the artefact's path.
     """
 
     dataset: str
     backbone: str
-    recipe: str
+    training: str
     cal: CounterfactualAttentionSettings | None
     protocol: str
     seed: int
@@ -110,7 +110,7 @@ class DistillSettings:
 
     Attributes:
         slots: the slot numbers of this group.
-        recipe: the method's own settings.
+        method_settings: the method's own settings.
         cal_ratio: weight of the attention head in the class loss; None takes the teacher's own;
             0 leaves out the head and its batch-norm layer.
         regularisers: settings by regulariser name; empty for ``plain``.
@@ -128,7 +128,7 @@ class DistillSettings:
     initial_patch: str
     memory_format: str
     compile: str
-    recipe: Mapping[str, Any]
+    method_settings: Mapping[str, Any]
     cal_ratio: float | None
     regularisers: Mapping[str, Mapping[str, Any]]
 
@@ -157,7 +157,7 @@ class SelectImagesSettings:
     protocol: str
     seed: int
     images_per_class: int
-    recipe: Mapping[str, Any]
+    method_settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class EvaluateSettings:
 
 @dataclass(frozen=True)
 class DiagnoseSettings:
-    """How one network sees one set; ``backbone`` and ``recipe`` name the network, a teacher.
+    """How one network sees one set; ``backbone`` and ``training`` name the network, a teacher.
 
     Attributes:
         method: a file of ``methods``, or ``full`` for all real training images.
@@ -224,7 +224,7 @@ class DiagnoseSettings:
     variant: str
     ipc: int | None
     backbone: str
-    recipe: str
+    training: str
     protocol: str
     group_size: int
 

@@ -44,10 +44,10 @@ def _of_row(settings: Configuration, row: Row, fd2: str, ipc: int) -> dict[str, 
         return {**hard, "training": training, "teachers": [], "teacher_seeds": []}
     own = settings.relabel(*names)
     teachers = settings.relabel_teachers(*names)
-    recipe = settings.recipe_name(fd2, row.variant)
-    trained, seeds = without_seeds(settings, row.dataset, teachers, recipe)
+    of_teachers = settings.training_name(fd2, row.variant)
+    trained, seeds = without_seeds(settings, row.dataset, teachers, of_teachers)
     return {
-        "labels": _text({**own, "teachers": teachers, "recipe": recipe}),
+        "labels": _text({**own, "teachers": teachers, "training": of_teachers}),
         "labels_of_any_seed": _text({**own, "teachers": trained}),
         "training": training,
         "teachers": teachers,

@@ -29,13 +29,13 @@ class TeacherRow:
     variant: str = "base"
 
     @property
-    def recipe(self) -> str:
+    def training(self) -> str:
         """``cal``, or ``cal-{variant}``."""
         return "cal" if self.variant == "base" else f"cal-{self.variant}"
 
     def source(self) -> str:
         """Path below the results folder of the file that holds both heads' numbers."""
-        return f"teachers/{self.dataset}/{self.backbone}/{self.recipe}.json"
+        return f"teachers/{self.dataset}/{self.backbone}/{self.training}.json"
 
 
 def is_teacher_sheet(path: Path) -> bool:
@@ -57,9 +57,9 @@ def read_teacher_sheet(path: Path) -> list[TeacherRow]:
         TeacherRow(
             values["dataset"],
             values["backbone"],
-            published_numbers(values["published_backbone"], place),
-            published_numbers(values["published_cal"], place),
+            published_numbers(values["published_backbone"], where),
+            published_numbers(values["published_cal"], where),
             values.get("variant", "base"),
         )
-        for place, values in sheet_lines(path, TEACHER_COLUMNS, VARIANT_TEACHER_COLUMNS)
+        for where, values in sheet_lines(path, TEACHER_COLUMNS, VARIANT_TEACHER_COLUMNS)
     ]

@@ -17,14 +17,14 @@ def check_variants(config: Mapping[str, Any], source: str) -> None:
             which it does not name, and whose artefacts it shares with ``base``.
     """
     for name, changed in config["variants"].items():
-        place = f"setting 'variants.{name}' in {source}"
+        where = f"setting 'variants.{name}' in {source}"
         if name == "base":
             raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
         if "slots" in changed.get("distill", {}):
             raise FD2Error(
                 f"variant '{name}' sets 'distill.slots', which also numbers the patches, and it "
                 "does not own them",
-                place,
+                where,
                 "raise 'distill.slots' for all: fewer images per class are a prefix of more",
             )
 

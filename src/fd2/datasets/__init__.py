@@ -1,6 +1,6 @@
 """Dataset kinds: one file each, found by its name.
 
 A kind offers ``SETTINGS_SCHEMA``, a closed JSON-schema object whose ``properties`` are the keys
-special to it in a config entry, and ``source(settings, place) -> ImageSource``, which lists image
+special to it in a config entry, and ``source(settings, where) -> ImageSource``, which lists image
 files with their class and split and decodes nothing.
 """

@@ -21,12 +21,12 @@ _GET_LABELS = (
 )
 
 
-def labelled_images(root: Path, place: str) -> tuple[tuple[str, ...], list[SourceImage], str]:
+def labelled_images(root: Path, where: str) -> tuple[tuple[str, ...], list[SourceImage], str]:
     """Classes, images and split rule of a copy of any form.
 
     Args:
         root: folder of the copy; folders may be nested once more, as on Kaggle.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the labels or the folders are not there, or the test labels have no classes.
@@ -34,7 +34,7 @@ def labelled_images(root: Path, place: str) -> tuple[tuple[str, ...], list[Sourc
     devkit = find(root, TRAIN_LABELS, CLASS_NAMES)
     if find(root, "cars_train") is not None and devkit is not None:
         rule = f"official: {TRAIN_LABELS} and {TEST_LABELS}"
-        return *_two_folders(root, devkit, place), rule
+        return *_two_folders(root, devkit, where), rule
     labels = find(root, COMBINED_LABELS)
     if find(root, "car_ims") is not None and labels is not None:
         return *_one_folder(root, labels / COMBINED_LABELS), f"official: {COMBINED_LABELS}"
@@ -42,18 +42,18 @@ def labelled_images(root: Path, place: str) -> tuple[tuple[str, ...], list[Sourc
         return *tabled_images(root), "official, as the tables' files are named"
     raise FD2Error(
         "no images of Stanford Cars with their labels",
-        f"{root} ({place})",
+        f"{root} ({where})",
         f"needed are cars_train, cars_test, the devkit ({TRAIN_LABELS}, {CLASS_NAMES}) and "
         f"{TEST_LABELS}; or car_ims and {COMBINED_LABELS} of the same copy",
     )
 
 
-def _two_folders(root: Path, devkit: Path, place: str) -> tuple[tuple[str, ...], list[SourceImage]]:
+def _two_folders(root: Path, devkit: Path, where: str) -> tuple[tuple[str, ...], list[SourceImage]]:
     labelled = find(root, TEST_LABELS)
     if labelled is None:
         there = find(root, NO_LABELS)
         thing = f"{NO_LABELS} has no classes" if there else f"no {TEST_LABELS}"
-        raise FD2Error(thing, f"{there or root} ({place})", _GET_LABELS)
+        raise FD2Error(thing, f"{there or root} ({where})", _GET_LABELS)
     classes = _class_names(devkit / CLASS_NAMES)
     files: tuple[tuple[SplitName, Path], ...] = (
         ("train", devkit / TRAIN_LABELS),

@@ -21,7 +21,7 @@ _RULE = (
 _Kind = tuple[tuple[int, int], ...]
 
 
-def hold_out(source: ImageSource, fraction: float | None, place: str) -> ImageSource:
+def hold_out(source: ImageSource, fraction: float | None, where: str) -> ImageSource:
     """The same dataset without its test images, tested on a part of its training images.
 
     Images of one `SourceImage.group` stay together. Where each image stands for itself, the images
@@ -32,7 +32,7 @@ def hold_out(source: ImageSource, fraction: float | None, place: str) -> ImageSo
         source: with its own split.
         fraction: share of each class's training images, in (0, 1); the count is rounded up. None
             leaves the dataset as it is.
-        place: where the setting was read, for errors.
+        where: where the setting was read, for errors.
 
     Returns:
         Images in the same order; those held out have the split ``test``.
@@ -52,7 +52,7 @@ def hold_out(source: ImageSource, fraction: float | None, place: str) -> ImageSo
     if empty:
         raise FD2Error(
             f"{len(empty)} class(es) without a held-out image: {', '.join(map(repr, empty))}",
-            place,
+            where,
             "raise held_out_fraction, add training images, or set 'tested_on: test'",
         )
     facts = {

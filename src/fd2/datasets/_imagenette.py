@@ -59,24 +59,24 @@ def properties(kind: str) -> dict[str, Any]:
     }
 
 
-def subset_source(settings: Mapping[str, Any], subset: Subset, place: str) -> ImageSource:
+def subset_source(settings: Mapping[str, Any], subset: Subset, where: str) -> ImageSource:
     """List the images, class by class in the order of the WordNet ids, as ``ImageFolder`` does.
 
     Args:
         settings: ``local_path`` or ``imagenet_path`` is set.
         subset: which ten classes.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if both paths are set, or the copy is not there or not complete.
     """
     imagenet = settings.get("imagenet_path") is not None
     if imagenet and settings.get("local_path") is not None:
-        raise FD2Error("local_path and imagenet_path are both set", place, "remove one of them")
+        raise FD2Error("local_path and imagenet_path are both set", where, "remove one of them")
     key = "imagenet_path" if imagenet else "local_path"
     wnids = list(subset.classes)
-    root = local_copy(settings, place, key)
-    root = find_required(root, place, *(f"train/{wnid}" for wnid in wnids), "val")
+    root = local_copy(settings, where, key)
+    root = find_required(root, where, *(f"train/{wnid}" for wnid in wnids), "val")
     images = [
         SourceImage(path, f"{folder}/{wnid}/{path.name}", wnids.index(wnid), split)
         for folder, split in _FOLDERS

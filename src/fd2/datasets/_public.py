@@ -62,7 +62,7 @@ def download_properties(kind: str) -> dict[str, Any]:
     }
 
 
-def local_copy(settings: Mapping[str, Any], place: str, key: str = "local_path") -> Path:
+def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path") -> Path:
     """The folder that a setting names.
 
     Raises:
@@ -70,11 +70,11 @@ def local_copy(settings: Mapping[str, Any], place: str, key: str = "local_path")
     """
     path = settings.get(key)
     if path is None:
-        raise FD2Error("no copy of the images", place, "set 'local_path', or run the workflow")
+        raise FD2Error("no copy of the images", where, "set 'local_path', or run the workflow")
     root = Path(path).expanduser()
     if not root.is_dir():
         raise FD2Error(
-            f"no such folder: {root}", f"{place}, '{key}'", "name the folder of the copy"
+            f"no such folder: {root}", f"{where}, '{key}'", "name the folder of the copy"
         )
     return root
 
@@ -96,7 +96,7 @@ def find(root: Path, *names: str) -> Path | None:
     return None
 
 
-def find_required(root: Path, place: str, *names: str) -> Path:
+def find_required(root: Path, where: str, *names: str) -> Path:
     """As `find`.
 
     Raises:
@@ -106,7 +106,7 @@ def find_required(root: Path, place: str, *names: str) -> Path:
     if found is None:
         raise FD2Error(
             f"no folder with {', '.join(names)}",
-            f"{root} and {DEPTH} levels below ({place})",
+            f"{root} and {DEPTH} levels below ({where})",
             "name the folder of the unpacked dataset, or remove the setting to download one",
         )
     return found
@@ -185,7 +185,7 @@ def _numbers(numbers: Published) -> str:
     return f"{numbers.classes} classes, {numbers.train} training and {numbers.test} test images"
 
 
-def class_position(label: Any, classes: int, place: str) -> int:
+def class_position(label: Any, classes: int, where: str) -> int:
     """A one-based class label, as text or number, as a position.
 
     Raises:
@@ -197,6 +197,6 @@ def class_position(label: Any, classes: int, place: str) -> int:
         number = 0.0
     if not number.is_integer() or not 1 <= number <= classes:
         raise FD2Error(
-            f"class label {label!r}", place, f"labels go from 1 to {classes}; get a whole copy"
+            f"class label {label!r}", where, f"labels go from 1 to {classes}; get a whole copy"
         )
     return int(number) - 1

@@ -82,25 +82,25 @@ _LISTS: tuple[tuple[str, SplitName], ...] = (
 )
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List training (train and val) and test images.
 
     The classes are in the order of ``variants.txt``, or as the tables name them.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the copy is not there or not complete, or a list names an unknown variant.
     """
-    root = local_copy(settings, place)
+    root = local_copy(settings, where)
     wanted = ("variants.txt", "images", *(name for name, _ in _LISTS))
     if find(root, *wanted) is None and has_tables(root, _TABLE_SPLITS):
         classes, images = tabled_images(root, _TABLE_SPLITS)
         rule = "official, as the tables' files are named: train and validation, test"
     else:
-        root = find_required(root, place, *wanted)
+        root = find_required(root, where, *wanted)
         classes = tuple(line.strip() for line in read_lines(root / "variants.txt"))
         images = [
             image for name, split in _LISTS for image in _listed(root, root / name, split, classes)

@@ -90,21 +90,21 @@ _FACTS = {
 }
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List training images, then test images; classes in the order of the devkit.
 
     That order is not alphabetical, and a class name holds a slash.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if images or labels are not there or not complete.
     """
-    root: Path = local_copy(settings, place)
+    root: Path = local_copy(settings, where)
     classes: tuple[str, ...]
     images: list[SourceImage]
-    classes, images, rule = labelled_images(root, place)
+    classes, images, rule = labelled_images(root, where)
     check_published(classes, images, PUBLISHED, root)
     return ImageSource(classes, tuple(images), {**_FACTS, "split_rule": rule})

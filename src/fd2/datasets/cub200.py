@@ -57,18 +57,18 @@ _FACTS = {
 _SPLITS: dict[str, SplitName] = {"1": "train", "0": "test"}
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images in the order of ``images.txt``; classes in the order of their prefixes.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the copy is not there or not complete, or its lists do not fit together.
     """
     lists = ("images.txt", "image_class_labels.txt", "train_test_split.txt", "classes.txt")
-    root = find_required(local_copy(settings, place), place, *lists, "images")
+    root = find_required(local_copy(settings, where), where, *lists, "images")
     files, labels, splits, names = (read_pairs(root / name) for name in lists)
     if not files.keys() == labels.keys() == splits.keys():
         raise FD2Error(

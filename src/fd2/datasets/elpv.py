@@ -75,17 +75,17 @@ _RULES = {
 }
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the package's images.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the package is not installed or its labels are not the known ones.
     """
-    folder = _package_data(place)
+    folder = _package_data(where)
     split = settings.get("split", "module")
     class_of = _labels(folder / "labels.csv")
     test = _hashed_test(class_of) if split == "hashed" else _module_test(class_of)
@@ -108,11 +108,11 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     return ImageSource(CLASSES, images, facts)
 
 
-def _package_data(place: str) -> Path:
+def _package_data(where: str) -> Path:
     spec = importlib.util.find_spec("elpv_dataset")
     if spec is None or spec.origin is None:
         raise FD2Error(
-            "the package elpv-dataset is not installed", place, "pip install 'fd2[quickstart]'"
+            "the package elpv-dataset is not installed", where, "pip install 'fd2[quickstart]'"
         )
     return Path(spec.origin).parent / "data"
 

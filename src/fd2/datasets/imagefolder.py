@@ -39,7 +39,7 @@ TEST_FOLDERS = ("test", "val", "validation")
 _NAMED = 10
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the folder's images. Classes are in lexicographic order of their folders' names.
 
     Hidden files and folders are passed over; files of other suffixes than `SUFFIXES` are counted
@@ -47,7 +47,7 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
 
     Args:
         settings: fits `SETTINGS_SCHEMA`; ``path`` is relative to the working directory.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the folder is missing, its layout is not one of the two, it has fewer than two
@@ -56,7 +56,7 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     root = Path(settings["path"]).expanduser()
     if not root.is_dir():
         raise FD2Error(
-            f"no such folder: {root}", place, "set 'path' to the folder that holds your images"
+            f"no such folder: {root}", where, "set 'path' to the folder that holds your images"
         )
     fraction = settings.get("test_fraction")
     test_folder = _test_folder(root)
@@ -65,7 +65,7 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     if test_folder is None:
         raise FD2Error(
             "no train folder with a test folder (test, val or validation) beside it",
-            f"{root} ({place})",
+            f"{root} ({where})",
             "make both, or set test_fraction (e.g. 0.25) to split <class>/ folders",
         )
     return _two_folders(root, test_folder)

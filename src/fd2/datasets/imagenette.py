@@ -56,6 +56,6 @@ SUBSET = _imagenette.Subset(
 REFERENCE_STATISTICS = ((0.4625, 0.4580, 0.4297), (0.2846, 0.2809, 0.3036))
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; see `fd2.datasets._imagenette.subset_source`."""
-    return _imagenette.subset_source(settings, SUBSET, place)
+    return _imagenette.subset_source(settings, SUBSET, where)

@@ -52,6 +52,6 @@ SUBSET = _imagenette.Subset(
 REFERENCE_STATISTICS = ((0.4855, 0.4559, 0.3934), (0.2591, 0.2513, 0.2602))
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; see `fd2.datasets._imagenette.subset_source`."""
-    return _imagenette.subset_source(settings, SUBSET, place)
+    return _imagenette.subset_source(settings, SUBSET, where)

@@ -121,12 +121,12 @@ class _Renderer:
         return draw(self.text_of[image.name], image.path, resolution, self.look, generator)
 
 
-def source(settings: Mapping[str, Any], place: str) -> ImageSource:
+def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; they are rendered at the resolution that is asked for.
 
     Args:
         settings: fits `SETTINGS_SCHEMA`.
-        place: where the settings were read, for errors.
+        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if matplotlib or one of its fonts is missing, or a range is upside down.
@@ -139,9 +139,9 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     for key in ("blur", "noise"):
         if settings[key][0] > settings[key][1]:
             raise FD2Error(
-                f"'{key}' is {list(settings[key])}", place, "give the smaller number first"
+                f"'{key}' is {list(settings[key])}", where, "give the smaller number first"
             )
-    fonts = {name: _font(name, place) for name in CLASSES}
+    fonts = {name: _font(name, where) for name in CLASSES}
     counts: dict[SplitName, int] = {
         "train": settings["train_per_class"],
         "test": settings["test_per_class"],
@@ -172,10 +172,10 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     return ImageSource(CLASSES, tuple(images), facts, _Renderer(settings["seed"], look, text_of))
 
 
-def _font(name: str, place: str) -> Path:
+def _font(name: str, where: str) -> Path:
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
-        raise FD2Error("matplotlib is not installed", place, "pip install 'matplotlib>=3.9,<4'")
+        raise FD2Error("matplotlib is not installed", where, "pip install 'matplotlib>=3.9,<4'")
     path = Path(spec.origin).parent / FONTS / f"{name}.ttf"
     if not path.is_file():
         raise FD2Error(

@@ -30,7 +30,7 @@ def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, st
     return replace(archive, sizes=(), sha256=(digest,), md5=()) if digest else archive
 
 
-def obtain(routes: Sequence[Sequence[Archive]], folder: Path, place: str) -> list[dict[str, Any]]:
+def obtain(routes: Sequence[Sequence[Archive]], folder: Path, where: str) -> list[dict[str, Any]]:
     """Have all archives of one route unpacked in ``folder``; the first route that works is taken.
 
     An archive that was unpacked before is not fetched again. The archive file is removed once its
@@ -39,7 +39,7 @@ def obtain(routes: Sequence[Sequence[Archive]], folder: Path, place: str) -> lis
     Args:
         routes: the main one first; each is complete by itself.
         folder: gets one folder an archive, named by its stem, and a note beside it.
-        place: the setting that asks for the data, for errors.
+        where: the setting that asks for the data, for errors.
 
     Returns:
         The notes: for each archive its name, size, sha256, md5, and the mirror.
@@ -57,13 +57,13 @@ def obtain(routes: Sequence[Sequence[Archive]], folder: Path, place: str) -> lis
     if len(failures) == 1:
         raise failures[0]
     raise FD2Error(
-        "\n  ".join(error.thing for error in failures),
-        f"{folder} ({place})",
-        "; or ".join(dict.fromkeys(error.remedy for error in failures)),
+        "\n  ".join(error.what for error in failures),
+        f"{folder} ({where})",
+        "; or ".join(dict.fromkeys(error.fix for error in failures)),
     )
 
 
-def check_names(routes: Sequence[Sequence[Archive]], names: Sequence[str], place: str) -> None:
+def check_names(routes: Sequence[Sequence[Archive]], names: Sequence[str], where: str) -> None:
     """Refuse digests of files that are not among the archives.
 
     Raises:
@@ -72,7 +72,7 @@ def check_names(routes: Sequence[Sequence[Archive]], names: Sequence[str], place
     known = [archive.name for route in routes for archive in route]
     for name in names:
         if name not in known:
-            raise FD2Error(f"no archive '{name}'", place, suggest(name, known))
+            raise FD2Error(f"no archive '{name}'", where, suggest(name, known))
 
 
 def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:

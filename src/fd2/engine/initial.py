@@ -18,7 +18,7 @@ def initial_patches(
     rule: str,
     class_names: Sequence[str],
     names: tuple[object, ...],
-    place: str,
+    where: str,
 ) -> Tensor:
     """The initial images of a slot, one a class.
 
@@ -29,7 +29,7 @@ def initial_patches(
             slot anew, with replacement, as the release does.
         class_names: by class id; part of the seed, so that the order of classes cannot matter.
         names: seed the draw.
-        place: the patches' file, for errors.
+        where: the patches' file, for errors.
 
     Returns:
         uint8 ``[C, 3, H, W]``.
@@ -45,6 +45,6 @@ def initial_patches(
         return patches.images[torch.tensor(rows), torch.arange(len(rows))]
     if slot not in patches.slots:
         raise FD2Error(
-            f"no patch for slot {slot}", place, "make patches for at least 'distill.slots' slots"
+            f"no patch for slot {slot}", where, "make patches for at least 'distill.slots' slots"
         )
     return patches.images[patches.slots.index(slot)]

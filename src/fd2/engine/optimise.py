@@ -111,8 +111,8 @@ def _phase(
         steps.restore(kept)
         begin = int(kept.facts["step"])
     progress = Progress(phase.iterations, slot.what, unit="iteration", start=begin)
-    remedy = "lower the method's learning_rate or the weight of that term"
-    watch = FiniteWatch(slot.class_names, slot.what, remedy, unit="iteration")
+    fix = "lower the method's learning_rate or the weight of that term"
+    watch = FiniteWatch(slot.class_names, slot.what, fix, unit="iteration")
     rows = torch.arange(len(initial), device=initial.device)
 
     def snapshot() -> Snapshot:

@@ -34,7 +34,7 @@ def group_plan(
         FD2Error: if the method's phases do not fit the resolution, or teachers cannot be compiled.
     """
     method = plugins.load("methods", settings.method)
-    recipe = method.recipe(settings.recipe, manifest.resolution)
+    recipe = method.recipe(settings.method_settings, manifest.resolution)
     regularisers: list[Regulariser] = [
         plugins.load("regularisers", name).build(values)
         for name, values in settings.regularisers.items()

@@ -40,17 +40,17 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
     Raises:
         FD2Error: for a slot that is not distilled, or slots out of order.
     """
-    place = f"figure of kind '{spec['kind']}' on dataset '{spec['dataset']}'"
+    where = f"figure of kind '{spec['kind']}' on dataset '{spec['dataset']}'"
     ipc, slots = spec["ipc"], spec["slots"]
     if max(slots) >= ipc:
         raise FD2Error(
             f"slot {max(slots)} with ipc {ipc}",
-            place,
+            where,
             f"slots are numbered 0 to {ipc - 1}; name those or raise ipc",
         )
     if slots != sorted(slots):
         raise FD2Error(
-            f"slots {slots} are not in the order of distillation", place, f"give {sorted(slots)}"
+            f"slots {slots} are not in the order of distillation", where, f"give {sorted(slots)}"
         )
     teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
     return {**distilled_inputs(spec), "teacher": [teacher]}

@@ -57,7 +57,7 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
     """Paths below the results folder: the metrics of each teacher."""
     folder = f"teachers/{spec['dataset']}/{spec['backbone']}"
     return {
-        row_key(position): [f"{folder}/{_recipe(variant)}.json"]
+        row_key(position): [f"{folder}/{_training(variant)}.json"]
         for position, variant in enumerate(spec["teacher_variants"])
     }
 
@@ -83,8 +83,8 @@ def points(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     lines, digests = [], {}
     for position, variant in enumerate(spec["teacher_variants"]):
         path = files[row_key(position)][0]
-        recipe = _recipe(variant)
-        names = {"dataset": spec["dataset"], "backbone": spec["backbone"], "recipe": recipe}
+        training = _training(variant)
+        names = {"dataset": spec["dataset"], "backbone": spec["backbone"], "training": training}
         for head in HEADS:
             result = read_result(Source(path, "teacher", names, head))
             digests[str(path)] = result.manifest
@@ -144,7 +144,7 @@ def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str) -> None:
         axes.plot(printed["cal_ratio"], printed["published"], label=label, **hollow)
 
 
-def _recipe(variant: str) -> str:
+def _training(variant: str) -> str:
     return "cal" if variant == "base" else f"cal-{variant}"
 
 

@@ -87,6 +87,6 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     axes.set_ylabel("distance to the nearest other centre")
     axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="y", alpha=0.3)
-    network = f"{spec['backbone']} ({spec['recipe']})"
+    network = f"{spec['backbone']} ({spec['training']})"
     figure.suptitle(f"{spec['dataset']}, IPC {spec['ipc']}: class centres, {network}", fontsize=10)
     write_figure(stem, figure, frame)

@@ -75,8 +75,8 @@ def collect(
     names = labels(spec)
     paths = [files[row_key(position)][0] for position in range(len(names))]
     manifest, sets = open_sets(paths, files["manifest"][0])
-    place = f"figure of kind '{spec['kind']}', setting classes"
-    ids = chosen_classes(spec["classes"], manifest.classes, place)
+    where = f"figure of kind '{spec['kind']}', setting classes"
+    ids = chosen_classes(spec["classes"], manifest.classes, where)
     classes = [manifest.classes[position] for position in ids]
     blocks, lines = [], []
     for label, path, images in zip(names, paths, sets, strict=True):

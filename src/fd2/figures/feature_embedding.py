@@ -144,7 +144,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
         _scatter(axes, frame, label)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7)
-    network = f"{spec['backbone']} ({spec['recipe']})"
+    network = f"{spec['backbone']} ({spec['training']})"
     figure.suptitle(f"{spec['dataset']}, IPC {spec['ipc']}: t-SNE, {network}", fontsize=10)
     write_figure(stem, figure, frame)
 

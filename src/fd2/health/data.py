@@ -72,8 +72,8 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
             return
         yield from _unpacked(folder, subject)
         options["local_path"] = str(folder)
-    place = f"setting 'datasets.{dataset}'"
-    source = hold_out(plugin.source(options, place), settings["held_out"], place)
+    where = f"setting 'datasets.{dataset}'"
+    source = hold_out(plugin.source(options, where), settings["held_out"], where)
     missing = [image.path for image in source.images if not image.path.is_file()]
     if missing:
         raise FD2Error(
@@ -90,8 +90,8 @@ def _archives(archives: tuple[Archive, ...], folder: Path) -> Iterator[Finding]:
         path = folder / archive.name
         if path.is_file():
             wrong = identify(path).fault(archive)
-            remedy = None if wrong is None else f"delete {path} and run again"
-            yield Finding(f"archive {archive.name}", wrong or "digest fits", remedy)
+            fix = None if wrong is None else f"delete {path} and run again"
+            yield Finding(f"archive {archive.name}", wrong or "digest fits", fix)
 
 
 def _unpacked(folder: Path, subject: str) -> Iterator[Finding]:
@@ -99,5 +99,5 @@ def _unpacked(folder: Path, subject: str) -> Iterator[Finding]:
     for note in read_json(folder / "downloaded.json")["archives"]:
         stem = Archive(note["name"], ()).stem
         if not (folder / stem).is_dir():
-            remedy = f"delete {folder / 'downloaded.json'} and run again"
-            yield Finding(subject, f"{stem} is gone from {folder}", remedy)
+            fix = f"delete {folder / 'downloaded.json'} and run again"
+            yield Finding(subject, f"{stem} is gone from {folder}", fix)

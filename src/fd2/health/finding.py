@@ -14,19 +14,19 @@ class Finding:
     Attributes:
         subject: what was looked at.
         fact: what it is like.
-        remedy: what to do; None where all is well.
+        fix: what to do; None where all is well.
     """
 
     subject: str
     fact: str
-    remedy: str | None = None
+    fix: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing needs to be done."""
-        return self.remedy is None
+        return self.fix is None
 
 
 def fault(subject: str, error: FD2Error) -> Finding:
     """An error as a finding."""
-    return Finding(subject, f"{error.thing} ({error.place})", error.remedy)
+    return Finding(subject, f"{error.what} ({error.where})", error.fix)

@@ -30,8 +30,8 @@ def check_folders(project: Project) -> Iterator[Finding]:
         except FD2Error as error:
             yield fault(name, error)
         except OSError as error:
-            remedy = f"change its permissions, or set 'pathvars.{name}' to another folder"
-            yield Finding(name, f"cannot be written: {error.strerror} ({path})", remedy)
+            fix = f"change its permissions, or set 'pathvars.{name}' to another folder"
+            yield Finding(name, f"cannot be written: {error.strerror} ({path})", fix)
         else:
             yield Finding(name, f"can be written ({path})")
     for folder in disks.values():

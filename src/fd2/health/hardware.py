@@ -26,8 +26,8 @@ def check_cores(threads: Mapping[str, int]) -> Finding:
     fact = f"{cores} cores; a job of stage {most} takes {threads[most]}"
     if threads[most] <= cores:
         return Finding("cores", fact)
-    remedy = f"set 'threads.{most}' to at most {cores}; other numbers of threads round differently"
-    return Finding("cores", fact, remedy)
+    fix = f"set 'threads.{most}' to at most {cores}; other numbers of threads round differently"
+    return Finding("cores", fact, fix)
 
 
 def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
@@ -97,8 +97,8 @@ def _torch(device: str, visible: bool) -> Finding:
     if not visible:
         return Finding("torch", f"{fact}, no GPU visible", "run where nvidia-smi shows one")
     if not usable:
-        remedy = f"the driver is older than {build} needs: update it, or install an older build"
-        return Finding("torch", f"{fact}, no usable GPU", remedy)
+        fix = f"the driver is older than {build} needs: update it, or install an older build"
+        return Finding("torch", f"{fact}, no usable GPU", fix)
     try:
         total = float(torch.ones(8, device="cuda").sum())
     except RuntimeError as error:

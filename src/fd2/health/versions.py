@@ -26,8 +26,8 @@ def check_versions(pyproject: Path) -> Iterator[Finding]:
         return
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     wanted, found = SpecifierSet(project["requires-python"]), platform.python_version()
-    remedy = None if wanted.contains(found, prereleases=True) else f"use Python {wanted}"
-    yield Finding("python", f"{found}, wanted {wanted}", remedy)
+    fix = None if wanted.contains(found, prereleases=True) else f"use Python {wanted}"
+    yield Finding("python", f"{found}, wanted {wanted}", fix)
     for text in project["dependencies"]:
         yield _package(Requirement(text), optional=False)
     for group, texts in project.get("optional-dependencies", {}).items():

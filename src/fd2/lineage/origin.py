@@ -80,8 +80,8 @@ def origin(results: Path, path: Path) -> Origin | None:
     try:
         name = path.resolve().relative_to(results.resolve())
     except ValueError as error:
-        remedy = "give an artefact of this workflow; --configfile names other folders"
-        raise FD2Error(f"not below {results}", str(path), remedy) from error
+        fix = "give an artefact of this workflow; --configfile names other folders"
+        raise FD2Error(f"not below {results}", str(path), fix) from error
     carried, recorded = _carried(path), _record(path)
     facts = carried or recorded
     if facts is None or "stage" not in facts:
@@ -172,7 +172,7 @@ def _faults(
         try:
             verified(path.parent)
         except FD2Error as error:
-            faults.append(f"{error.thing} ({error.place})")
+            faults.append(f"{error.what} ({error.where})")
     if carried is not None and recorded is not None:
         differing = [
             key for key in ("settings", "inputs", "manifest") if carried[key] != recorded.get(key)

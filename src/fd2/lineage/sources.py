@@ -31,11 +31,11 @@ def candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, Any
     if role.startswith("group"):
         return [str(name.parent / f"{role}.safetensors")]
     if role.startswith("teacher"):
-        recipe = "cal" if parts[3] == "fd2" else "plain"
+        training = "cal" if parts[3] == "fd2" else "plain"
         backbone = "*"
         if stage == "distill":
-            backbone = settings["recipe"]["teachers"][int(role.removeprefix("teacher"))]
-        return [f"teachers/{dataset}/{backbone}/{recipe}*.safetensors"]
+            backbone = settings["method_settings"]["teachers"][int(role.removeprefix("teacher"))]
+        return [f"teachers/{dataset}/{backbone}/{training}*.safetensors"]
     cell = parts[1:4]
     if role == "distilled":
         count = next((part for part in parts if part.startswith("ipc")), "ipc*").split(".")[0]

@@ -58,18 +58,18 @@ def residual_recipe(
     return optimisation_recipe(settings, phases, teachers_in_turn=teachers_in_turn)
 
 
-def _require_fitting(phases: tuple[Phase, ...], resolution: int, place: str) -> None:
+def _require_fitting(phases: tuple[Phase, ...], resolution: int, where: str) -> None:
     last = phases[-1].size
     if last != resolution:
         raise FD2Error(
             f"the last phase has {last} pixels, the data {resolution}",
-            f"{place}.{len(phases) - 1}.size",
+            f"{where}.{len(phases) - 1}.size",
             f"give the last phase size {resolution}, and scale the others with it",
         )
     for number, phase in enumerate(phases):
         if phase.size > _LARGEST * resolution:
             raise FD2Error(
                 f"a phase has {phase.size} pixels, the data {resolution}",
-                f"{place}.{number}.size",
+                f"{where}.{number}.size",
                 f"give at most {_LARGEST * resolution}",
             )

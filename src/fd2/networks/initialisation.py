@@ -41,14 +41,14 @@ def check_initialisation(
         FD2Error: if the initialisation is not allowed, or if a weights file comes with
             ``scratch``, which would ignore it.
     """
-    place = f"backbone {backbone}"
+    where = f"backbone {backbone}"
     if initialisation not in allowed:
         raise FD2Error(
-            f"unknown initialisation '{initialisation}'", place, suggest(initialisation, allowed)
+            f"unknown initialisation '{initialisation}'", where, suggest(initialisation, allowed)
         )
     if initialisation == "scratch" and weights_file is not None:
         raise FD2Error(
             f"weights file {weights_file} with initialisation 'scratch'",
-            place,
+            where,
             "leave the weights file out, or choose the initialisation that it belongs to",
         )

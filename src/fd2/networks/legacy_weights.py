@@ -44,29 +44,29 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def load_in_order(module: nn.Module, state: dict[str, Tensor], place: str) -> None:
+def load_in_order(module: nn.Module, state: dict[str, Tensor], where: str) -> None:
     """Copy a state dict with other names into ``module``, entry by entry in order.
 
     Args:
         module: filled in place.
         state: as many entries as the module's state dict, in the same order, with equal shapes
             and equal last name parts (``weight``, ``running_mean`` and so on).
-        place: where the state came from, for the error.
+        where: where the state came from, for the error.
 
     Raises:
         FD2Error: if a count, a shape or a last name part differs.
     """
     own = module.state_dict()
-    remedy = "use the weights of the same architecture"
+    fix = "use the weights of the same architecture"
     if len(own) != len(state):
-        raise FD2Error(f"{len(state)} tensors instead of {len(own)}", place, remedy)
+        raise FD2Error(f"{len(state)} tensors instead of {len(own)}", where, fix)
     for (name, value), (source_name, source) in zip(own.items(), state.items(), strict=True):
         same_kind = name.rpartition(".")[2] == source_name.rpartition(".")[2]
         if not same_kind or value.shape != source.shape:
             raise FD2Error(
                 f"tensor '{source_name}' {list(source.shape)} does not fit "
                 f"'{name}' {list(value.shape)}",
-                place,
-                remedy,
+                where,
+                fix,
             )
     module.load_state_dict(dict(zip(own, state.values(), strict=True)))

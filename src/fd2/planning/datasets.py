@@ -71,8 +71,8 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
         FD2Error: if the source is faulty, e.g. a folder that is not there.
     """
     settings = project.settings.prepare(dataset)
-    place = f"setting 'datasets.{dataset}'"
-    plugin = plugins.load("datasets", settings["kind"], place)
+    where = f"setting 'datasets.{dataset}'"
+    plugin = plugins.load("datasets", settings["kind"], where)
     prepared = prepared_size(project, dataset)
     if prepared is not None and _still_valid(project, dataset):
         return prepared
@@ -94,7 +94,7 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
                 test = sum(held)
             return DatasetSize(tuple(even), test, settings["resolution"])
         options["local_path"] = str(folder)
-    source = hold_out(plugin.source(options, place), held_out, place)
+    source = hold_out(plugin.source(options, where), held_out, where)
     per_class = Counter(image.class_id for image in source.images if image.split == "train")
     return DatasetSize(
         tuple(per_class[position] for position in range(len(source.classes))),

@@ -54,10 +54,10 @@ def training_counts(settings: Mapping[str, Any]) -> dict[str, int] | None:
     plugin = plugins.load("datasets", settings["kind"])
     if not hasattr(plugin, "FOLDER_SETTING"):
         return None
-    place = f"setting 'datasets.{settings['dataset']}'"
+    where = f"setting 'datasets.{settings['dataset']}'"
     try:
-        listed = plugin.source(settings["options"], place)
-        source = hold_out(listed, settings["held_out"], place)
+        listed = plugin.source(settings["options"], where)
+        source = hold_out(listed, settings["held_out"], where)
     except (FD2Error, OSError):
         return None
     counts = Counter(image.class_id for image in source.images if image.split == "train")

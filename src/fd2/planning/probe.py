@@ -101,8 +101,8 @@ def _teachers(
         names = settings.distill_teachers(*cell_of(job))
     else:
         return {}
-    recipe = settings.recipe_name(job.parts[2], job.parts[3])
-    cal = {name: settings.pretrain(dataset, name, recipe)["cal"] for name in names}
+    training = settings.training_name(job.parts[2], job.parts[3])
+    cal = {name: settings.pretrain(dataset, name, training)["cal"] for name in names}
     return {name: values and values["attention_maps"] for name, values in cal.items()}
 
 

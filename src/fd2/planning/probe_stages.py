@@ -157,8 +157,8 @@ def _with_iterations(value: Any, steps: int) -> Any:
 
 
 def _distill(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    recipe = _with_iterations(task.settings["recipe"], steps)
-    settings = {**task.settings, "slots": [0], "recipe": recipe}
+    shortened = _with_iterations(task.settings["method_settings"], steps)
+    settings = {**task.settings, "slots": [0], "method_settings": shortened}
     classes = min(settings["class_chunk"], task.size.classes)
     inputs = ProbeInputs(folder, task.size.resolution, classes)
     manifest = inputs.data(classes, classes) / "manifest.json"

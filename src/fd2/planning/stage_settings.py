@@ -58,7 +58,7 @@ def settings_of(settings: Configuration, job: Job) -> dict[str, Any] | None:
 
 
 def _diagnose(settings: Configuration, job: Job) -> dict[str, Any]:
-    network: dict[str, Any] = {"backbone": job.parts[-2], "recipe": job.parts[-1]}
+    network: dict[str, Any] = {"backbone": job.parts[-2], "training": job.parts[-1]}
     count = set_size(job)
     if count is None:
         return diagnose_settings(settings, dataset=job.parts[0], **network)

@@ -67,7 +67,7 @@ def workload(
         return _distill(settings, size)
     if stage in ("diagnose", "diagnose_real"):
         images = size.train if count is None else count * size.classes
-        kind = {key: settings[key] for key in ("backbone", "recipe")}
+        kind = {key: settings[key] for key in ("backbone", "training")}
         kind |= {"resolution": size.resolution}
         return _made("diagnose", kind, images, images * size.image_bytes)
     if count is None:
@@ -118,7 +118,7 @@ def _patches(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
 
 
 def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
-    own = settings["recipe"]
+    own = settings["method_settings"]
     recipe = plugins.load("methods", settings["method"]).recipe(own, size.resolution)
     weights = {
         name: values["weight"] > 0 for name, values in sorted(settings["regularisers"].items())

@@ -75,8 +75,8 @@ def read_attention(
     names = labels(spec)
     paths = [files[row_key(position)][0] for position in range(len(names))]
     manifest, sets = open_sets(paths, files["manifest"][0])
-    place = f"figure of kind '{spec['kind']}', setting class"
-    (chosen,) = class_ids([spec["class"]], manifest.classes, place)
+    where = f"figure of kind '{spec['kind']}', setting class"
+    (chosen,) = class_ids([spec["class"]], manifest.classes, where)
     path = files["teacher"][0]
     teacher = read_teacher(path, torch.device("cpu"))
     same_manifest({"manifest": manifest.digest(), str(path): teacher.metadata["manifest"]})
@@ -93,7 +93,7 @@ def read_attention(
 
 
 def attention_of(
-    teacher: Teacher, normaliser: Normaliser, images: np.ndarray, place: str
+    teacher: Teacher, normaliser: Normaliser, images: np.ndarray, where: str
 ) -> Tensor:
     """A teacher's attention on images.
 
@@ -101,7 +101,7 @@ def attention_of(
         teacher: is put into evaluation mode.
         normaliser: of the teacher's training data.
         images: uint8 ``[K, H, W, 3]``.
-        place: the teacher's file, for the error.
+        where: the teacher's file, for the error.
 
     Returns:
         ``[K, M, h, w]``.
@@ -113,7 +113,9 @@ def attention_of(
     with torch.inference_mode():
         attention: Tensor | None = teacher.eval()(normaliser.normalise(pixels)).attention
     if attention is None:
-        raise FD2Error("the teacher has no attention head", place, "give a teacher of recipe 'cal'")
+        raise FD2Error(
+            "the teacher has no attention head", where, "give one trained with attention"
+        )
     return attention
 
 

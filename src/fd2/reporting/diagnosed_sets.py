@@ -23,9 +23,9 @@ PROPERTIES: dict[str, Any] = {
     "dataset": DATASET,
     "ipc": IPC,
     "backbone": {"type": "string", "description": "Backbone of the network that looks."},
-    "recipe": {
+    "training": {
         "type": "string",
-        "description": "Its recipe as in its file's name, such as cal or plain.",
+        "description": "Its training as in its file's name, such as cal or plain.",
     },
     "rows": ROWS,
 }
@@ -51,13 +51,13 @@ class DiagnosedSet:
     nearest_classes: np.ndarray
 
 
-def set_label(method: str, fd2: str, variant: str, place: str = "") -> str:
+def set_label(method: str, fd2: str, variant: str, where: str = "") -> str:
     """A set's name for readers; see `fd2.reporting.labels.row_label`.
 
     Raises:
         FD2Error: for an unknown method.
     """
-    return REAL_LABEL if method == FULL_DATA else row_label(method, fd2, variant, place)
+    return REAL_LABEL if method == FULL_DATA else row_label(method, fd2, variant, where)
 
 
 def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -93,7 +93,7 @@ def open_diagnosed(
         file = files[row_key(position)][0]
         tensors, metadata = read_tensors(file, names)
         digests[str(file)] = metadata["manifest"]
-        label = set_label(**row, place=f"figure of kind '{spec['kind']}'")
+        label = set_label(**row, where=f"figure of kind '{spec['kind']}'")
         sets.append(DiagnosedSet(label, **{name: tensors[name].numpy() for name in names}))
     same_manifest(digests)
     return manifest, sets
@@ -108,7 +108,7 @@ def _diagnoses(spec: Mapping[str, Any]) -> list[Diagnosis]:
             row["variant"],
             None if row["method"] == FULL_DATA else spec["ipc"],
             spec["backbone"],
-            spec["recipe"],
+            spec["training"],
         )
         for row in spec["rows"]
     ]

@@ -67,7 +67,7 @@ class DiagnosticEntry:
     @property
     def network(self) -> str:
         """The network's name for readers."""
-        return f"{self.row.backbone} ({self.row.recipe})"
+        return f"{self.row.backbone} ({self.row.training})"
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def build_diagnostic_table(sheet: Path, results: Path) -> DiagnosticTable:
     return DiagnosticTable(sheet.stem, entries)
 
 
-def _entry(row: Diagnosis, results: Path, place: str) -> DiagnosticEntry:
+def _entry(row: Diagnosis, results: Path, where: str) -> DiagnosticEntry:
     path = results / row.path("json")
-    label = set_label(row.method, row.fd2, row.variant, place)
+    label = set_label(row.method, row.fd2, row.variant, where)
     return DiagnosticEntry(row, label, path, _read(path, row) if path.is_file() else None)
 
 

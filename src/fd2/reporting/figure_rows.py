@@ -125,14 +125,14 @@ def check_slots(spec: Mapping[str, Any]) -> None:
 
 
 def chosen_classes(
-    chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], place: str
+    chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], where: str
 ) -> list[int]:
     """The ids of the classes to show.
 
     Args:
         chosen: fits `CLASSES`.
         classes: the manifest's, in id order.
-        place: where they were chosen, for the error.
+        where: where they were chosen, for the error.
 
     Raises:
         FD2Error: for an unknown name, or an id that is not there.
@@ -140,24 +140,24 @@ def chosen_classes(
     if chosen is None:
         return list(range(min(FIRST_CLASSES, len(classes))))
     if not isinstance(chosen, Mapping):
-        return class_ids(chosen, classes, place)
+        return class_ids(chosen, classes, where)
     ids = [chosen["first"] + k * chosen["step"] for k in range(chosen["count"])]
     if ids[-1] >= len(classes):
         raise FD2Error(
             f"class id {ids[-1]} with {len(classes)} classes",
-            place,
+            where,
             f"ids go from 0 to {len(classes) - 1}: lower first, count or step",
         )
     return ids
 
 
-def class_ids(names: Sequence[str], classes: Sequence[str], place: str) -> list[int]:
+def class_ids(names: Sequence[str], classes: Sequence[str], where: str) -> list[int]:
     """The ids of classes by name.
 
     Args:
         names: the wanted classes.
         classes: the manifest's, in id order.
-        place: where the names were read, for the error.
+        where: where the names were read, for the error.
 
     Raises:
         FD2Error: for an unknown name, with the nearest one and all.
@@ -165,5 +165,5 @@ def class_ids(names: Sequence[str], classes: Sequence[str], place: str) -> list[
     ids = {name: position for position, name in enumerate(classes)}
     for name in names:
         if name not in ids:
-            raise FD2Error(f"unknown class '{name}'", place, suggest(name, classes))
+            raise FD2Error(f"unknown class '{name}'", where, suggest(name, classes))
     return [ids[name] for name in names]

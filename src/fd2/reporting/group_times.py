@@ -82,8 +82,8 @@ def group_time_table(sheet: Path, results: Path) -> tuple[pd.DataFrame, Grid]:
     return pd.DataFrame([_record(row) for row in rows]), grid
 
 
-def _read(row: GroupRow, results: Path, place: str) -> GroupTimes:
-    label = row_label(row.method, row.fd2, row.label or row.variant, place)
+def _read(row: GroupRow, results: Path, where: str) -> GroupTimes:
+    label = row_label(row.method, row.fd2, row.label or row.variant, where)
     path = results / row.source()
     groups: list[tuple[float, ...]] = []
     runs: list[Run] = []

@@ -80,10 +80,10 @@ def iteration_table(sheet: Path, results: Path) -> tuple[pd.DataFrame, Grid]:
     return pd.DataFrame([_record(row) for row in rows]), grid
 
 
-def _read(row: IterationRow, results: Path, place: str) -> Iteration:
+def _read(row: IterationRow, results: Path, where: str) -> Iteration:
     if not row.variant:
         return Iteration(row, row.method, None, {}, None, None, None)
-    label = row_label(row.method, row.fd2, row.variant, place)
+    label = row_label(row.method, row.fd2, row.variant, where)
     path = results / row.sources()[0]
     if not path.is_file():
         return Iteration(row, label, path, {}, None, None, None)

@@ -10,21 +10,21 @@ FULL_DATA_LABEL = "Full data (teacher)"
 FULL_DATA_CAL_LABEL = "Full data (teacher with CAL)"
 
 
-def row_label(method: str, fd2: str, variant: str, place: str = "") -> str:
+def row_label(method: str, fd2: str, variant: str, where: str = "") -> str:
     """A row's name for readers, e.g. ``SRe²L++ + FD² (group-2)``.
 
     Args:
         method: a file of ``methods``, whose ``LABEL`` is used, or ``full``.
         fd2: ``plain`` or ``fd2``.
         variant: its name or an ablation's label, added in brackets unless it is ``base``.
-        place: where the method was named, for the error.
+        where: where the method was named, for the error.
 
     Raises:
         FD2Error: if there is no such method.
     """
     if method == FULL_DATA:
         return FULL_DATA_CAL_LABEL if fd2 == "fd2" else FULL_DATA_LABEL
-    plugin = plugins.load("methods", method, place)
+    plugin = plugins.load("methods", method, where)
     label: str = plugin.LABEL
     if fd2 == "fd2":
         # Nothing is optimised where images are selected: FD² is in the teacher that labels them.

@@ -87,8 +87,8 @@ def write_notes(figure: Figure, notes: Sequence[Sequence[str]], height: int, wid
         for column, text in enumerate(texts):
             if text:
                 left, bottom = column * (width + gap), row * (height + gap) + height - 1
-                place: dict[str, Any] = {"ha": "left", "va": "bottom", "bbox": box}
-                figure.axes[0].text(left, bottom, text, fontsize=7, parse_math=False, **place)
+                where: dict[str, Any] = {"ha": "left", "va": "bottom", "bbox": box}
+                figure.axes[0].text(left, bottom, text, fontsize=7, parse_math=False, **where)
 
 
 def _panel(

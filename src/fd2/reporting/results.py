@@ -86,8 +86,8 @@ def sources(row: Row, seeds: list[int], results: Path) -> list[Source]:
     """
     paths = [results / path for path in row.sources(seeds)]
     if row.ipc is None:
-        recipe = paths[0].stem
-        identity = {"dataset": row.dataset, "backbone": row.student, "recipe": recipe}
+        training = paths[0].stem
+        identity = {"dataset": row.dataset, "backbone": row.student, "training": training}
         return [Source(paths[0], "teacher", identity)]
     cells = row.cells(seeds)
     return [Source(path, "cell", asdict(cell)) for path, cell in zip(paths, cells, strict=True)]

@@ -117,11 +117,11 @@ def build_table(
     return Table(sheet.stem, entries, tuple(seeds), sheet_notes(sheet))
 
 
-def _entry(row: Row, seeds: list[int], results: Path, place: str) -> Entry:
+def _entry(row: Row, seeds: list[int], results: Path, where: str) -> Entry:
     wanted = sources(row, seeds, results)
     return Entry(
         row,
-        row_label(row.method, row.fd2, row.label or row.variant, place),
+        row_label(row.method, row.fd2, row.label or row.variant, where),
         None,
         tuple(read_result(source) for source in wanted if source.path.is_file()),
         tuple(source.path for source in wanted if not source.path.is_file()),

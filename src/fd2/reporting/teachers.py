@@ -104,7 +104,7 @@ def build_teacher_table(sheet: Path, results: Path) -> TeacherTable:
 
 def _teacher(row: TeacherRow, results: Path) -> Teacher:
     path = results / row.source()
-    identity = {"dataset": row.dataset, "backbone": row.backbone, "recipe": row.recipe}
+    identity = {"dataset": row.dataset, "backbone": row.backbone, "training": row.training}
     published = {"backbone": row.published_backbone, "cal": row.published_cal}
     backbone, cal = (
         Head(

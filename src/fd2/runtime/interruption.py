@@ -20,21 +20,21 @@ class StoppedError(FD2Error):
 
     Args:
         number: of the signal.
-        place: what was stopped, and where its state lies.
+        where: what was stopped, and where its state lies.
     """
 
-    def __init__(self, number: int, place: str) -> None:
+    def __init__(self, number: int, where: str) -> None:
         self.number = number
         #: 128 plus the signal's number, as shells count.
         self.exit_code = 128 + number
         super().__init__(
             f"stopped by {signal.Signals(number).name}",
-            place,
+            where,
             "run the same command again: it goes on from there",
         )
 
     def __reduce__(self) -> tuple[type[StoppedError], tuple[int, str]]:  # type: ignore[override]
-        return type(self), (self.number, self.place)
+        return type(self), (self.number, self.where)
 
 
 class Interruption:

@@ -149,6 +149,6 @@ def _fault(error: BaseException, stage: str, log: Path) -> FD2Error | None:
     if isinstance(error, FD2Error):
         return error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = str(error.filename or log)
-        return FD2Error(f"cannot write: {error.strerror}", place, FREE_SPACE)
+        where = str(error.filename or log)
+        return FD2Error(f"cannot write: {error.strerror}", where, FREE_SPACE)
     return out_of_memory(error, stage)

@@ -138,8 +138,8 @@ class StageState:
             StoppedError: names the folder.
         """
         if self._interruption.number is not None:
-            place = f"stage {self._about['shaped']['stage']}, state kept in {self.folder}"
-            raise StoppedError(self._interruption.number, place)
+            where = f"stage {self._about['shaped']['stage']}, state kept in {self.folder}"
+            raise StoppedError(self._interruption.number, where)
 
     def remove(self) -> None:
         """Forget everything: the stage's outputs are written."""

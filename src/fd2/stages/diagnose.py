@@ -24,7 +24,7 @@ from fd2.runtime.job import Job
 from fd2.runtime.seeds import torch_generator
 
 _BATCH = 128
-_IDENTITY = ("dataset", "method", "fd2", "variant", "ipc", "backbone", "recipe")
+_IDENTITY = ("dataset", "method", "fd2", "variant", "ipc", "backbone", "training")
 
 
 def diagnose(

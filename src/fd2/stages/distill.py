@@ -75,7 +75,7 @@ def _group(
     plan: GroupPlan,
     patches: SlotImages,
     state: StageState,
-    place: str,
+    where: str,
 ) -> tuple[Tensor, list[float]]:
     """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes.
 
@@ -86,7 +86,7 @@ def _group(
     slot_seconds = []
     for slot in settings.slots:
         initial = initial_patches(
-            patches, slot, settings.initial_patch, plan.class_names, plan.names, place
+            patches, slot, settings.initial_patch, plan.class_names, plan.names, where
         )
         parts = []
         for number, classes in enumerate(chunks):

@@ -41,10 +41,10 @@ def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
     Raises:
         FD2Error: if the archives cannot be had, or ``sha256`` names one that there is not.
     """
-    place = f"datasets of kind {settings.kind}"
-    plugin = plugins.load("datasets", settings.kind, place)
+    where = f"datasets of kind {settings.kind}"
+    plugin = plugins.load("datasets", settings.kind, where)
     routes: list[tuple[Archive, ...]] = [plugin.ARCHIVES, *getattr(plugin, "ALTERNATIVES", ())]
-    check_names(routes, list(settings.sha256), f"{place}, setting 'sha256'")
+    check_names(routes, list(settings.sha256), f"{where}, setting 'sha256'")
     if settings.mirrors:
         # One's own server holds the main archives; the others would come from elsewhere.
         routes = routes[:1]
@@ -52,5 +52,5 @@ def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
         [redirected(archive, settings.mirrors, settings.sha256) for archive in route]
         for route in routes
     ]
-    notes = obtain(chosen, folder, place)
+    notes = obtain(chosen, folder, where)
     write_json(record, {"stage": "download", "settings": asdict(settings), "archives": notes})

@@ -75,26 +75,26 @@ def prepare(
             images (all are looked at before), or a channel that is constant over all training
             images.
     """
-    place = f"setting 'datasets.{settings.dataset}'"
-    plugin = plugins.load("datasets", settings.kind, place)
-    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, place)
+    where = f"setting 'datasets.{settings.dataset}'"
+    plugin = plugins.load("datasets", settings.kind, where)
+    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
-    whole: ImageSource = plugin.source({**settings.options, **copy}, place)
+    whole: ImageSource = plugin.source({**settings.options, **copy}, where)
     # Before the images are read, so that one added meanwhile shows as a change.
     listing = {"images": listing_digest(whole.images)} if hasattr(plugin, "FOLDER_SETTING") else {}
-    source = hold_out(whole, settings.held_out, place)
-    _check_class_sizes(source, place)
+    source = hold_out(whole, settings.held_out, where)
+    _check_class_sizes(source, where)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
         split: _pixels(settings, source, files[split], workers, f"{settings.dataset} {split}")
         for split in SPLITS
     }
-    _check_broken(files, decoded, place)
+    _check_broken(files, decoded, where)
     manifest = _manifest(settings, source, files, decoded)
     if min(manifest.std) == 0:
         raise FD2Error(
             f"a channel is constant over all training images: std {manifest.std}",
-            place,
+            where,
             "use images with content in all three channels; grey images are repeated in each",
         )
     write_prepared(folder, manifest, {split: decoded[split].images for split in SPLITS})
@@ -139,7 +139,7 @@ def _unusual_statistics(
     ]
 
 
-def _check_class_sizes(source: ImageSource, place: str) -> None:
+def _check_class_sizes(source: ImageSource, where: str) -> None:
     count = Counter(image.class_id for image in source.images if image.split == "train")
     small = [
         f"{name!r} ({count[class_id]})"
@@ -150,14 +150,14 @@ def _check_class_sizes(source: ImageSource, place: str) -> None:
         raise FD2Error(
             f"{len(small)} class(es) with fewer than {MINIMUM_TRAIN_IMAGES} training images: "
             + _first(small, ", "),
-            place,
+            where,
             "add training images, lower test_fraction or held_out_fraction if set, or take the "
             "classes out",
         )
 
 
 def _check_broken(
-    files: Mapping[str, list[SourceImage]], decoded: Mapping[str, Decoded], place: str
+    files: Mapping[str, list[SourceImage]], decoded: Mapping[str, Decoded], where: str
 ) -> None:
     broken = [
         f"{files[split][position].path}: {reason}"
@@ -167,7 +167,7 @@ def _check_broken(
     if broken:
         raise FD2Error(
             f"{len(broken)} broken image(s):\n    " + _first(broken, "\n    "),
-            place,
+            where,
             "replace or delete these files, then run again",
         )
 

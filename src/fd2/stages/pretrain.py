@@ -74,7 +74,7 @@ def _write(
         "resolution": manifest.resolution,
     }
     write_teacher(output, teacher, {**shaped, **facts})
-    identity = {key: getattr(settings, key) for key in ("dataset", "backbone", "recipe")}
+    identity = {key: getattr(settings, key) for key in ("dataset", "backbone", "training")}
     write_record(
         metrics_file,
         {

@@ -56,7 +56,7 @@ def select_images(
             patches=patches,
             images_per_class=settings.images_per_class,
             seed=settings.seed,
-            settings=settings.recipe,
+            settings=settings.method_settings,
         )
     )
     inputs = {} if patches_file is None else {"patches": patches_file}

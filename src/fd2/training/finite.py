@@ -26,16 +26,16 @@ class FiniteWatch:
     Args:
         classes: names, or ids where there are no names.
         what: names the training run in errors.
-        remedy: what to do about it.
+        fix: what to do about it.
         unit: what a step is called.
     """
 
     def __init__(
-        self, classes: Sequence[object], what: str, remedy: str, *, unit: str = "step"
+        self, classes: Sequence[object], what: str, fix: str, *, unit: str = "step"
     ) -> None:
         self._classes = classes
         self._what = what
-        self._remedy = remedy
+        self._fix = fix
         self._unit = unit
         self._terms: dict[str, Tensor] = {}
         self._first: Tensor | None = None
@@ -86,7 +86,7 @@ class FiniteWatch:
             f"{kind}: {', '.join(bad) or 'the images'}, first in {self._unit} {step}, "
             f"{_named(where, len(classes))}",
             self._what,
-            f"{self._remedy}; state of before that, if any was written, is kept",
+            f"{self._fix}; state of before that, if any was written, is kept",
         )
 
 

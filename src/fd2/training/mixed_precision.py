@@ -35,7 +35,7 @@ class MixedPrecision:
         """Whether steps with overflowing gradients are left out."""
         return bool(self._scaler.is_enabled())
 
-    def remedy(self, section: str) -> str:
+    def fix(self, section: str) -> str:
         """What to do where a network in training does not stay finite.
 
         An overflow in the forward pass is an error with loss scaling too: unlike one of the

@@ -151,8 +151,8 @@ class StudentTraining:
         if kept is not None:
             begin = int(kept.facts["batch"])
             total += kept.tensors["total"].to(self.device)
-        place = f"student {self.settings.student}, epoch {epoch}"
-        watch = FiniteWatch(self._classes, place, self.precision.remedy("evaluate"))
+        where = f"student {self.settings.student}, epoch {epoch}"
+        watch = FiniteWatch(self._classes, where, self.precision.fix("evaluate"))
 
         def snapshot() -> Snapshot:
             watch.check(_NOT_FINITE)

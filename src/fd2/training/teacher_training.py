@@ -73,7 +73,7 @@ class TeacherTraining:
         self.labels = dataset.train.labels.to(job.device)
         self.test_images = dataset.test.all_images(job.device)
         self.test_labels = dataset.test.labels
-        # Not keyed by the recipe: plain and CAL teachers start from the same backbone and see
+        # Not keyed by the training: plain and CAL teachers start from the same backbone and see
         # the same images in the same order.
         self._names = ("pretrain", settings.seed, settings.dataset, settings.backbone)
         teacher = build_teacher(
@@ -105,7 +105,7 @@ class TeacherTraining:
         run = _Run(optimiser, teacher_schedule(optimiser, settings, steps))
         kept = state.restore()
         start = 0 if kept is None else self._restore(kept, run)
-        what = f"teacher {settings.recipe}"
+        what = f"teacher {settings.training}"
         progress = Progress(settings.epochs, what, unit="epoch", start=start)
         for epoch in progress:
             loss = self._epoch(epoch, run, state, kept)
@@ -143,8 +143,8 @@ class TeacherTraining:
             begin = int(kept.facts["batch"])
             total += kept.tensors["total"].to(self.device)
             restore_generator(rng, kept.facts["generator"])
-        place = f"teacher {self.settings.backbone}/{self.settings.recipe}, epoch {epoch}"
-        watch = FiniteWatch(self._classes, place, self.precision.remedy("pretrain"))
+        where = f"teacher {self.settings.backbone}/{self.settings.training}, epoch {epoch}"
+        watch = FiniteWatch(self._classes, where, self.precision.fix("pretrain"))
 
         def snapshot() -> Snapshot:
             watch.check(_NOT_FINITE)

@@ -40,6 +40,7 @@ def test_shipped_figures_can_be_drawn(tmp_path: Path) -> None:
         ["quickstart.yaml"],
         ["grid.yaml", "elpv.yaml"],
         ["grid.yaml", "typefaces.yaml"],
+        ["grid.yaml", "letters.yaml"],
     ):
         changes: dict[str, Any] = {}
         for name in names:

@@ -16,7 +16,7 @@ from fd2.artifacts.files import write_array, write_json
 from fd2.artifacts.identity import artefact_name
 from fd2.artifacts.images import read_slots, write_slots
 from fd2.artifacts.prepared import open_prepared, read_manifest
-from fd2.artifacts.records import read_record, write_record
+from fd2.artifacts.records import read_content, write_record
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata, read_tensors, write_tensors
 from fd2.errors import FD2Error
@@ -79,30 +79,30 @@ def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cell.json"
     content = {"format": 2, "result": {"top1": 61.25, "curve": [1, 2.5]}, "numbers": {10: 1, 9: 2}}
     write_record(path, content)
-    assert read_record(path) == json.loads(json.dumps(content))
+    assert read_content(path) == json.loads(json.dumps(content))
     for position in range(path.stat().st_size):
         flip(path, position, position % 7)
         try:
             # White space and the form of a number may change, a value may not.
-            assert read_record(path) == json.loads(json.dumps(content))
+            assert read_content(path) == json.loads(json.dumps(content))
         except FD2Error as error:
             assert "damaged file" in error.what
         flip(path, position, position % 7)
     text = path.read_text()
     path.write_text(text.replace("61.25", "71.25"))
     with pytest.raises(FD2Error, match="digest of its content"):
-        read_record(path)
+        read_content(path)
 
 
 def test_files_of_the_first_format_have_no_digests(tmp_path: Path) -> None:
     write_json(tmp_path / "old.json", {"format": 1, "result": 3})
-    assert read_record(tmp_path / "old.json")["result"] == 3
+    assert read_content(tmp_path / "old.json")["result"] == 3
     write_json(tmp_path / "new.json", {"format": 2, "result": 3})
     with pytest.raises(FD2Error, match="digest of its content"):
-        read_record(tmp_path / "new.json")
+        read_content(tmp_path / "new.json")
     write_json(tmp_path / "list.json", [3])
     with pytest.raises(FD2Error, match="not a record"):
-        read_record(tmp_path / "list.json")
+        read_content(tmp_path / "list.json")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_record_in_anothers_place_is_refused(tmp_path: Path) -> None:
     write_record(first, {"format": 2})
     second.write_bytes(first.read_bytes())
     with pytest.raises(FD2Error, match=r"the file is students/.*/seed0\.json"):
-        read_record(second)
+        read_content(second)
 
 
 def test_data_of_another_dataset_is_refused(chain: Chain, tmp_path: Path) -> None:

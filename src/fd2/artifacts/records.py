@@ -1,20 +1,111 @@
-"""JSON files with a digest of their content: cells, metrics of teachers, provenance."""
+"""Records: JSON files beside artefacts, or results themselves, with a digest of their content."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import canonical_json, damaged, read_json, write_json
 from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.config.held_out import TEST_IMAGES, TESTED_ON
+from fd2.errors import FD2Error
 
 _DIGEST = "record_sha256"
 _NAME = "artefact"
 #: Files of the first format have no digests of their content.
 FIRST_WITH_DIGESTS = 2
+#: Keys under which a result names what it is of; other records have none of them.
+KINDS = ("cell", "teacher", "diagnosis", "measured")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that wrote a record.
+
+    Attributes:
+        commit, dirty: of the source, and whether its files differ from it; None outside a checkout.
+        versions: of packages; None for one that was not installed.
+        host: operating system and machine.
+        device, device_name: torch's name, and the hardware's.
+        threads: CPU threads.
+        started, finished: UTC, ISO 8601.
+        seconds: wall-clock time of the stage.
+        peak_memory_mb: largest ``resident`` set of the process, and ``gpu`` memory where there is
+            one, in MiB.
+        slot_seconds: time of each image per class of a distilled group; empty for other stages.
+    """
+
+    commit: str | None
+    dirty: bool | None
+    versions: Mapping[str, str | None]
+    host: str
+    device: str
+    device_name: str
+    threads: int
+    started: str
+    finished: str
+    seconds: float
+    peak_memory_mb: Mapping[str, float]
+    slot_seconds: tuple[float, ...] = ()
+
+    def source(self, digits: int | None = 10) -> str:
+        """The commit for readers, cut to ``digits``, with a remark on uncommitted changes."""
+        if self.commit is None:
+            return "unknown"
+        return self.commit[:digits] + (" with uncommitted changes" if self.dirty else "")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a record file says.
+
+    Attributes:
+        path: the file.
+        stage: that wrote it.
+        settings: of the stage.
+        manifest: digest of the prepared data's manifest.
+        inputs: sha256 of each input file by its role.
+        run: that wrote it.
+        kind: one of `KINDS`; empty for a record that is no result.
+        identity: the names of what the result is of.
+        result: the numbers of a cell, a teacher or a diagnosis; empty for others.
+        protocol: ``paper`` or ``release``; None for a stage that no preset concerns.
+        resolution: in pixels; None where it is not written.
+        tested_on: the images that accuracies are of.
+        content: everything that is written, for what one stage alone writes.
+    """
+
+    path: Path
+    stage: str
+    settings: Mapping[str, Any]
+    manifest: str
+    inputs: Mapping[str, str]
+    run: Run
+    kind: str
+    identity: Mapping[str, Any]
+    result: Mapping[str, Any]
+    protocol: str | None
+    resolution: int | None
+    tested_on: str
+    content: Mapping[str, Any]
+
+    def require(self, kind: str, identity: Mapping[str, Any]) -> None:
+        """Refuse the result of something else.
+
+        Raises:
+            FD2Error: with what the file is a result of.
+        """
+        if (self.kind, self.identity) != (kind, identity):
+            raise FD2Error(
+                f"holds the numbers of {self.kind or 'no result'} {dict(self.identity)}",
+                str(self.path),
+                "a result's path is its name: delete the file and run its stage again",
+            )
 
 
 def write_record(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -25,8 +116,39 @@ def write_record(path: str | Path, content: Mapping[str, Any]) -> None:
     write_json(path, {**named, _DIGEST: _digest(plain)})
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Read and verify a file of `write_record`.
+def read_record(path: str | Path) -> Record:
+    """Read and verify a file of `write_record` that a stage wrote.
+
+    Raises:
+        FD2Error: if it is missing or damaged, or is another artefact than its path says.
+    """
+    content = read_content(path)
+    with parsing(path):
+        settings = content["settings"]
+        kind = next((name for name in KINDS if name in content), "")
+        protocol = content.get("protocol", settings.get("protocol"))
+        if protocol is None:
+            protocol = settings.get("distill", {}).get("protocol")
+        resolution = content.get("resolution")
+        return Record(
+            path=Path(path),
+            stage=str(content["stage"]),
+            settings=settings,
+            manifest=str(content["manifest"]),
+            inputs=dict(content["inputs"]),
+            run=_run(content["run"]),
+            kind=kind,
+            identity=dict(content[kind]) if kind else {},
+            result=dict(content.get("result", {})),
+            protocol=protocol,
+            resolution=None if resolution is None else int(resolution),
+            tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
+            content=content,
+        )
+
+
+def read_content(path: str | Path) -> dict[str, Any]:
+    """Read and verify any file of `write_record`, as plain JSON values.
 
     Raises:
         FD2Error: if it is missing or damaged, or is another artefact than its path says.
@@ -41,6 +163,28 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise damaged(path, "the digest of its content does not fit")
     require_own_place(path, content.pop(_NAME, None))
     return content
+
+
+@contextlib.contextmanager
+def parsing(path: str | Path) -> Iterator[None]:
+    """Report a value that is missing or of another type as damage of the file.
+
+    Raises:
+        FD2Error: in place of the error inside.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise damaged(path, f"{type(error).__name__} {error}") from error
+
+
+def _run(written: Mapping[str, Any]) -> Run:
+    values = {field.name: written[field.name] for field in fields(Run) if field.name in written}
+    values["seconds"] = float(values["seconds"])
+    peaks = values["peak_memory_mb"]
+    values["peak_memory_mb"] = {"resident": float(peaks["resident"])} | peaks
+    values["slot_seconds"] = tuple(float(s) for s in values.get("slot_seconds", ()))
+    return Run(**values)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -50,13 +50,13 @@ def curves(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     import pandas as pd
 
     from fd2.artifacts.files import damaged
-    from fd2.artifacts.records import read_record
+    from fd2.artifacts.records import read_content
 
     points = []
     for position, label in enumerate(labels(spec)):
         for path in files[row_key(position)]:
             try:
-                curve = read_record(path)["result"]["curve"]
+                curve = read_content(path)["result"]["curve"]
                 points += [
                     {"row": position, "label": label, "epoch": point["epoch"]}
                     | {metric: float(point[metric]) for metric in METRICS}

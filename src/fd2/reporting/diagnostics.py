@@ -9,7 +9,7 @@ from typing import Any
 
 from fd2.artifacts.files import damaged
 from fd2.artifacts.provenance import same_manifest
-from fd2.artifacts.records import read_record
+from fd2.artifacts.records import read_content
 from fd2.config.diagnostic_sheets import Diagnosis, read_diagnostic_sheet
 from fd2.errors import FD2Error
 from fd2.reporting.diagnosed_sets import set_label
@@ -130,7 +130,7 @@ def _entry(row: Diagnosis, results: Path, where: str) -> DiagnosticEntry:
 
 
 def _read(path: Path, row: Diagnosis) -> Diagnosed:
-    content = read_record(path)
+    content = read_content(path)
     try:
         if content["diagnosis"] != vars(row):
             raise FD2Error(

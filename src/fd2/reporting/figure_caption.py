@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import damaged
-from fd2.artifacts.records import read_record
+from fd2.artifacts.records import read_content
 from fd2.config.cells import FULL_DATA
 from fd2.reporting.figure_rows import labels
 
@@ -27,7 +27,7 @@ def figure_caption(name: str, spec: Mapping[str, Any], records: Sequence[Path]) 
     """
     runs, manifests = [], []
     for path in records:
-        content = read_record(path)
+        content = read_content(path)
         try:
             runs.append((content["run"]["device_name"], _commit(content["run"])))
             manifests.append(content["manifest"][:10])

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fd2.artifacts.files import damaged
-from fd2.artifacts.records import read_record
+from fd2.artifacts.records import read_content
 from fd2.config.cells import sheet_notes
 from fd2.config.cost_sheets import GroupRow, read_group_sheet
 from fd2.errors import FD2Error
@@ -91,7 +91,7 @@ def _read(row: GroupRow, results: Path, where: str) -> GroupTimes:
         file = path.with_name(f"group{len(groups)}.json")
         if not file.is_file():
             return GroupTimes(row, label, path, (), ())
-        seconds, run = _parse(file, read_record(file))
+        seconds, run = _parse(file, read_content(file))
         groups.append(seconds)
         runs.append(run)
     return GroupTimes(row, label, path, tuple(groups), tuple(runs))

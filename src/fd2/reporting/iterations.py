@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fd2.artifacts.files import damaged
-from fd2.artifacts.records import read_record
+from fd2.artifacts.records import read_content
 from fd2.config.cells import sheet_notes
 from fd2.config.cost_sheets import IterationRow, read_iteration_sheet
 from fd2.errors import FD2Error
@@ -87,7 +87,7 @@ def _read(row: IterationRow, results: Path, where: str) -> Iteration:
     path = results / row.sources()[0]
     if not path.is_file():
         return Iteration(row, label, path, {}, None, None, None)
-    content = read_record(path)
+    content = read_content(path)
     names = {key: getattr(row, key) for key in ("dataset", "method", "fd2", "variant")}
     try:
         if content["measured"] != names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import damaged
-from fd2.artifacts.records import read_record
+from fd2.artifacts.records import read_content
 from fd2.config.cells import Row
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
@@ -99,7 +99,7 @@ def read_result(source: Source) -> Result:
     Raises:
         FD2Error: if the file is missing or damaged, or holds the numbers of another cell.
     """
-    content = read_record(source.path)
+    content = read_content(source.path)
     try:
         if content[source.kind] != dict(source.identity):
             raise FD2Error(

@@ -28,6 +28,7 @@ LAYERS = (
             "training",
             "replay",
             "reporting",
+            "report",
             "downloads",
             "diagnostics",
         ),

@@ -16,17 +16,17 @@ from fd2.artifacts.prepared import Manifest
 from fd2.augment.normalise import Normaliser
 from fd2.backbones import resnet10t
 from fd2.errors import FD2Error
-from fd2.figures.attention_maps import inputs, lines_of, spread, strip_of
-from fd2.networks.cal import CounterfactualAttention
-from fd2.networks.stored_teacher import build_teacher, write_teacher
-from fd2.networks.teacher import Teacher
-from fd2.reporting.attention import (
+from fd2.figures._attention import (
     RowAttention,
     attention_of,
     explain_colours,
     normalised_mean,
 )
-from fd2.reporting.mosaic import mosaic_figure
+from fd2.figures._mosaic import mosaic_figure
+from fd2.figures.attention_maps import inputs, lines_of, spread, strip_of
+from fd2.networks.cal import CounterfactualAttention
+from fd2.networks.stored_teacher import build_teacher, write_teacher
+from fd2.networks.teacher import Teacher
 from fd2.stages.draw import draw
 
 NORMALISER = Normaliser((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))

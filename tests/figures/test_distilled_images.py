@@ -13,9 +13,9 @@ from PIL import Image
 
 from fd2.artifacts.files import file_digest
 from fd2.errors import FD2Error
+from fd2.figures._drawing import write_picture
+from fd2.figures._mosaic import mosaic, mosaic_figure
 from fd2.figures.distilled_images import collect, inputs
-from fd2.reporting.files import write_picture
-from fd2.reporting.mosaic import mosaic, mosaic_figure
 from fd2.stages.draw import draw
 from fd2.stages.preview import preview
 

@@ -78,7 +78,7 @@ def test_epochs_are_whole_numbers(
         make_cell(path, [(epoch, 10.0 + epoch, 5.0) for epoch in (4, 9, 14, 19)])
     drawn: list[Figure] = []
     monkeypatch.setattr(
-        "fd2.reporting.files.write_figure", lambda _, figure, __: drawn.append(figure)
+        "fd2.figures._drawing.write_figure", lambda _, figure, __: drawn.append(figure)
     )
     draw(spec, locate(named), tmp_path / "curves")
     drawn[0].draw_without_rendering()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with logged(snakemake.log[0]):
-    from fd2.reporting.page import PageSources
-    from fd2.reporting.page_commands import Invocation
+    from fd2.report.commands import Invocation
+    from fd2.report.page import PageSources
     from fd2.stages.summarise import summarise
 
     asked = snakemake.params.page

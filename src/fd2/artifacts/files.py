@@ -11,11 +11,14 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fd2.errors import FREE_SPACE, FD2Error
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -81,8 +84,18 @@ def canonical_json(value: object) -> str:
 
 def write_json(path: str | Path, value: object) -> None:
     """Write indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a frame as csv without its index, floats with four decimals, unknowns empty."""
+    write_text(path, frame.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
 
 
 def read_json(path: str | Path) -> Any:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.errors import FD2Error
-from fd2.reporting.figure_rows import CLASS, DATASET, IPC, ROWS, TEACHER, distilled_inputs
+from fd2.figures._rows import CLASS, DATASET, IPC, ROWS, TEACHER, distilled_inputs
 
 if TYPE_CHECKING:
-    from fd2.reporting.attention import RowAttention
+    from fd2.figures._attention import RowAttention
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -60,7 +60,7 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     """A row's numbers, one line a slot.
 
     Args:
-        row: of `fd2.reporting.attention.read_attention`, in the order of distillation.
+        row: of `fd2.figures._attention.read_attention`, in the order of distillation.
         name: of the class.
 
     Returns:
@@ -70,7 +70,7 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
         earlier one does, and ``coverage``, of all up to it; the map as ``map_{line}_{column}``.
     """
     from fd2.diagnostics.attention_spread import attended
-    from fd2.reporting.attention import distances
+    from fd2.figures._attention import distances
 
     apart = distances(row.attention).tolist()
     areas = attended(row.attention)
@@ -111,9 +111,9 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     import numpy as np
     import pandas as pd
 
-    from fd2.reporting.attention import explain_colours, heat, overlays, read_attention
-    from fd2.reporting.files import write_figure
-    from fd2.reporting.mosaic import mosaic_figure, write_notes
+    from fd2.figures._attention import explain_colours, heat, overlays, read_attention
+    from fd2.figures._drawing import write_figure
+    from fd2.figures._mosaic import mosaic_figure, write_notes
 
     rows = read_attention(spec, files, spec["slots"])
     lines = [lines_of(row, spec["class"]) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.reporting.figure_rows import (
+from fd2.figures._rows import (
     CLASS,
     DATASET,
     IPC,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from fd2.reporting.attention import RowAttention
+    from fd2.figures._attention import RowAttention
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -64,7 +64,7 @@ def spread(attention: Tensor) -> tuple[float | None, float]:
     import torch
 
     from fd2.diagnostics.attention_spread import attended
-    from fd2.reporting.attention import distances
+    from fd2.figures._attention import distances
 
     first, second = torch.triu_indices(len(attention), len(attention), offset=1)
     distance = distances(attention)[first, second].mean().item() if len(first) else None
@@ -75,7 +75,7 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     """A row's numbers, one line a slot.
 
     Args:
-        row: of `fd2.reporting.attention.read_attention`.
+        row: of `fd2.figures._attention.read_attention`.
         name: of the class.
 
     Returns:
@@ -98,7 +98,7 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
 
 def strip_of(images: np.ndarray, maps: Tensor) -> np.ndarray:
     """Images ``[K, H, W, 3]`` and maps ``[K, h, w]`` as uint8 ``[2 * K, H, W, 3]``, in turns."""
-    from fd2.reporting.attention import heat, overlays
+    from fd2.figures._attention import heat, overlays
 
     height, width = images.shape[1:3]
     return _in_turns(images, overlays(images, heat(maps, (height, width))))
@@ -118,9 +118,9 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     import numpy as np
     import pandas as pd
 
-    from fd2.reporting.attention import explain_colours, heat, read_attention
-    from fd2.reporting.files import write_figure
-    from fd2.reporting.mosaic import mosaic_figure
+    from fd2.figures._attention import explain_colours, heat, read_attention
+    from fd2.figures._drawing import write_figure
+    from fd2.figures._mosaic import mosaic_figure
 
     rows = read_attention(spec, files, range(spec["slots"]))
     numbers = pd.DataFrame([line for row in rows for line in lines_of(row, spec["class"])])

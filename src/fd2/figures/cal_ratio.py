@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.reporting.figure_rows import DATASET, row_key
+from fd2.figures._rows import DATASET, row_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: as `points`.
     """
-    from fd2.reporting.files import new_figure, write_figure
+    from fd2.figures._drawing import new_figure, write_figure
 
     frame = points(spec, files)
     figure = new_figure(7.0, 3.4)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.reporting.diagnosed_sets import PROPERTIES, diagnosis_inputs, open_diagnosed
+from fd2.figures._sets import PROPERTIES, diagnosis_inputs, open_diagnosed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +65,8 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: as `distances`.
     """
-    from fd2.reporting.files import new_figure, write_figure
-    from fd2.reporting.marks import colour, hatch
+    from fd2.figures._drawing import new_figure, write_figure
+    from fd2.figures._marks import colour, hatch
 
     frame = distances(spec, files)
     groups = {str(label): part["distance"] for label, part in frame.groupby("label", sort=False)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.reporting.figure_rows import (
+from fd2.figures._rows import (
     CLASSES,
     DATASET,
     IPC,
@@ -70,7 +70,7 @@ def collect(
     import pandas as pd
 
     from fd2.artifacts.files import file_digest
-    from fd2.reporting.distilled import open_sets
+    from fd2.figures._distilled import open_sets
 
     names = labels(spec)
     paths = [files[row_key(position)][0] for position in range(len(names))]
@@ -109,8 +109,8 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: as `collect`.
     """
-    from fd2.reporting.files import write_figure
-    from fd2.reporting.mosaic import mosaic_figure
+    from fd2.figures._drawing import write_figure
+    from fd2.figures._mosaic import mosaic_figure
 
     images, classes, numbers = collect(spec, files)
     names = [label for label in labels(spec) for _ in range(spec["slots"])]

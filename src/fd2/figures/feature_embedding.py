@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.errors import FD2Error
-from fd2.reporting.diagnosed_sets import PROPERTIES, diagnosis_inputs, open_diagnosed
+from fd2.figures._sets import PROPERTIES, diagnosis_inputs, open_diagnosed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,7 +132,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: as `points`.
     """
-    from fd2.reporting.files import new_figure, write_figure
+    from fd2.figures._drawing import new_figure, write_figure
 
     frame = points(spec, files)
     labels = list(dict.fromkeys(frame["label"]))
@@ -151,7 +151,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
 
 def _scatter(axes: Axes, frame: pd.DataFrame, label: str) -> None:
     """One row's images in black-edged marks by class, the other rows' as small grey dots."""
-    from fd2.reporting.marks import colour, marker
+    from fd2.figures._marks import colour, marker
 
     others = frame[frame["label"] != label]
     axes.scatter(others["x"], others["y"], s=3, color="#BBBBBB", linewidths=0)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.reporting.figure_rows import DATASET, IPC, ROWS, cell_inputs, labels, row_key
+from fd2.figures._rows import DATASET, IPC, ROWS, cell_inputs, labels, row_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: if a cell is missing or damaged.
     """
-    from fd2.reporting.files import new_figure, write_figure
+    from fd2.figures._drawing import new_figure, write_figure
 
     frame = curves(spec, files)
     figure = new_figure(8.0, 4.0)

@@ -12,7 +12,7 @@ from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.records import read_content
 from fd2.config.diagnostic_sheets import Diagnosis, read_diagnostic_sheet
 from fd2.errors import FD2Error
-from fd2.reporting.diagnosed_sets import set_label
+from fd2.reporting.labels import set_label
 
 #: The numbers by their names in the results, in the order of the table's columns.
 MEASURES = (

@@ -8,6 +8,7 @@ from fd2.config.cells import FULL_DATA
 BASE_VARIANT = "base"
 FULL_DATA_LABEL = "Full data (teacher)"
 FULL_DATA_CAL_LABEL = "Full data (teacher with CAL)"
+REAL_IMAGES_LABEL = "Real training images"
 
 
 def row_label(method: str, fd2: str, variant: str, where: str = "") -> str:
@@ -30,3 +31,12 @@ def row_label(method: str, fd2: str, variant: str, where: str = "") -> str:
         # Nothing is optimised where images are selected: FD² is in the teacher that labels them.
         label += " + FD²" if plugin.KIND == "optimisation" else ", labels of the CAL teacher"
     return label if variant == BASE_VARIANT else f"{label} ({variant})"
+
+
+def set_label(method: str, fd2: str, variant: str, where: str = "") -> str:
+    """As `row_label`, of a set of images: ``full`` is all real training images.
+
+    Raises:
+        FD2Error: if there is no such method.
+    """
+    return REAL_IMAGES_LABEL if method == FULL_DATA else row_label(method, fd2, variant, where)

@@ -22,8 +22,8 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
     Raises:
         FD2Error: for an unknown kind, or what the plug-in refuses.
     """
-    from fd2.reporting.figure_caption import figure_caption
-    from fd2.reporting.files import write_text
+    from fd2.artifacts.files import write_text
+    from fd2.figures._caption import figure_caption
 
     plugin = plugins.load("figures", spec["kind"], "setting 'figures'")
     caption = figure_caption(stem.name, spec, files.get("records", []))

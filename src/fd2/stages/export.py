@@ -21,7 +21,7 @@ from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
 from fd2.errors import FD2Error
-from fd2.reporting.export_card import ExportFacts, card, provenance
+from fd2.report.export_card import ExportFacts, card, provenance
 from fd2.reporting.labels import row_label
 
 #: The earliest time that a zip can hold: equal sets give equal bytes.

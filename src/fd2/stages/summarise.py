@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fd2.reporting.files import write_text
-from fd2.reporting.page import PageSources, page
+from fd2.artifacts.files import write_text
+from fd2.report.page import PageSources, page
 
 
 def summarise(sources: PageSources, output: Path) -> None:

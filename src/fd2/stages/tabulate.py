@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fd2.artifacts.files import write_frame, write_text
 from fd2.config.cells import sheet_header
 from fd2.config.cost_sheets import GROUP_COLUMNS, ITERATION_COLUMNS
 from fd2.config.diagnostic_sheets import is_diagnostic_sheet
@@ -16,7 +17,6 @@ from fd2.reporting.diagnostic_texts import (
     diagnostic_markdown,
 )
 from fd2.reporting.diagnostics import build_diagnostic_table
-from fd2.reporting.files import write_frame, write_text
 from fd2.reporting.group_times import group_time_table
 from fd2.reporting.iterations import iteration_table
 from fd2.reporting.latex import latex

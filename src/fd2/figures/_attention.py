@@ -16,12 +16,12 @@ from fd2.artifacts.provenance import same_manifest
 from fd2.augment.normalise import Normaliser
 from fd2.diagnostics.attention_spread import ATTENDED
 from fd2.errors import FD2Error
+from fd2.figures._distilled import open_sets
+from fd2.figures._mosaic import gap_of, mosaic
+from fd2.figures._rows import class_ids, labels, row_key
 from fd2.losses.distance import normalised_distance
 from fd2.networks.stored_teacher import read_teacher
 from fd2.networks.teacher import Teacher
-from fd2.reporting.distilled import open_sets
-from fd2.reporting.figure_rows import class_ids, labels, row_key
-from fd2.reporting.mosaic import gap_of, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,7 +167,7 @@ def explain_colours(figure: Figure, heats: np.ndarray) -> None:
     """Add a colour bar to a mosaic, and a line around what is covered.
 
     Args:
-        figure: of `fd2.reporting.mosaic.mosaic_figure`, of one line.
+        figure: of `fd2.figures._mosaic.mosaic_figure`, of one line.
         heats: ``[rows, columns, H, W]`` in [0, 1]; zero where an image has no overlay.
     """
     import matplotlib

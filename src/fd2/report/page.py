@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fd2.report.commands import Invocation
+from fd2.report.costs import commits, costs, counted, read_records, versions
+from fd2.report.parts import dataset_parts, figure_part, table_part
+from fd2.report.texts import from_caption
 from fd2.reporting.agreement import AGREES, DIFFERS, MARKS, SPREADS, TEACHER_POINTS
-from fd2.reporting.page_commands import Invocation
-from fd2.reporting.page_parts import dataset_parts, figure_part, table_part
-from fd2.reporting.page_records import commits, costs, counted, read_records, versions
-from fd2.reporting.page_texts import from_caption
 from fd2.reporting.wording import MISSING, NO_SPREAD
 
 

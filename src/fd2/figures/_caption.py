@@ -9,7 +9,7 @@ from typing import Any
 from fd2.artifacts.files import damaged
 from fd2.artifacts.records import read_content
 from fd2.config.cells import FULL_DATA
-from fd2.reporting.figure_rows import labels
+from fd2.figures._rows import labels
 
 REAL = "all real training images"
 

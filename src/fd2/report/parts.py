@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from fd2.artifacts.files import damaged, read_json
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
-from fd2.reporting.page_commands import Invocation
-from fd2.reporting.page_records import Record
-from fd2.reporting.page_texts import from_caption, from_markdown
+from fd2.report.commands import Invocation
+from fd2.report.costs import Record
+from fd2.report.texts import from_caption, from_markdown
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Text, numbers and pictures, each written whole or not at all and without dates inside."""
+"""Figures: an empty one, and one written with the numbers behind it, without dates inside."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fd2.artifacts.files import whole_file
+from fd2.artifacts.files import whole_file, write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 DPI = 150
 #: No dates and no versions inside: equal numbers give equal files.
 _METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None}}
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a frame as csv without its index, floats with four decimals, unknowns empty."""
-    write_text(path, frame.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -19,9 +19,9 @@ from snakemake.cli import parse_config
 
 from fd2.config.cells import Cell
 from fd2.errors import FD2Error
-from fd2.reporting.page import PageSources, duration, mebibytes, page
-from fd2.reporting.page_commands import Invocation
-from fd2.reporting.page_texts import from_caption, from_markdown
+from fd2.report.commands import Invocation
+from fd2.report.page import PageSources, duration, mebibytes, page
+from fd2.report.texts import from_caption, from_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ROOT / "workflow" / "report"

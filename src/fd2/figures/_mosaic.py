@@ -57,7 +57,7 @@ def mosaic_figure(
         columns_per_line: after so many columns the rest go on below, under axes of their own;
             None for one line.
     """
-    from fd2.reporting.files import new_figure
+    from fd2.figures._drawing import new_figure
 
     rows, columns = images.shape[:2]
     per_line = min(columns_per_line or columns, columns)

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from fd2.config.cells import FULL_DATA
 from fd2.config.diagnostic_sheets import Diagnosis
-from fd2.reporting.figure_rows import DATASET, IPC, ROWS, row_key
-from fd2.reporting.labels import row_label
+from fd2.figures._rows import DATASET, IPC, ROWS, row_key
+from fd2.reporting.labels import set_label
 
 if TYPE_CHECKING:
     import numpy as np
 
     from fd2.artifacts.prepared import Manifest
 
-REAL_LABEL = "Real training images"
 #: What every figure of diagnosed sets is asked; a row's method may be ``full``, the real images.
 PROPERTIES: dict[str, Any] = {
     "dataset": DATASET,
@@ -49,15 +48,6 @@ class DiagnosedSet:
     ids: np.ndarray
     nearest_distances: np.ndarray
     nearest_classes: np.ndarray
-
-
-def set_label(method: str, fd2: str, variant: str, where: str = "") -> str:
-    """A set's name for readers; see `fd2.reporting.labels.row_label`.
-
-    Raises:
-        FD2Error: for an unknown method.
-    """
-    return REAL_LABEL if method == FULL_DATA else row_label(method, fd2, variant, where)
 
 
 def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fd2.errors import FD2Error
-from fd2.reporting.figure_caption import figure_caption
+from fd2.figures._caption import figure_caption
 
 ROWS = [
     {"method": "full", "fd2": "plain", "variant": "base"},

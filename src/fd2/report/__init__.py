@@ -1,0 +1,1 @@
+"""The page of results, and the words that go with what leaves the results folder."""

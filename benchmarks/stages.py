@@ -29,7 +29,7 @@ from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import Replay
 from fd2.runtime.interruption import Interruption
 from fd2.runtime.job import Job
-from fd2.runtime.state import NOT_KEPT, StageState
+from fd2.runtime.state import NO_STATE, StageState
 from fd2.stages.patches import score_crops
 from fd2.stages.relabel import _label, set_label_mode
 from fd2.training.optimisers import student_optimiser, teacher_optimiser, teacher_schedule
@@ -58,7 +58,7 @@ def teacher_training(
     training = TeacherTraining(settings, _dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
     run = _Run(optimiser, teacher_schedule(optimiser, settings, images))
-    return lambda: training._epoch(0, run, NOT_KEPT, None), images
+    return lambda: training._epoch(0, run, NO_STATE, None), images
 
 
 def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:

@@ -24,7 +24,7 @@ from fd2.config.settings import (
     build,
 )
 from fd2.networks.backbone import Backbone
-from fd2.runtime.job import Job, StatePlace, start_job
+from fd2.runtime.job import Job, StateSettings, start_job
 from fd2.stages.assemble import assemble
 from fd2.stages.distill import distill
 from fd2.stages.patches import make_patches
@@ -113,7 +113,7 @@ class Chain:
             teachers or [self.cal],
             output,
             output.with_suffix(".json"),
-            replace(self.job, state=StatePlace(state or output.parent / ".state", 300)),
+            replace(self.job, state=StateSettings(state or output.parent / ".state", 300)),
         )
         return output
 
@@ -121,7 +121,7 @@ class Chain:
 @pytest.fixture(scope="session", autouse=True)
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One thread for every test: more of them fight for the cores, and round differently."""
-    return start_job("cpu", 1, state=StatePlace(tmp_path_factory.mktemp("state")))
+    return start_job("cpu", 1, state=StateSettings(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(scope="session")

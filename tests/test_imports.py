@@ -37,7 +37,7 @@ LAYERS = (
     {"artifacts"},
     {"image_counts"},
     {"config"},
-    {"batch_sizes", "errors"},
+    {"errors"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PLUGINS = ("datasets", "backbones", "methods", "regularisers", "figures")

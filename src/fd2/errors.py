@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
 
@@ -60,3 +62,25 @@ def require_known(what: str, name: str, allowed: Collection[str], where: str) ->
     """
     if name not in allowed:
         raise FD2Error(f"unknown {what} '{name}'", where, suggest(name, allowed))
+
+
+def require_writable(folder: str | Path, setting: str) -> None:
+    """Refuse an output folder that is a file, or that cannot be made or written.
+
+    Args:
+        folder: may not exist yet; then the nearest folder above it counts.
+        setting: where its path was read.
+
+    Raises:
+        FD2Error: names the path that stands in the way.
+    """
+    path = Path(folder)
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise FD2Error(
+            f"'{existing}' is a file, a folder is needed", setting, "move it away or name another"
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise FD2Error(
+            f"'{existing}' cannot be written", setting, "change its permissions or name another"
+        )

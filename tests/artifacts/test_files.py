@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from fd2.artifacts.files import (
+    atomic_write,
     canonical_json,
     file_digest,
     read_array,
     read_json,
-    whole_file,
     write_array,
     write_json,
 )
@@ -51,7 +51,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, failure: BaseExcep
     target.write_text("old")
 
     def fail() -> None:
-        with whole_file(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_text("half")
             assert target.read_text() == "old"
             raise failure

@@ -35,14 +35,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from fd2.config.settings import DistillSettings, build
-from fd2.runtime.job import StatePlace, start_job
+from fd2.runtime.job import StateSettings, start_job
 from fd2.stages.distill import distill
 given = json.load(sys.stdin)
 paths = {name: Path(path) for name, path in given["paths"].items()}
 distill(
     build(DistillSettings, given["settings"]), paths["manifest"], paths["patches"],
     [Path(path) for path in given["teachers"]], paths["output"], paths["record"],
-    start_job("cpu", 1, state=StatePlace(paths["state"])),
+    start_job("cpu", 1, state=StateSettings(paths["state"])),
 )
 """
 

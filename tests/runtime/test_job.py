@@ -77,8 +77,8 @@ def test_a_log_on_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ORPHANS = """
 import os, signal, sys
 from pathlib import Path
-from fd2.artifacts.files import whole_file
-with whole_file(sys.argv[1]) as temporary:
+from fd2.artifacts.files import atomic_write
+with atomic_write(sys.argv[1]) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """

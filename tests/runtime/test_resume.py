@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from fd2.runtime.interruption import StoppedError
-from fd2.runtime.job import Job, StatePlace
+from fd2.runtime.job import Job, StateSettings
 from fd2.stages.evaluate import evaluate
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
@@ -52,10 +52,10 @@ def compare(run: Run, tmp_path: Path, chain: Chain, arm: Any, passes: int, numbe
     folders = [tmp_path / name for name in ("whole", "stopped")]
     for folder in folders:
         folder.mkdir()
-    job = dataclasses.replace(chain.job, state=StatePlace(folders[1] / "state", 3600))
+    job = dataclasses.replace(chain.job, state=StateSettings(folders[1] / "state", 3600))
     torch.manual_seed(0)
     arm(NEVER, number)
-    run(folders[0], dataclasses.replace(job, state=StatePlace(folders[0] / "state", 3600)))
+    run(folders[0], dataclasses.replace(job, state=StateSettings(folders[0] / "state", 3600)))
     stops = until_finished(run, folders[1], job, arm, passes, number)
     for path in folders[0].rglob("*"):
         other = folders[1] / path.relative_to(folders[0])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fd2.runtime.interruption import StoppedError, watched_signals
-from fd2.runtime.job import Job, StatePlace
+from fd2.runtime.job import Job, StateSettings
 from fd2.runtime.state import Snapshot, StageState, stage_state
 
 SHAPED = {"stage": "pretrain", "settings": {"rate": 0.1, "range": (1, 2)}}
@@ -21,7 +21,7 @@ SHAPED = {"stage": "pretrain", "settings": {"rate": 0.1, "range": (1, 2)}}
 @pytest.fixture
 def opened(job: Job, tmp_path: Path) -> Callable[..., object]:
     def of(shaped: dict[str, object] = SHAPED, seconds: float = 0, **changes: object) -> object:
-        where = StatePlace(tmp_path / "state", seconds)
+        where = StateSettings(tmp_path / "state", seconds)
         return stage_state(dataclasses.replace(job, state=where, **changes), shaped, ())
 
     return of

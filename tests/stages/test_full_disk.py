@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fd2.errors import FD2Error
-from fd2.runtime.job import Job, StatePlace
+from fd2.runtime.job import Job, StateSettings
 from fd2.stages.evaluate import evaluate
 from fd2.stages.patches import make_patches
 from fd2.stages.prepare import PrepareSettings, prepare
@@ -76,7 +76,7 @@ def stages(chain: Chain, nine: Path, labels: Path, disk: Path) -> dict[str, Call
 def test_a_full_disk(
     chain: Chain, disk: Path, stages: dict[str, Callable[[Job], None]], stage: str
 ) -> None:
-    job = dataclasses.replace(chain.job, state=StatePlace(disk / "state", 0))
+    job = dataclasses.replace(chain.job, state=StateSettings(disk / "state", 0))
     (disk / "out").mkdir()
     filler = fill(disk)
     with pytest.raises(FD2Error, match="cannot write") as refused:

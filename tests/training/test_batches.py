@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from fd2.batch_sizes import even_sizes
+from fd2.image_counts import even_sizes
 from fd2.training.batches import epoch_batches
 
 

@@ -11,7 +11,7 @@ import torch
 
 from fd2.artifacts.tensors import read_tensors
 from fd2.errors import FD2Error
-from fd2.runtime.job import StatePlace
+from fd2.runtime.job import StateSettings
 from fd2.stages.pretrain import pretrain
 from fd2.training.finite import STEPS_BETWEEN_CHECKS, FiniteWatch
 
@@ -76,7 +76,7 @@ def test_state_of_before_is_kept_and_none_of_a_diverged_network(
     chain: Chain, tmp_path: Path
 ) -> None:
     settings = chain.pretrain_settings("plain", learning_rate=1e30)
-    job = dataclasses.replace(chain.job, state=StatePlace(tmp_path / "state", 0))
+    job = dataclasses.replace(chain.job, state=StateSettings(tmp_path / "state", 0))
     output = tmp_path / "t.safetensors"
     with pytest.raises(FD2Error, match="first in step 1") as refused:
         pretrain(settings, chain.data, output, output.with_suffix(".json"), job)

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from fd2.batch_sizes import half_batch_sizes
+from fd2.image_counts import half_batch_sizes
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
@@ -26,7 +26,7 @@ from fd2.errors import FD2Error
 from fd2.image_counts import require_patch_images, require_whole_images
 from fd2.planning.image_folders import folder_listing, training_counts
 from fd2.runtime.device import planned_device
-from fd2.runtime.folders import require_writable
+from fd2.errors import require_writable
 from snakemake.exceptions import WorkflowError
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import StatePlace, logged, start_job
+from fd2.runtime.job import StateSettings, logged, start_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,7 +16,7 @@ with logged(snakemake.log[0], stage="evaluate"):
     from fd2.stages.evaluate import evaluate
 
     where = snakemake.resources
-    state = StatePlace(Path(where.state), where.state_seconds)
+    state = StateSettings(Path(where.state), where.state_seconds)
     labels = snakemake.input.get("labels")
     evaluate(
         build(EvaluateSettings, snakemake.params.settings),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import StatePlace, logged, start_job
+from fd2.runtime.job import StateSettings, logged, start_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,7 +16,7 @@ with logged(snakemake.log[0], stage="relabel"):
     from fd2.stages.relabel import relabel
 
     where = snakemake.resources
-    state = StatePlace(Path(where.state), where.state_seconds)
+    state = StateSettings(Path(where.state), where.state_seconds)
     relabel(
         build(RelabelSettings, snakemake.params.settings),
         Path(snakemake.input.distilled),

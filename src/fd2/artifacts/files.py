@@ -1,4 +1,4 @@
-"""Whole files or none: temporary name, fsync, rename; digests; JSON and npy without pickle."""
+"""Atomic writes (temporary name, fsync, rename), digests, JSON, and npy without pickle."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it to disk and rename it.
 
-    On any error the temporary file is removed and ``path`` is left as it was. What killed
-    processes of this host left of ``path`` is removed too.
+    On any error the temporary file is removed and ``path`` is left as it was. Temporary files of
+    killed processes of this host are removed too.
 
     Raises:
         FD2Error: if the folder cannot be written or the disk is full.
@@ -83,13 +83,13 @@ def canonical_json(value: object) -> str:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write indented JSON, whole or not at all."""
+    """Write indented JSON atomically."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
-    with whole_file(path) as temporary:
+    """Write UTF-8 text atomically."""
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -102,7 +102,7 @@ def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
-        FD2Error: if the file is missing or is not whole JSON.
+        FD2Error: if the file is missing or is not JSON.
     """
     try:
         return json.loads(Path(path).read_text())
@@ -113,8 +113,8 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
-    """Write an ``.npy`` file, whole or not at all."""
-    with whole_file(path) as temporary, temporary.open("wb") as stream:
+    """Write an ``.npy`` file atomically."""
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 
 

@@ -1,4 +1,4 @@
-"""An artefact's name, which is its path below the results folder, and whether it lies there."""
+"""An artefact's name, which is its path below the results folder, compared with its path now."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def artefact_name(path: str | Path) -> str | None:
     return match[1] if match else None
 
 
-def require_own_place(path: str | Path, written_as: str | None) -> None:
+def require_name(path: str | Path, written_as: str | None) -> None:
     """Refuse a file that was written as another artefact than its path says.
 
     Args:

@@ -21,7 +21,7 @@ from fd2.artifacts.files import (
     write_array,
     write_json,
 )
-from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.artifacts.identity import artefact_name, require_name
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
@@ -162,7 +162,7 @@ def read_manifest(path: str | Path) -> Manifest:
             "delete the folder and prepare the dataset again",
         )
     if artefact_name(path) is not None:
-        require_own_place(path, f"data/{manifest.dataset}/{Path(path).name}")
+        require_name(path, f"data/{manifest.dataset}/{Path(path).name}")
     return manifest
 
 
@@ -175,6 +175,18 @@ def open_prepared(folder: str | Path) -> PreparedDataset:
     root = Path(folder)
     manifest = read_manifest(root / "manifest.json")
     return PreparedDataset(manifest, *(_open_split(root, manifest, split) for split in SPLITS))
+
+
+def open_verified(folder: str | Path) -> PreparedDataset:
+    """As `open_prepared`, after all pixels were read and compared with the manifest's digests.
+
+    Raises:
+        FD2Error: if a file is missing, or differs from the manifest.
+    """
+    dataset = open_prepared(folder)
+    for split in (dataset.train, dataset.test):
+        _ = split.verified
+    return dataset
 
 
 def _open_split(root: Path, manifest: Manifest, split: str) -> Split:

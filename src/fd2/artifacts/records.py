@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import canonical_json, damaged, read_json, write_json
-from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.artifacts.identity import artefact_name, require_name
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
@@ -161,7 +161,7 @@ def read_content(path: str | Path) -> dict[str, Any]:
         return content
     if digest != _digest(content):
         raise damaged(path, "the digest of its content does not fit")
-    require_own_place(path, content.pop(_NAME, None))
+    require_name(path, content.pop(_NAME, None))
     return content
 
 

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fd2.artifacts.files import canonical_json, damaged, whole_file
-from fd2.artifacts.identity import artefact_name, require_own_place
+from fd2.artifacts.files import atomic_write, canonical_json, damaged
+from fd2.artifacts.identity import artefact_name, require_name
 from fd2.artifacts.records import FIRST_WITH_DIGESTS
 from fd2.errors import FD2Error
 
@@ -41,7 +41,7 @@ def write_tensors(
     digests = {name: tensor_digest(tensor) for name, tensor in whole.items()}
     facts = {**metadata, _TENSORS: digests, _NAME: artefact_name(path)}
     text = canonical_json({**facts, _DIGEST: _digest(facts)})
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         try:
             save_file(whole, temporary, metadata={_KEY: text})
         except SafetensorError as error:
@@ -94,7 +94,7 @@ def read_tensors(
     for name, tensor in tensors.items():
         if digests is None or digests.get(name) != tensor_digest(tensor):
             raise damaged(path, f"the digest of tensor '{name}' does not fit")
-    require_own_place(path, facts.pop(_NAME, None))
+    require_name(path, facts.pop(_NAME, None))
     return tensors, facts
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from fd2.config.code import PACKAGE
 from fd2.errors import FD2Error
-from fd2.health.cluster import check_slurm
-from fd2.health.finding import Finding, fault
+from fd2.health import Finding, fault
+from fd2.health.folders import check_folders, check_time_stamps
+from fd2.health.machine import check_compiler, check_cores, check_devices, check_slurm
 from fd2.health.versions import check_encoding, check_versions
 from fd2.planning.project import Project, open_project, require_workflow
 
@@ -72,11 +73,8 @@ def _findings(configfiles: Sequence[str]) -> Iterator[Finding]:
 
 
 def _of_project(project: Project) -> Iterator[Finding]:
-    # Their modules import torch and NumPy: a broken installation is told by the lines before.
+    # Its module imports torch and NumPy: a broken installation shows in the lines before.
     from fd2.health.data import check_data
-    from fd2.health.folders import check_folders
-    from fd2.health.hardware import check_compiler, check_cores, check_devices
-    from fd2.health.time_stamps import check_time_stamps
 
     values = project.settings.values
     yield check_cores(values["threads"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.errors import FD2Error
-from fd2.lineage.origin import Origin, origin
+from fd2.lineage import Origin, origin
 from fd2.planning.jobs import summary
 from fd2.planning.project import Project, open_project
 

@@ -17,7 +17,7 @@ from fd2.engine.views_plan import independent_views
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Recipe
 from fd2.networks.stored_teacher import LoadedTeacher
-from fd2.runtime.state import NOT_KEPT, LoopState
+from fd2.runtime.state import NO_STATE, LoopState
 
 _ATTENTION_BATCH = 100
 
@@ -59,7 +59,7 @@ def distill_slot(
     classes: Tensor,
     patches: Tensor,
     earlier: Sequence[Tensor],
-    state: LoopState = NOT_KEPT,
+    state: LoopState = NO_STATE,
 ) -> Tensor:
     """Optimise the images of one slot for one chunk of classes.
 

@@ -17,7 +17,7 @@ from fd2.engine.views_plan import plan_views
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Recipe
 from fd2.runtime.progress import Progress
-from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
+from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import MixedPrecision, precision_on
 
@@ -33,7 +33,7 @@ def optimise_slot(
     *,
     after_step: Callable[[], None] | None = None,
     class_names: Sequence[object] = (),
-    state: LoopState = NOT_KEPT,
+    state: LoopState = NO_STATE,
 ) -> Tensor:
     """Run all phases of a recipe.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fd2.artifacts.files import whole_file, write_frame
+from fd2.artifacts.files import atomic_write, write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def new_figure(width: float, height: float) -> Figure:
 def write_picture(path: Path, figure: Figure) -> None:
     """Write a figure as png (150 dpi) or pdf, by the path's suffix."""
     kind = path.suffix.removeprefix(".")
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         # Cut to the drawing: the layout engine makes no room for long names beside images.
         figure.savefig(
             temporary, format=kind, dpi=DPI, metadata=_METADATA[kind], bbox_inches="tight"

@@ -1,19 +1,23 @@
-"""Write access and free space of the output folders, by really writing."""
+"""The output folders: write access, tried by writing, free space, and files from the future."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
+import time
 from collections.abc import Iterator
 
-from fd2.errors import FD2Error
-from fd2.health.finding import Finding, fault
+from fd2.errors import FD2Error, require_writable
+from fd2.health import Finding, fault
 from fd2.planning.disk import amount
 from fd2.planning.project import PATHVARS, Project
-from fd2.runtime.folders import require_writable
 
 #: Less than this is a fault by itself; `fd2 plan` compares with what a run writes.
 LEAST_FREE = 10**9
+#: Clocks of file servers are a little ahead or behind.
+_CLOCK_TOLERANCE_SECONDS = 10
+_LISTED = 3
 
 
 def check_folders(project: Project) -> Iterator[Finding]:
@@ -49,3 +53,24 @@ def _free(folder: str) -> Finding:
     if state.f_files and state.f_favail == 0:
         return Finding("disk", fact, "delete files: the file system can take no more")
     return Finding("disk", fact)
+
+
+def check_time_stamps(project: Project) -> Finding:
+    """No artefact is younger than now: Snakemake fails each job that reads such a file."""
+    latest = time.time() + _CLOCK_TOLERANCE_SECONDS
+    folders = [path for path in map(project.path, ("resources", "results")) if path.is_dir()]
+    future = sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if not path.is_symlink() and path.stat().st_mtime > latest
+    )
+    if not future:
+        return Finding("time stamps", "none is in the future")
+    listing = ", ".join(map(str, future[:_LISTED])) + (" ..." if len(future) > _LISTED else "")
+    paths = shlex.join(map(str, folders))
+    return Finding(
+        "time stamps",
+        f"{len(future)} in the future: {listing}",
+        f"set the machine's clock right, then: find {paths} -newermt now -exec touch {{}} +",
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from fd2.health.finding import Finding
+from fd2.health import Finding
 
 
 def check_versions(pyproject: Path) -> Iterator[Finding]:

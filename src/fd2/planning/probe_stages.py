@@ -28,7 +28,7 @@ from fd2.planning.probe_inputs import ProbeInputs
 from fd2.planning.probe_task import ProbeTask, Timed
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import device_name
-from fd2.runtime.job import Job, StatePlace, start_job
+from fd2.runtime.job import Job, StateSettings, start_job
 from fd2.runtime.memory import peak_memory_mb
 from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
@@ -87,7 +87,7 @@ def timed(task: ProbeTask) -> Timed:
 
 def _seconds(task: ProbeTask, steps: int, job: Job) -> tuple[float, Workload]:
     with tempfile.TemporaryDirectory(prefix="fd2-probe-") as folder:
-        apart = replace(job, state=StatePlace(Path(folder) / "state"))
+        apart = replace(job, state=StateSettings(Path(folder) / "state"))
         work, call = _TRIALS[task.stage](task, Path(folder), steps, apart)
         begun = time.monotonic()
         call()

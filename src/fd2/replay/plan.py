@@ -8,7 +8,7 @@ import torch
 from fd2.artifacts.soft_labels import StoredAugmentation
 from fd2.augment.cutmix import sample_cutmix
 from fd2.augment.sampling import sample_crops, sample_flips
-from fd2.batch_sizes import half_batch_sizes
+from fd2.image_counts import half_batch_sizes
 from fd2.runtime.seeds import numpy_generator
 
 

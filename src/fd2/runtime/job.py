@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StatePlace:
+class StateSettings:
     """Where running stages keep their state, and how often.
 
     Attributes:
@@ -48,7 +48,7 @@ class Job:
     device: torch.device
     threads: int
     started: str
-    state: StatePlace = field(default_factory=StatePlace)
+    state: StateSettings = field(default_factory=StateSettings)
     _clock: float = field(default_factory=time.monotonic)
 
     def facts(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ def _now() -> str:
 
 
 def start_job(
-    device: str, threads: int, jobs_per_gpu: int = 1, state: StatePlace | None = None
+    device: str, threads: int, jobs_per_gpu: int = 1, state: StateSettings | None = None
 ) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
@@ -87,7 +87,7 @@ def start_job(
     keep_freed_memory()
     torch.set_num_threads(max(threads, 1))
     resolved = resolve_device(device, jobs_per_gpu)
-    job = Job(resolved, threads, _now(), state or StatePlace())
+    job = Job(resolved, threads, _now(), state or StateSettings())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job
 

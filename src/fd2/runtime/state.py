@@ -52,7 +52,7 @@ class LoopState(Protocol):
         """To be called between two steps; it takes a snapshot where one is due."""
 
 
-class NotKept:
+class NoState:
     """A `LoopState` that keeps nothing, for loops that are never resumed."""
 
     def restore(self) -> Snapshot | None:
@@ -63,7 +63,7 @@ class NotKept:
         """Nothing."""
 
 
-NOT_KEPT = NotKept()
+NO_STATE = NoState()
 
 
 class StageState:

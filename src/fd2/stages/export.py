@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fd2.artifacts.files import file_digest, whole_file
+from fd2.artifacts.files import atomic_write, file_digest
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
@@ -82,7 +82,7 @@ def export(
         distilled_sha256=file_digest(distilled),
         steps=steps,
     )
-    with whole_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with atomic_write(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in sorted(_texts(facts)):
             _add(archive, name, content)
         for name, content in _pictures(images, described.classes):

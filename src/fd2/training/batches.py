@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.batch_sizes import even_sizes
+from fd2.image_counts import even_sizes
 
 
 def epoch_batches(rng: np.random.Generator, count: int, most: int) -> list[Tensor]:

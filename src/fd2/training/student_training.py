@@ -24,7 +24,7 @@ from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import seed_from
-from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
+from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.accuracy import accuracies
 from fd2.training.correct_images import correct_images
 from fd2.training.finite import FiniteWatch
@@ -97,7 +97,7 @@ class StudentTraining:
             cutmix_alpha=settings.cutmix_alpha,
         )
 
-    def run(self, state: LoopState = NOT_KEPT) -> dict[str, Any]:
+    def run(self, state: LoopState = NO_STATE) -> dict[str, Any]:
         """Train all epochs and test now and then.
 
         Args:
@@ -140,7 +140,7 @@ class StudentTraining:
         epoch: int,
         optimiser: torch.optim.Optimizer,
         curve: Sequence[Mapping[str, Any]] = (),
-        state: LoopState = NOT_KEPT,
+        state: LoopState = NO_STATE,
         kept: Snapshot | None = None,
     ) -> Tensor:
         """One epoch; the mean loss per batch as a tensor on the device."""

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.normalise import Normaliser
-from fd2.batch_sizes import even_sizes
 from fd2.config.settings import PretrainSettings
+from fd2.image_counts import even_sizes
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.compilation import compiled
 from fd2.networks.placement import on_device
@@ -25,7 +25,7 @@ from fd2.networks.teacher import Teacher, recalibrate_batch_norm
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, seed_from
-from fd2.runtime.state import NOT_KEPT, LoopState, Snapshot
+from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.batches import epoch_batches
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
@@ -90,7 +90,7 @@ class TeacherTraining:
         self.precision = precision_on(job.device, settings.mixed_precision)
         self._generator = torch.Generator(job.device).manual_seed(seed_from(*self._names, "cal"))
 
-    def run(self, state: LoopState = NOT_KEPT) -> dict[str, Any]:
+    def run(self, state: LoopState = NO_STATE) -> dict[str, Any]:
         """Train all epochs, choose weights, recompute batch-norm statistics, test.
 
         Args:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fd2.batch_sizes import even_sizes, half_batch_sizes
 from fd2.errors import FD2Error
+from fd2.image_counts import even_sizes, half_batch_sizes
 
 
 @pytest.mark.parametrize("most", [1, 2, 4, 7, 64])

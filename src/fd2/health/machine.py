@@ -1,4 +1,4 @@
-"""Devices, and whether torch can use them; processor cores against the threads of the config."""
+"""Processor cores, GPUs and whether torch can use them, the compiler, and SLURM."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fd2.errors import FD2Error
-from fd2.health.finding import Finding, fault
+from fd2.health import Finding, fault
 from fd2.runtime.device import nvidia_gpu_visible, planned_device
 
 _TIMEOUT = 30
-_QUERY = "--query-gpu=name,driver_version,memory.total"
+_SLURM_PLUGIN = "snakemake-executor-plugin-slurm"
+_SLURM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
 
 
 def check_cores(threads: Mapping[str, int]) -> Finding:
@@ -69,17 +72,17 @@ def _driver(visible: bool) -> Finding:
     if tool is None:
         fact = "a GPU's device file, but no nvidia-smi" if visible else "none"
         return Finding("NVIDIA driver", fact)
+    query = "--query-gpu=name,driver_version,memory.total"
     try:
-        done = subprocess.run(
-            [tool, _QUERY, "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=True,
-        )
+        return Finding("NVIDIA driver", _output(tool, query, "--format=csv,noheader"))
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("NVIDIA driver", f"nvidia-smi fails: {error}", "mend the driver (dmesg)")
-    return Finding("NVIDIA driver", "; ".join(done.stdout.split("\n")).strip("; "))
+        return Finding("NVIDIA driver", f"nvidia-smi fails: {error}", "repair the driver (dmesg)")
+
+
+def _output(*command: str) -> str:
+    """What a command prints, its lines joined by semicolons."""
+    process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True)
+    return "; ".join(process.stdout.splitlines())
 
 
 def _torch(device: str, visible: bool) -> Finding:
@@ -106,3 +109,24 @@ def _torch(device: str, visible: bool) -> Finding:
     names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     wrong = None if total == 8 else "the GPU computes wrongly: test its memory"
     return Finding("torch", f"{fact}, computes on {', '.join(names)}", wrong)
+
+
+def check_slurm() -> Finding:
+    """Ask the controller for its partitions; a machine without SLURM is fine."""
+    tool = shutil.which("sinfo")
+    if tool is None:
+        return Finding("SLURM", "not installed; needed for a cluster only")
+    if "SLURM_CONF" not in os.environ and not _SLURM_CONFIGURATION.is_file():
+        return Finding("SLURM", "installed, not configured; needed for a cluster only")
+    try:
+        partitions = _output(tool, "--noheader", "--format=%P %a %D %T") or "no partitions"
+    except subprocess.CalledProcessError as error:
+        message = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding("SLURM", f"sinfo fails: {message}", "start slurmctld, or see SLURM_CONF")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("SLURM", f"sinfo fails: {error}", "ask the cluster's administrator")
+    try:
+        return Finding("SLURM", f"{partitions}; {_SLURM_PLUGIN} {version(_SLURM_PLUGIN)}")
+    except PackageNotFoundError:
+        fix = f"pip install {_SLURM_PLUGIN}"
+        return Finding("SLURM", f"{partitions}; no {_SLURM_PLUGIN}", fix)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
 from fd2.artifacts.files import damaged, file_digest, read_json
+from fd2.artifacts.prepared import open_verified
 from fd2.errors import FD2Error
-from fd2.health.data import verified
-from fd2.lineage.sources import candidates, existing
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,40 @@ def _input(
     digest: str,
     settings: dict[str, Any],
 ) -> Input:
-    files = existing(results, candidates(name, stage, role, settings))
-    fitting = next((file for file in files if _digest(file) == digest), None)
-    return Input(role, digest, fitting, tuple(files))
+    patterns = _candidates(name, stage, role, settings)
+    files = [path for pattern in patterns for path in sorted(results.glob(pattern))]
+    matching = next((file for file in files if _digest(file) == digest), None)
+    return Input(role, digest, matching, tuple(files))
+
+
+def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, Any]) -> list[str]:
+    """Glob patterns, below the results folder, of the files that an input may be; none if unknown.
+
+    A variant shares the artefacts of earlier stages with ``base``, and labels are made by teachers
+    that the record names by digest alone: so several files may fit, and the digest decides.
+    """
+    parts = name.parts
+    dataset = parts[1] if len(parts) > 1 else "*"
+    if role == "scorer":
+        return [f"teachers/{dataset}/{settings['scorer']}/plain*.safetensors"]
+    if role == "patches":
+        return [f"patches/{dataset}/*.safetensors"]
+    if role.startswith("group"):
+        return [str(name.parent / f"{role}.safetensors")]
+    if role.startswith("teacher"):
+        training = "cal" if parts[3] == "fd2" else "plain"
+        backbone = "*"
+        if stage == "distill":
+            backbone = settings["method_settings"]["teachers"][int(role.removeprefix("teacher"))]
+        return [f"teachers/{dataset}/{backbone}/{training}*.safetensors"]
+    cell, variants = parts[1:4], list(dict.fromkeys((*parts[4:5], "base")))
+    if role == "distilled":
+        count = next((part for part in parts if part.startswith("ipc")), "ipc*").split(".")[0]
+        return ["/".join(("distilled", *cell, v, f"{count}.safetensors")) for v in variants]
+    if role in ("logits", "augmentation"):
+        suffix = {"logits": "logits.npy", "augmentation": "augmentation.safetensors"}[role]
+        return ["/".join(("labels", *cell, v, parts[5], suffix)) for v in variants]
+    return []
 
 
 @cache
@@ -170,7 +201,7 @@ def _faults(
     faults = []
     if path.parent.parent.name == "data":
         try:
-            verified(path.parent)
+            open_verified(path.parent)
         except FD2Error as error:
             faults.append(f"{error.what} ({error.where})")
     if carried is not None and recorded is not None:

@@ -1,1 +1,0 @@
-"""Where an artefact comes from, read back from what it carries."""

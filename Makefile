@@ -2,16 +2,20 @@
 
 PYTHON ?= python3
 CORES ?= all
+# Of the tests; each takes a core and about 2 GB.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test test-cluster faults lint rulegraph benchmark lock
+.PHONY: help environment quickstart test test-all test-cluster faults lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
-	@echo "make test         environment, then the tests"
+	@echo "make test         environment, then the tests that take minutes; WORKERS=4 for more at once"
+	@echo "make test-all     these and the slow ones (apt-get install g++)"
 	@echo "make test-cluster the tests on a real SLURM of this machine (apt-get install slurm-wlm munge)"
 	@echo "make benchmark    speed on this machine beside a straightforward reference; see benchmarks/README.md"
 	@echo "make faults       kills, full disks and damaged files, and how many were survived"
@@ -41,7 +45,10 @@ quickstart: $(READY)
 	@grep -h '^device' logs/teachers/*/*/plain.log
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-all: $(READY)
+	$(PYTEST) -m "not cluster"
 
 # Starts a SLURM of two nodes and writes /etc/slurm, as root or with sudo; takes it away again.
 test-cluster: $(READY)

@@ -118,6 +118,16 @@ class Chain:
         return output
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for ``pytest -n 2 --dist loadgroup``: what is shared is made by one process.
+
+    Tests of a file share its fixtures; those of the finished tiny workflow share that.
+    """
+    for item in items:
+        group = "finished" if "finished" in getattr(item, "fixturenames", ()) else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One thread for every test: more of them fight for the cores, and round differently."""

@@ -20,9 +20,15 @@ from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
 GROUP = "SRe²L++ + FD², ResNet18"
-OTHERS = [each for each in contenders(QUICK_TEACHERS, QUICK_TRAINED) if each.group != GROUP]
+#: What is compiled needs a compiler, and minutes.
+OTHERS = [
+    pytest.param(each, marks=[] if each.compile == "none" else pytest.mark.slow)
+    for each in contenders(QUICK_TEACHERS, QUICK_TRAINED)
+    if each.group != GROUP
+]
 
 
+@pytest.mark.slow
 def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) -> None:
     main(["--quick", "--threads", "1", "--only", GROUP, "--output", str(tmp_path / "run")])
     content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))

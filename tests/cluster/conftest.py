@@ -20,28 +20,6 @@ ON_CLUSTER = [
 ]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the cluster out unless it is asked for."""
-    if "cluster" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("cluster") is not None]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Say what was left out, and how to run it."""
-    deselected = terminalreporter.stats.get("deselected", [])
-    count = sum(item.get_closest_marker("cluster") is not None for item in deselected)
-    if count and "cluster" not in config.option.markexpr:
-        terminalreporter.write_line(
-            f"{count} tests on a real SLURM were left out. To run them: apt-get install slurm-wlm "
-            "munge; make test-cluster"
-        )
-
-
 def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
     """Snakemake in the background, without the repository's own sources on the path."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -43,6 +43,7 @@ def test_every_extractor_is_one_graph(name: str) -> None:
         assert torch.equal(captured(images), network.features(images))
 
 
+@pytest.mark.slow
 def test_a_compiled_student_computes_what_it_computed(
     chain: Chain, nine: Path, labels: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_compiled_student_computes_what_it_computed(
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_compiled_teacher_is_written_under_the_same_names(chain: Chain, tmp_path: Path) -> None:
     path = tmp_path / "compiled.safetensors"
     settings = chain.pretrain_settings("plain", compile="default")
@@ -92,6 +94,7 @@ def test_a_compiled_teacher_is_written_under_the_same_names(chain: Chain, tmp_pa
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_compiled_teacher_gives_the_terms_and_gradients_of_distillation(chain: Chain) -> None:
     manifest = read_manifest(chain.data / "manifest.json")
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -15,7 +15,7 @@ import pytest
 
 from fd2.config import plugins
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 TESTS = Path(__file__).resolve().parents[1]
 SHEET = """\
 dataset,method,fd2,variant,ipc,student,published

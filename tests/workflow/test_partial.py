@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 CELL = "results/students/tiny/sre2lpp/fd2/base/ipc2/resnet10t/seed0.json"
 PARTIAL = "results/tables/partial/tiny.md"

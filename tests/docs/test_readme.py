@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,13 @@ import torch
 import yaml
 
 from fd2.artifacts.images import read_distilled, write_distilled
-from fd2.config.checks import checked_configuration
-from fd2.config.layers import merge, read_yaml
-from fd2.config.paths import ArtefactPaths
 
 Blocks = Callable[[str, str], list[str]]
-DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/artefacts.md",
-    "docs/faq.md",
-    "docs/settings.md",
-    "docs/figures.md",
-    "docs/commands.md",
-    "docs/environments.md",
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "config/*.md", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
 )
 
 
@@ -39,18 +31,8 @@ def edges(mermaid: str) -> set[tuple[str, str]]:
     return {(names.get(a, a), names.get(b, b)) for a, b in arrows}
 
 
-def leaves(value: Any, path: str = "") -> Mapping[str, Any]:
-    """Values of nested mappings by dotted path."""
-    if not isinstance(value, dict):
-        return {path: value}
-    found: dict[str, Any] = {}
-    for key, child in value.items():
-        found.update(leaves(child, f"{path}.{key}".lstrip(".")))
-    return found
-
-
 @pytest.mark.workflow
-def test_the_graph_has_the_edges_of_the_workflow(repository: Path, blocks: Blocks) -> None:
+def test_the_graph_has_the_edges_of_the_workflow(repository: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"),
@@ -62,18 +44,12 @@ def test_the_graph_has_the_edges_of_the_workflow(repository: Path, blocks: Block
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    (drawn,) = blocks("README.md", "mermaid")
-    assert edges(drawn) == edges(done.stdout)
-
-
-def test_the_picture_has_as_many_edges_as_the_graph(repository: Path, blocks: Blocks) -> None:
     picture = (repository / "docs/images/rulegraph.svg").read_text(encoding="utf-8")
-    (drawn,) = blocks("README.md", "mermaid")
     names = dict(
         re.findall(r"<title>(\d+)</title>.*?<text[^>]*>(\w+)</text>", picture, flags=re.DOTALL)
     )
     arrows = re.findall(r"<title>(\d+)&#45;&gt;(\d+)</title>", picture)
-    assert {(names[a], names[b]) for a, b in arrows} == edges(drawn)
+    assert {(names[a], names[b]) for a, b in arrows} == edges(done.stdout)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -82,44 +58,6 @@ def test_links_lead_somewhere(repository: Path, document: str) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     here = (repository / document).parent
     assert [target for target in targets if not (here / target).exists()] == []
-
-
-def test_commands_ask_for_targets_that_there_are(repository: Path, blocks: Blocks) -> None:
-    config = merge(
-        read_yaml(repository / "config/config.yaml"),
-        read_yaml(repository / "config/quickstart.yaml"),
-    )
-    known = ArtefactPaths(
-        checked_configuration(config, "quickstart", repository / "config")
-    ).regex()
-    shell = "\n".join(blocks("README.md", "sh"))
-    targets = re.findall(r"^snakemake results/(\S+)", shell, re.MULTILINE)
-    assert len(targets) == 4
-    for target in targets:
-        # Archives are made by a rule of their own.
-        assert re.fullmatch(known, target) or target.startswith("exports/"), target
-    for command in re.findall(r"^snakemake .*", shell, re.MULTILINE):
-        assert command.index("--cores") < command.index("--configfile"), "targets come first"
-
-
-def test_makefile_has_the_commands(repository: Path, blocks: Blocks) -> None:
-    rules = (repository / "Makefile").read_text()
-    for target in re.findall(r"^make (\w+)", "\n".join(blocks("README.md", "sh")), re.MULTILINE):
-        assert re.search(rf"^{target}:", rules, re.MULTILINE)
-
-
-def test_own_images_config_is_accepted(repository: Path, blocks: Blocks, tmp_path: Path) -> None:
-    shutil.copytree(repository / "config", tmp_path / "config")
-    (sheet,) = blocks("README.md", "csv")
-    (tmp_path / "config/tables/mine.csv").write_text(sheet)
-    (mine,) = blocks("README.md", "yaml")
-    config = read_yaml(repository / "config/config.yaml")
-    for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
-        config = merge(config, above)
-    found = checked_configuration(config, "config/mine.yaml", tmp_path / "config")
-    assert found.prepare("mine")["options"] == {"path": "photos/mine", "test_fraction": 0.25}
-    assert {row.dataset for row in found.rows("mine")} == {"mine"}
-    assert found.slots("mine", "sre2lpp", "fd2", "base") * 2 * 2 == 20
 
 
 def test_five_lines_of_pytorch(
@@ -140,23 +78,22 @@ def test_five_lines_of_pytorch(
     assert label == stored.labels[3] == 1
 
 
-def test_the_table_of_presets_names_each_difference(repository: Path) -> None:
-    presets = [
-        leaves(read_yaml(repository / f"config/protocols/{name}.yaml"))
-        for name in ("paper", "release")
-    ]
-    differing = {
-        ".".join(path.split(".")[:2]) if path.startswith("overrides.") else path
-        for path in presets[0].keys() | presets[1].keys()
-        if presets[0].get(path) != presets[1].get(path)
-    }
-    section = (repository / "README.md").read_text().split("## Two presets")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)) == differing
-
-
 def test_citation_has_the_version_of_the_package(repository: Path) -> None:
     citation = yaml.safe_load((repository / "CITATION.cff").read_text(encoding="utf-8"))
     project = (repository / "pyproject.toml").read_text()
     assert f'version = "{citation["version"]}"' in project
     assert citation["license"] == "MIT" and citation["authors"]
     assert citation["preferred-citation"]["authors"]
+
+
+def test_named_pages_exist(repository: Path) -> None:
+    """Comments of configs, errors of the code and notes of sheets name pages of docs/."""
+    done = subprocess.run(
+        ["git", "grep", "-hoE", r"docs/[a-z_-]+\.md", "--", ":!docs"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    named = set(done.stdout.split())
+    assert named and all((repository / name).is_file() for name in named), named

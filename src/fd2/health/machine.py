@@ -96,7 +96,7 @@ def _torch(device: str, visible: bool) -> Finding:
     if device == "cpu" or (device == "auto" and not visible):
         return Finding("torch", fact)
     if not torch.version.cuda:
-        return Finding("torch", fact, "install the CUDA build, see docs/environments.md")
+        return Finding("torch", fact, "install the CUDA build, see docs/running.md")
     if not visible:
         return Finding("torch", f"{fact}, no GPU visible", "run where nvidia-smi shows one")
     if not usable:

@@ -161,7 +161,7 @@ def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Wo
 
 
 #: Bytes of stored augmentation of an image in an epoch: order and partner (int64), crop (four
-#: float32), flip (bool), CutMix box (four int64). docs/artefacts.md.
+#: float32), flip (bool), CutMix box (four int64). docs/files.md.
 AUGMENTATION_BYTES = 8 + 8 + 4 * 4 + 1 + 4 * 8
 
 

@@ -1,4 +1,4 @@
-"""The example of docs/choosing.md is a config and a sheet that are accepted."""
+"""The configs and sheets of docs/own-data.md are accepted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,32 @@ from fd2.config.layers import merge, read_yaml
 from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 
-DOCUMENT = "docs/choosing.md"
+DOCUMENT = "docs/own-data.md"
+
+
+def test_own_images_are_accepted(
+    repository: Path, blocks: Callable[[str, str], list[str]], tmp_path: Path
+) -> None:
+    shutil.copytree(repository / "config", tmp_path / "config")
+    sheet, _ = blocks(DOCUMENT, "csv")
+    (tmp_path / "config/tables/mine.csv").write_text(sheet)
+    mine, _ = blocks(DOCUMENT, "yaml")
+    config = read_yaml(repository / "config/config.yaml")
+    for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
+        config = merge(config, above)
+    found = checked_configuration(config, "config/mine.yaml", tmp_path / "config")
+    assert found.prepare("mine")["options"] == {"path": "photos/mine", "test_fraction": 0.25}
+    assert {row.dataset for row in found.rows("mine")} == {"mine"}
+    assert found.slots("mine", "sre2lpp", "fd2", "base") * 2 * 2 == 20
 
 
 def test_the_sweep_of_an_image_folder(
     repository: Path, blocks: Callable[[str, str], list[str]], tmp_path: Path
 ) -> None:
     shutil.copytree(repository / "config", tmp_path / "config")
-    (sheet,) = blocks(DOCUMENT, "csv")
+    _, sheet = blocks(DOCUMENT, "csv")
     (tmp_path / "config/tables/mine_sweep.csv").write_text(sheet)
-    (mine,) = blocks(DOCUMENT, "yaml")
+    _, mine = blocks(DOCUMENT, "yaml")
     config: dict[str, Any] = read_yaml(repository / "config/config.yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
         config = merge(config, above)

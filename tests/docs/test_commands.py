@@ -1,0 +1,95 @@
+"""Every command in the documents runs, or the first line of its block says what it needs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fd2.__main__ import parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "config/README.md")
+PAGES = ("cluster", "own-data", "questions", "reproduce", "results", "running")
+COPIED = ("Snakefile", "workflow", "src", "config", "profiles", "envs", "pyproject.toml")
+NEEDS = re.compile(r"^# needs .*\b(GPUs?|network|cluster)\b")
+IMAGES_PER_CLASS = 44  # a quarter is tested, a quarter of the rest held out, 20 are distilled
+
+
+def commands(blocks: Callable[[str, str], list[str]]) -> Iterator[list[str]]:
+    """The words of each command that needs nothing special."""
+    for document in (*DOCUMENTS, *(f"docs/{page}.md" for page in PAGES)):
+        assert not blocks(document, "bash"), f"{document}: fence commands as sh"
+        for block in blocks(document, "sh"):
+            if not NEEDS.match(block):
+                for line in block.splitlines():
+                    words = shlex.split(line, comments=True)
+                    if words:
+                        yield words
+
+
+@pytest.fixture(scope="module")
+def workspace(
+    tmp_path_factory: pytest.TempPathFactory, blocks: Callable[[str, str], list[str]]
+) -> Path:
+    """A copy of the workflow with the configs, sheets and photographs of docs/own-data.md."""
+    root = tmp_path_factory.mktemp("documents")
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, root / name)
+    for document in ("docs/own-data.md", "docs/reproduce.md"):
+        for block in blocks(document, "yaml"):
+            (root / block.splitlines()[0].removeprefix("# ")).write_text(block)
+    for name, sheet in zip(("mine", "mine_sweep"), blocks("docs/own-data.md", "csv"), strict=True):
+        (root / f"config/tables/{name}.csv").write_text(sheet)
+    for label in ("crow", "wren"):
+        folder = root / "photos/mine" / label
+        folder.mkdir(parents=True)
+        for number in range(IMAGES_PER_CLASS):
+            pixels = np.full((8, 8, 3), number, dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return root
+
+
+def test_every_command_is_of_a_known_program(blocks: Callable[[str, str], list[str]]) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for words in commands(blocks):
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words
+        elif words[0] == "fd2":
+            parser().parse_args(words[1:])
+        elif words[:3] == ["python", "-m", "fd2.config.reference"]:
+            pass  # test_settings_reference.py
+        else:
+            assert words[0] == "snakemake", words
+
+
+@pytest.mark.workflow
+def test_snakemake_accepts_every_command(
+    blocks: Callable[[str, str], list[str]], workspace: Path
+) -> None:
+    """Commands of the same config files are planned in one run."""
+    targets: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for words in commands(blocks):
+        if words[0] == "snakemake":
+            first = next((k for k, word in enumerate(words) if word.startswith("-")), len(words))
+            targets[tuple(words[first:])].update(words[1:first] or ["all"])
+    assert len(targets) > 10
+    for options, asked in targets.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *sorted(asked), *options, "--dry-run", "--quiet"],
+            cwd=workspace,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (options, done.stdout[-2000:], done.stderr[-2000:])

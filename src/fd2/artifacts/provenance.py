@@ -16,7 +16,7 @@ from fd2.errors import FD2Error
 
 #: 2 has digests of tensors, arrays and records, and the artefact's name.
 FORMAT = 2
-_PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "pillow", "snakemake")
+_PACKAGES = ("torch", "torchvision", "numpy", "safetensors", "pillow", "snakemake")
 
 
 def shaped_by(

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import fd2
+from fd2.config import plugins
 
 PACKAGE = Path(fd2.__path__[0])
 #: Imported by every stage and stamped into provenance instead: an edit of the log or the file
@@ -19,13 +20,13 @@ def stage_sources(stage: str, plugin_modules: tuple[str, ...] = ()) -> list[Path
 
     Args:
         stage: a module of ``fd2.stages``.
-        plugin_modules: the plug-ins this job uses, e.g. ``methods.sre2lpp``.
+        plugin_modules: the plug-ins this job uses, e.g. ``methods.sre2lpp``; see `plugins.module`.
 
     Returns:
         Absolute paths: the stage's module, all it imports from the package (also inside
         functions) except `UNTRACKED`, and the named plug-ins with their own imports.
     """
-    todo = [f"stages.{stage}", *plugin_modules]
+    todo = [f"stages.{stage}", *(plugins.module(plugin) for plugin in plugin_modules)]
     found: set[str] = set()
     while todo:
         module = todo.pop()

@@ -1,10 +1,15 @@
-"""Plug-ins are files: the folder listing is the registry."""
+"""Plug-ins are files: the folder listing is the registry.
+
+A file is one plug-in with the file's name, or several: then a table at its top level, called as the
+folder in capitals (``BACKBONES``), holds each under its name.
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib
-import pkgutil
-from types import ModuleType
+from pathlib import Path
+from typing import Any
 
 import fd2
 from fd2.errors import FD2Error, suggest
@@ -18,25 +23,59 @@ def names(folder: str) -> list[str]:
     Args:
         folder: one of `FOLDERS`.
     """
-    paths = [f"{root}/{folder}" for root in fd2.__path__]
-    return sorted(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_"))
+    return sorted(_modules(folder))
 
 
-def load(folder: str, name: str, where: str = "") -> ModuleType:
+def load(folder: str, name: str, where: str = "") -> Any:
     """Import the plug-in ``name`` of ``folder``.
 
     Args:
         folder: one of `FOLDERS`.
-        name: the plug-in's file name without ``.py``.
+        name: one of `names`.
         where: where the name was read, for the error.
 
+    Returns:
+        The module, or the entry of its table.
+
     Raises:
-        FD2Error: if there is no such file; names the nearest one and all.
+        FD2Error: if there is no such plug-in; names the nearest one and all.
     """
-    if name not in names(folder):
+    modules = _modules(folder)
+    if name not in modules:
         raise FD2Error(
             f"unknown {folder.rstrip('s')} '{name}'",
             where or f"src/fd2/{folder}/",
-            suggest(name, names(folder)),
+            suggest(name, sorted(modules)),
         )
-    return importlib.import_module(f"fd2.{folder}.{name}")
+    module = importlib.import_module(f"fd2.{folder}.{modules[name]}")
+    return getattr(module, folder.upper(), {}).get(name, module)
+
+
+def module(plugin: str) -> str:
+    """The module that holds a plug-in: ``backbones.resnet18`` is in ``backbones.torchvision``.
+
+    Args:
+        plugin: folder and name, joined by a dot.
+    """
+    folder, _, name = plugin.partition(".")
+    return f"{folder}.{_modules(folder).get(name, name)}"
+
+
+def _modules(folder: str) -> dict[str, str]:
+    """Each plug-in's module by its name."""
+    held: dict[str, str] = {}
+    for root in fd2.__path__:
+        for path in Path(root, folder).glob("[!_]*.py"):
+            held |= dict.fromkeys(_held(path, folder.upper()), path.stem)
+    return held
+
+
+def _held(path: Path, table: str) -> list[str]:
+    """The plug-ins in a file: the keys of its table, or the file's name if it has none."""
+    source = path.read_text(encoding="utf-8")
+    if f"\n{table} = {{" in source:
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == table:
+                assert isinstance(node.value, ast.Dict)
+                return [ast.literal_eval(key) for key in node.value.keys if key is not None]
+    return [path.stem]

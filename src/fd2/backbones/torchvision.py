@@ -1,0 +1,82 @@
+"""The networks of torchvision, with their official ImageNet weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fd2.networks.backbone import Backbone
+
+_RESNET = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+_SHUFFLENET = ("conv1", "maxpool", "stage2", "stage3", "stage4", "conv5")
+
+
+@dataclass(frozen=True)
+class TorchvisionBackbone:
+    """How a network of torchvision is cut at its final feature map.
+
+    Attributes:
+        model: torchvision's name; its first ImageNet weights are the official ones.
+        features: D.
+        children: the network's children up to the final feature map, in forward order.
+        last_relu: whether the features are what a ReLU leaves of the last child's output.
+        dropout: of the head.
+    """
+
+    model: str
+    features: int
+    children: tuple[str, ...]
+    last_relu: bool = False
+    dropout: float = 0.0
+
+    INITIALISATIONS = ("scratch", "imagenet")
+
+    def build(
+        self,
+        num_classes: int,
+        initialisation: str,
+        weights_file: Path | None = None,
+        *,
+        seed: int,
+    ) -> Backbone:
+        """The network with a fresh head.
+
+        Args:
+            num_classes: C.
+            initialisation: one of `INITIALISATIONS`.
+            weights_file: local copy of the official ImageNet weights; None downloads them.
+            seed: of all weights that are not loaded.
+
+        Raises:
+            FD2Error: for an unknown initialisation or weights that cannot be had.
+        """
+        from torch import nn
+        from torchvision import models
+
+        from fd2.networks import torchvision_weights
+        from fd2.networks.backbone import Backbone, cut
+        from fd2.networks.initialisation import check_initialisation, fresh_weights
+
+        check_initialisation(self.model, initialisation, self.INITIALISATIONS, weights_file)
+        official = models.get_model_weights(self.model).IMAGENET1K_V1
+        weights = official if initialisation == "imagenet" else None
+        constructor = models.get_model_builder(self.model)
+        model = torchvision_weights.build(constructor, weights, weights_file, seed)
+        with fresh_weights(seed):
+            head: nn.Module = nn.Linear(self.features, num_classes)
+        if self.dropout:
+            head = nn.Sequential(nn.Dropout(self.dropout), head)
+        after = [("relu", nn.ReLU(inplace=True))] if self.last_relu else []
+        return Backbone(cut(model, self.children, *after), head, feature_channels=self.features)
+
+
+BACKBONES = {
+    "densenet121": TorchvisionBackbone("densenet121", 1024, ("features",), last_relu=True),
+    "mobilenet_v2": TorchvisionBackbone("mobilenet_v2", 1280, ("features",), dropout=0.2),
+    "resnet18": TorchvisionBackbone("resnet18", 512, _RESNET),
+    "resnet50": TorchvisionBackbone("resnet50", 2048, _RESNET),
+    # Width 0.5.
+    "shufflenet_v2": TorchvisionBackbone("shufflenet_v2_x0_5", 1024, _SHUFFLENET),
+}

@@ -17,8 +17,8 @@ import torch
 import yaml
 
 import fd2
-from fd2.artifacts.files import write_json
 from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
+from fd2.artifacts.records import write_record
 from fd2.augment.views import identity
 from fd2.config import plugins
 from fd2.config.cells import read_sheet
@@ -30,10 +30,20 @@ from fd2.errors import FD2Error
 from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import SelectionRequest
 from fd2.networks.teacher import TeacherOutput
+from fd2.stages.draw import draw
 
 Blocks = Callable[[str, str], list[str]]
 Load = Callable[[str], ModuleType]
 DOCUMENT = "CONTRIBUTING.md"
+#: Of a stage, as far as it must be there.
+RECORD: dict[str, Any] = {
+    **{"format": 2, "stage": "evaluate", "settings": {}, "manifest": "m", "inputs": {}},
+    "run": {
+        **{"commit": None, "dirty": None, "versions": {}, "host": "Linux", "threads": 1},
+        **{"device": "cpu", "device_name": "Test CPU", "started": "", "finished": ""},
+        **{"seconds": 1.0, "peak_memory_mb": {"resident": 1.0}},
+    },
+}
 
 
 @pytest.fixture
@@ -174,8 +184,8 @@ def test_figure(load: Load, configured: Callable[..., Configuration], tmp_path: 
     plugin = load("figures/last_epoch")
     files = {role: [tmp_path / p for p in ps] for role, ps in plugin.inputs(spec, [0, 1]).items()}
     for number, path in enumerate(path for paths in files.values() for path in paths):
-        write_json(path, {"result": {"last": {"top1": 10.0 * number}}})
-    plugin.draw(spec, files, tmp_path / "bars")
+        write_record(path, {**RECORD, "result": {"last": {"top1": 10.0 * number}}})
+    draw(spec, files, tmp_path / "bars")
     assert (tmp_path / "bars.csv").read_text() == (
         "label,top1\nRandom real images,5.0000\nRDED,25.0000\n"
     )

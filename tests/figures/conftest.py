@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 
 from fd2.artifacts.images import write_distilled
 from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.records import write_record
 from fd2.artifacts.tensors import write_tensors
 
 CLASSES = ("ant", "bee", "cat")
@@ -57,16 +57,30 @@ def make_set(tmp_path: Path, manifest: Manifest) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def make_cell(tmp_path: Path) -> Callable[..., Path]:
+def save_record() -> Callable[..., Path]:
+    """Write what a stage leaves beside its artefact; ``run`` is laid over a usual one."""
+
+    def save(path: Path, run: Mapping[str, Any] | None = None, **content: Any) -> Path:
+        usual = {
+            **{"commit": "c", "dirty": False, "versions": {}, "host": "Linux", "threads": 1},
+            **{"device": "cpu", "device_name": "abacus", "started": "", "finished": ""},
+            **{"seconds": 1.0, "peak_memory_mb": {"resident": 1.0}},
+        }
+        facts = {"format": 2, "stage": "s", "settings": {}, "manifest": "m", "inputs": {}}
+        write_record(path, {**facts, **content, "run": {**usual, **(run or {})}})
+        return path
+
+    return save
+
+
+@pytest.fixture
+def make_cell(tmp_path: Path, save_record: Callable[..., Path]) -> Callable[..., Path]:
     """Write a cell with a curve of (epoch, top1, balanced_top1)."""
 
     def make(path: str, points: Sequence[tuple[int, float, float]]) -> Path:
         names = ("epoch", "top1", "balanced_top1")
         curve = [{**dict(zip(names, point, strict=True)), "loss": 1.0} for point in points]
-        target = tmp_path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps({"result": {"curve": curve}}))
-        return target
+        return save_record(tmp_path / path, result={"curve": curve})
 
     return make
 

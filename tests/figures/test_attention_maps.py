@@ -18,12 +18,12 @@ from fd2.backbones import resnet10t
 from fd2.errors import FD2Error
 from fd2.figures._attention import (
     RowAttention,
+    attention_figure,
     attention_of,
-    explain_colours,
     normalised_mean,
+    overlays,
 )
-from fd2.figures._mosaic import mosaic_figure
-from fd2.figures.attention_maps import inputs, lines_of, spread, strip_of
+from fd2.figures.attention_maps import inputs, lines_of, spread
 from fd2.networks.cal import CounterfactualAttention
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import Teacher
@@ -67,12 +67,13 @@ def test_distance_is_the_mean_over_pairs() -> None:
 
 def test_overlays_are_bright_where_the_map_is() -> None:
     images = np.full((2, 8, 8, 3), 50, np.uint8)
-    maps = torch.zeros(2, 2, 2)
-    maps[:, 0, 0] = 1.0
-    strip = strip_of(images, maps)
-    assert strip.shape == (4, 8, 8, 3)
-    assert (strip[[0, 2]] == 50).all()
-    overlay = strip[1].astype(int).sum(axis=-1)
+    attention = torch.zeros(2, 1, 2, 2)
+    attention[:, :, 0, 0] = 3.0
+    heat = RowAttention("some", (0, 1), images, attention).heat()
+    assert heat.shape == (2, 8, 8) and heat.max() == 1
+    shown = overlays(images, heat)
+    assert shown.shape == images.shape
+    overlay = shown[1].astype(int).sum(axis=-1)
     assert overlay[0, 0] == overlay.max() > 150 > overlay[-1, -1]
 
 
@@ -115,12 +116,11 @@ def test_numbers_are_of_the_shown_slots_with_each_map() -> None:
     assert {line["coverage"] for line in lines} == {coverage}
 
 
-def test_the_line_runs_around_what_is_covered() -> None:
+def test_the_line_runs_around_what_is_covered(spec: dict[str, Any]) -> None:
     heats = np.zeros((1, 2, 8, 8), np.float32)
     heats[0, 1, 2:6, 2:6] = 1.0
     images = np.zeros((1, 2, 8, 8, 3), np.uint8)
-    figure = mosaic_figure(images, ["row"], ["a", "b"], "title")
-    explain_colours(figure, heats)
+    figure = attention_figure(spec, images, heats, ["row"], ["a", "b"])
     (contour,) = (c for c in figure.axes[0].collections if isinstance(c, ContourSet))
     points = np.concatenate([path.vertices for path in contour.get_paths()])
     # The second image begins after 8 pixels and a gap of one.

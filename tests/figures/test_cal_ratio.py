@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fd2.errors import FD2Error
 from fd2.figures.cal_ratio import inputs, points
 from fd2.stages.draw import draw
 
+Save = Callable[..., Path]
 #: cal_ratio and top-1 of the backbone head and the CAL head.
 TEACHERS = {"cal": (0.5, 70.0, 75.0), "cal-low": (0.25, 60.0, 65.0)}
 
@@ -29,14 +29,14 @@ def spec() -> dict[str, Any]:
     }
 
 
-def write(path: Path, training: str, manifest: str = "m") -> None:
-    """What `fd2.stages.pretrain` writes beside a teacher, as far as tables and figures read it."""
+def teacher(training: str, manifest: str = "m") -> dict[str, Any]:
+    """What `fd2.stages.pretrain` writes of a teacher, as far as the figure reads it."""
     ratio, backbone, cal = TEACHERS[training]
     heads = {
         head: {"top1": top1, "balanced_top1": top1 - 1}
         for head, top1 in (("backbone", backbone), ("cal", cal))
     }
-    content = {
+    return {
         "teacher": {"dataset": "d", "backbone": "resnet10t", "training": training},
         "protocol": "paper",
         "manifest": manifest,
@@ -47,19 +47,16 @@ def write(path: Path, training: str, manifest: str = "m") -> None:
             "selected": "last",
             "majority_class_top1": 10.0,
         },
-        "run": {"device_name": "abacus", "commit": "c", "dirty": False},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
 
 
 @pytest.fixture
 def files(
-    spec: dict[str, Any], locate: Callable[..., dict[str, list[Path]]]
+    spec: dict[str, Any], locate: Callable[..., dict[str, list[Path]]], save_record: Save
 ) -> dict[str, list[Path]]:
     paths = locate(inputs(spec, [0]))
     for (path,) in paths.values():
-        write(path, path.stem)
+        save_record(path, **teacher(path.stem))
     return paths
 
 
@@ -98,17 +95,17 @@ def test_drawing_twice_gives_the_same_files(
 
 
 def test_teachers_of_other_data_are_refused(
-    spec: dict[str, Any], files: dict[str, list[Path]]
+    spec: dict[str, Any], files: dict[str, list[Path]], save_record: Save
 ) -> None:
-    write(files["row1"][0], "cal-low", manifest="other")
+    save_record(files["row1"][0], **teacher("cal-low", manifest="other"))
     with pytest.raises(FD2Error, match="different manifests"):
         points(spec, files)
 
 
 def test_another_teacher_under_the_name_is_refused(
-    spec: dict[str, Any], files: dict[str, list[Path]]
+    spec: dict[str, Any], files: dict[str, list[Path]], save_record: Save
 ) -> None:
-    write(files["row1"][0], "cal")
+    save_record(files["row1"][0], **teacher("cal"))
     with pytest.raises(FD2Error, match="holds the numbers of") as caught:
         points(spec, files)
     assert caught.value.where == str(files["row1"][0])

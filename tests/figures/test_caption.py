@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fd2.errors import FD2Error
-from fd2.figures._caption import figure_caption
+from fd2.stages.draw import figure_caption
 
 ROWS = [
     {"method": "full", "fd2": "plain", "variant": "base"},
@@ -18,36 +17,35 @@ ROWS = [
 ]
 
 
-def record(path: Path, commit: str | None, dirty: bool | None, **content: Any) -> Path:
-    run = {"commit": commit, "dirty": dirty, "device_name": "abacus"}
-    path.write_text(json.dumps({"manifest": "0123456789abcdef", "run": run, **content}))
-    return path
+Save = Callable[..., Path]
 
 
-def test_data_rows_teacher_hardware_and_commits(tmp_path: Path) -> None:
+def test_data_rows_teacher_hardware_and_commits(tmp_path: Path, save_record: Save) -> None:
+    digest = "0123456789abcdef"
     records = [
-        record(tmp_path / "a.json", "f" * 40, False),
-        record(tmp_path / "b.json", "f" * 40, True),
-        record(tmp_path / "c.json", None, None),
+        save_record(tmp_path / name, {"commit": commit, "dirty": dirty}, manifest=digest)
+        for name, commit, dirty in (
+            *(("a.json", "f" * 40, False), ("b.json", "f" * 40, True), ("c.json", None, None)),
+        )
     ]
     spec = {"kind": "attention_maps", "dataset": "d", "ipc": 3, "teacher": "resnet18", "rows": ROWS}
     assert figure_caption("figure1b", {**spec, "class": "bee"}, records) == (
         "Figure figure1b. Data: d (manifest 0123456789). Images per class: 3. "
-        "Rows: all real training images, RDED, SRe²L++ + FD² (short). Class: bee. "
+        "Rows: Real training images, RDED, SRe²L++ + FD² (short). Class: bee. "
         "Teacher: resnet18. Hardware: abacus. "
         "Commits: ffffffffff, ffffffffff with uncommitted changes, unknown.\n"
     )
 
 
-def test_a_figure_without_images(tmp_path: Path) -> None:
+def test_a_figure_without_images(tmp_path: Path, save_record: Save) -> None:
     spec = {"kind": "cal_ratio", "dataset": "d", "backbone": "resnet18"}
-    text = figure_caption("figure4", spec, [record(tmp_path / "a.json", "c", False)])
+    text = figure_caption("figure4", spec, [save_record(tmp_path / "a.json")])
     assert "Backbone: resnet18." in text and "per class" not in text and "Rows" not in text
 
 
 def test_a_record_without_provenance_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("{}")
-    with pytest.raises(FD2Error, match="no provenance") as caught:
+    with pytest.raises(FD2Error, match="damaged") as caught:
         figure_caption("x", {"kind": "cal_ratio", "dataset": "d"}, [path])
     assert caught.value.where == str(path)

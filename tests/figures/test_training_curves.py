@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from fd2.errors import FD2Error
+from fd2.figures import training_curves
 from fd2.figures.training_curves import curves, inputs
 from fd2.stages.draw import draw
 
@@ -69,28 +69,22 @@ def test_epochs_are_whole_numbers(
     spec: dict[str, Any],
     make_cell: Callable[..., Path],
     locate: Callable[..., dict[str, list[Path]]],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     """The quickstart's four tests, from epoch 4 to 19, had ticks at 7.5 and 12.5."""
     named = inputs(spec, [0])
     for path in (*named["row0"], *named["row1"]):
         make_cell(path, [(epoch, 10.0 + epoch, 5.0) for epoch in (4, 9, 14, 19)])
-    drawn: list[Figure] = []
-    monkeypatch.setattr(
-        "fd2.figures._drawing.write_figure", lambda _, figure, __: drawn.append(figure)
-    )
-    draw(spec, locate(named), tmp_path / "curves")
-    drawn[0].draw_without_rendering()
-    ticks = [tick for axes in drawn[0].axes for tick in axes.get_xticks()]
+    figure, _ = training_curves.draw(spec, locate(named))
+    figure.draw_without_rendering()
+    ticks = [tick for axes in figure.axes for tick in axes.get_xticks()]
     assert ticks == [round(tick) for tick in ticks]
 
 
 def test_a_file_without_curve_is_named(
-    spec: dict[str, Any], files: dict[str, list[Path]], tmp_path: Path
+    spec: dict[str, Any], files: dict[str, list[Path]], save_record: Callable[..., Path]
 ) -> None:
-    files["row1"][0].write_text('{"result": {}}')
-    with pytest.raises(FD2Error, match="no curve") as caught:
+    save_record(files["row1"][0], result={})
+    with pytest.raises(FD2Error, match="damaged file: KeyError 'curve'") as caught:
         curves(spec, files)
     assert caught.value.where == str(files["row1"][0])
 

@@ -16,9 +16,9 @@ from fd2.artifacts.provenance import same_manifest
 from fd2.augment.normalise import Normaliser
 from fd2.diagnostics.attention_spread import ATTENDED
 from fd2.errors import FD2Error
-from fd2.figures._distilled import open_sets
-from fd2.figures._mosaic import gap_of, mosaic
-from fd2.figures._rows import class_ids, labels, row_key
+from fd2.figures._mosaic import gap_of, mosaic, mosaic_figure
+from fd2.figures._rows import class_ids, row_files
+from fd2.figures._sets import open_sets
 from fd2.losses.distance import normalised_distance
 from fd2.networks.stored_teacher import read_teacher
 from fd2.networks.teacher import Teacher
@@ -51,6 +51,13 @@ class RowAttention:
         """``[K, h, w]`` in [0, 1]: see `normalised_mean`."""
         return normalised_mean(self.attention)
 
+    def heat(self) -> np.ndarray:
+        """The maps as large as the images, ``[K, H, W]``, each with a maximum of 1 or all zero."""
+        size = self.images.shape[1:3]
+        fine = interpolate(self.maps()[:, None], size=size, mode="bilinear")[:, 0]
+        heat: np.ndarray = (fine / fine.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)).numpy()
+        return heat
+
     def map_columns(self) -> list[dict[str, float]]:
         """Each slot's map as numbers ``map_{line}_{column}``, for the csv behind a figure."""
         return [
@@ -65,31 +72,26 @@ def read_attention(
     """The attention of a figure's teacher on a figure's rows.
 
     Args:
-        spec: of the figure, with ``class``, ``rows`` and ``kind``.
-        files: each row's distilled set, ``manifest`` and ``teacher``.
+        spec: the figure's entry in the config.
+        files: the paths of `fd2.figures._rows.attention_inputs`, by the same roles.
         slots: numbers of the slots to look at.
 
     Raises:
         FD2Error: for an unknown class, a teacher without attention head, or other data.
     """
-    names = labels(spec)
-    paths = [files[row_key(position)][0] for position in range(len(names))]
-    manifest, sets = open_sets(paths, files["manifest"][0])
+    rows = row_files(spec, files)
+    manifest, sets = open_sets([path for _, (path,) in rows], files["manifest"][0])
     where = f"figure of kind '{spec['kind']}', setting class"
     (chosen,) = class_ids([spec["class"]], manifest.classes, where)
     path = files["teacher"][0]
     teacher = read_teacher(path, torch.device("cpu"))
     same_manifest({"manifest": manifest.digest(), str(path): teacher.metadata["manifest"]})
-    shown = [images[chosen][list(slots)] for images in sets]
-    return [
-        RowAttention(
-            label,
-            tuple(slots),
-            images,
-            attention_of(teacher.network, teacher.normaliser, images, str(path)),
-        )
-        for label, images in zip(names, shown, strict=True)
-    ]
+    found = []
+    for (label, _), images in zip(rows, sets, strict=True):
+        shown = images[chosen][list(slots)]
+        attention = attention_of(teacher.network, teacher.normaliser, shown, str(path))
+        found.append(RowAttention(label, tuple(slots), shown, attention))
+    return found
 
 
 def attention_of(
@@ -146,15 +148,8 @@ def distances(attention: Tensor) -> Tensor:
     return normalised_distance(flat[:, None], flat[None, :])
 
 
-def heat(maps: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Maps ``[K, h, w]`` enlarged to ``[K, H, W]``, each with a maximum of 1 unless it is zero."""
-    fine = interpolate(maps[:, None], size=size, mode="bilinear")[:, 0]
-    enlarged: np.ndarray = (fine / fine.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)).numpy()
-    return enlarged
-
-
 def overlays(images: np.ndarray, heats: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[K, H, W, 3]`` in grey with `heat` laid over them, of the same shape."""
+    """Images uint8 ``[..., H, W, 3]`` in grey with heats ``[..., H, W]`` laid over them."""
     import matplotlib
 
     colours = matplotlib.colormaps[COLOUR_MAP](heats)[..., :3] * 255
@@ -163,17 +158,28 @@ def overlays(images: np.ndarray, heats: np.ndarray) -> np.ndarray:
     return np.rint(OPACITY * colours + (1 - OPACITY) * grey).astype(np.uint8)
 
 
-def explain_colours(figure: Figure, heats: np.ndarray) -> None:
-    """Add a colour bar to a mosaic, and a line around what is covered.
+def attention_figure(
+    spec: Mapping[str, Any],
+    pictures: np.ndarray,
+    heats: np.ndarray,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+) -> Figure:
+    """A mosaic with a colour bar, and a line around what is covered.
 
     Args:
-        figure: of `fd2.figures._mosaic.mosaic_figure`, of one line.
+        spec: the figure's entry in the config.
+        pictures: uint8 ``[rows, columns, H, W, 3]``.
         heats: ``[rows, columns, H, W]`` in [0, 1]; zero where an image has no overlay.
+        row_names: beside the pictures.
+        column_names: below them.
     """
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.patheffects import withStroke
 
+    title = f"{spec['dataset']}, class {spec['class']}: attention of {spec['teacher']}"
+    figure = mosaic_figure(pictures, row_names, column_names, title)
     axes = figure.axes[0]
     # Zero between and around the images closes each line, so that it tells inside from outside.
     level = np.pad(mosaic(heats[..., None], gap_of(heats.shape[2]), fill=0)[..., 0], 1)
@@ -187,3 +193,4 @@ def explain_colours(figure: Figure, heats: np.ndarray) -> None:
     )
     bar.set_label("attention / its maximum; line at 0.5", fontsize=8)
     bar.ax.tick_params(labelsize=8)
+    return figure

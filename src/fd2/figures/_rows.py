@@ -1,64 +1,135 @@
-"""What figures share: the schema of their rows, their input paths, class names. Torch-free."""
+"""What kinds of figures share: settings, input paths, and which classes to show. Torch-free."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from fd2.config.cells import Cell
-from fd2.errors import FD2Error, suggest
-from fd2.reporting.labels import row_label
+from fd2.config.cells import FULL_DATA, Cell
+from fd2.config.diagnostic_sheets import Diagnosis
+from fd2.errors import FD2Error, require_known
+from fd2.reporting.labels import set_label
 
-DATASET: dict[str, Any] = {"type": "string", "description": "A dataset of the config."}
-IPC: dict[str, Any] = {"type": "integer", "minimum": 1, "description": "Images per class."}
-SLOTS: dict[str, Any] = {
-    "type": "integer",
-    "minimum": 1,
-    "description": "How many distilled images of each class to show, at most the figure's ipc.",
-}
-CLASS: dict[str, Any] = {"type": "string", "description": "Name of the class to show."}
-TEACHER: dict[str, Any] = {
-    "$ref": "#/$defs/backbone",
-    "description": "Backbone of the teacher with attention head that looks at the images.",
-}
-CLASSES: dict[str, Any] = {
-    "type": ["array", "object", "null"],
-    "minItems": 1,
-    "items": {"type": "string"},
-    "additionalProperties": False,
-    "required": ["first", "count", "step"],
-    "properties": {
-        "first": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "Id of the first class.",
-        },
-        "count": {"type": "integer", "minimum": 1, "description": "How many classes."},
-        "step": {"type": "integer", "minimum": 1, "description": "From one id to the next."},
-    },
-    "description": "Names of the classes to show, or ids {first, count, step}; null: the first 8.",
-}
 FIRST_CLASSES = 8
-ROWS: dict[str, Any] = {
-    "type": "array",
-    "minItems": 1,
-    "description": "What to compare, in this order.",
-    "items": {
+_STRING: dict[str, Any] = {"type": "string"}
+_POSITIVE: dict[str, Any] = {"type": "integer", "minimum": 1}
+
+
+def _closed(description: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {
         "type": "object",
         "additionalProperties": False,
-        "required": ["method", "fd2", "variant"],
-        "description": "One method.",
-        "properties": {
-            "method": {"type": "string", "description": "A file of src/fd2/methods."},
-            "fd2": {
-                "type": "string",
-                "enum": ["plain", "fd2"],
-                "description": "Without or with FD².",
-            },
-            "variant": {"type": "string", "description": "base, or a variant of the config."},
+        "required": list(properties),
+        "description": description,
+        "properties": properties,
+    }
+
+
+_ROW = _closed(
+    "One method.",
+    {
+        "method": {**_STRING, "description": "A file of src/fd2/methods."},
+        "fd2": {
+            **{"type": "string", "enum": ["plain", "fd2"]},
+            "description": "Without or with FD².",
         },
+        "variant": {**_STRING, "description": "base, or a variant of the config."},
+    },
+)
+_CLASSES = _closed(
+    "Names of the classes to show, or ids {first, count, step}; null: the first 8.",
+    {
+        "first": {"type": "integer", "minimum": 0, "description": "Id of the first class."},
+        "count": {**_POSITIVE, "description": "How many classes."},
+        "step": {**_POSITIVE, "description": "From one id to the next."},
+    },
+)
+_SHARED: dict[str, dict[str, Any]] = {
+    "dataset": {**_STRING, "description": "A dataset of the config."},
+    "ipc": {**_POSITIVE, "description": "Images per class."},
+    "student": {**_STRING, "description": "The students' backbone."},
+    "teacher": {
+        "$ref": "#/$defs/backbone",
+        "description": "Backbone of the teacher with attention head that looks at the images.",
+    },
+    "backbone": {**_STRING, "description": "Backbone of the network that looks."},
+    "training": {
+        **_STRING,
+        "description": "Its training as in its file's name, such as cal or plain.",
+    },
+    "class": {**_STRING, "description": "Name of the class to show."},
+    "classes": {
+        **_CLASSES,
+        **{"type": ["array", "object", "null"], "minItems": 1, "items": _STRING},
+    },
+    "slots": {
+        **_POSITIVE,
+        "description": "How many distilled images of each class to show, at most the figure's ipc.",
+    },
+    "rows": {
+        **{"type": "array", "minItems": 1, "items": _ROW},
+        "description": "What to compare, in this order.",
     },
 }
+
+
+def schema(description: str, *shared: str, **others: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a figure's entry in the config; every key is required.
+
+    Args:
+        description: of the kind.
+        shared: keys that several kinds have: dataset, ipc, student, teacher, backbone, training,
+            class, classes, slots, rows.
+        others: schemas of further keys.
+    """
+    return _closed(description, {key: _SHARED[key] for key in shared} | others)
+
+
+def distilled_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Each row's distilled set, and the manifest."""
+    dataset, ipc = spec["dataset"], spec["ipc"]
+    return _by_row(
+        [f"distilled/{dataset}/{row['method']}/{row['fd2']}/{row['variant']}/ipc{ipc}.safetensors"]
+        for row in spec["rows"]
+    ) | {"manifest": [f"data/{dataset}/manifest.json"]}
+
+
+def attention_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """As `distilled_inputs`, and the teacher with attention head."""
+    teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
+    return {**distilled_inputs(spec), "teacher": [teacher]}
+
+
+def cell_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
+    """Each row's cells, one a seed."""
+    return _by_row(
+        [
+            Cell(spec["dataset"], **row, ipc=spec["ipc"], student=spec["student"], seed=seed).path()
+            for seed in seeds
+        ]
+        for row in spec["rows"]
+    )
+
+
+def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Each row's diagnosis, and the manifest; a row's method may be ``full``, the real images."""
+    network = {"backbone": spec["backbone"], "training": spec["training"]}
+    return _by_row(
+        [
+            Diagnosis(
+                spec["dataset"],
+                **row,
+                ipc=None if row["method"] == FULL_DATA else spec["ipc"],
+                **network,
+            ).path("safetensors")
+        ]
+        for row in spec["rows"]
+    ) | {"manifest": [f"data/{spec['dataset']}/manifest.json"]}
+
+
+def _by_row(paths: Iterator[list[str]]) -> dict[str, list[str]]:
+    return {f"row{position}": of_row for position, of_row in enumerate(paths)}
 
 
 def labels(spec: Mapping[str, Any]) -> list[str]:
@@ -67,47 +138,19 @@ def labels(spec: Mapping[str, Any]) -> list[str]:
     Raises:
         FD2Error: for an unknown method.
     """
-    return [
-        row_label(row["method"], row["fd2"], row["variant"], f"figure of kind '{spec['kind']}'")
-        for row in spec["rows"]
-    ]
+    return [set_label(**row, where=f"figure of kind '{spec['kind']}'") for row in spec["rows"]]
 
 
-def row_key(position: int) -> str:
-    """The input name of a row's files, as rules and ``draw`` use it."""
-    return f"row{position}"
+def row_files(
+    spec: Mapping[str, Any], files: Mapping[str, list[Path]]
+) -> list[tuple[str, list[Path]]]:
+    """Label and files of each row.
 
-
-def distilled_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Paths below the results folder: each row's distilled set, and the manifest."""
-    dataset, ipc = spec["dataset"], spec["ipc"]
-    paths = {
-        row_key(position): [
-            f"distilled/{dataset}/{row['method']}/{row['fd2']}/{row['variant']}"
-            f"/ipc{ipc}.safetensors"
-        ]
-        for position, row in enumerate(spec["rows"])
-    }
-    return {**paths, "manifest": [f"data/{dataset}/manifest.json"]}
-
-
-def cell_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: each row's cells, one a seed."""
-    return {
-        row_key(position): [
-            Cell(
-                spec["dataset"],
-                row["method"],
-                row["fd2"],
-                row["variant"],
-                spec["ipc"],
-                spec["student"],
-                seed,
-            ).path()
-            for seed in seeds
-        ]
-        for position, row in enumerate(spec["rows"])
-    }
+    Args:
+        spec: the figure's entry in the config.
+        files: by the roles of one of the functions above.
+    """
+    return [(label, files[f"row{position}"]) for position, label in enumerate(labels(spec))]
 
 
 def check_slots(spec: Mapping[str, Any]) -> None:
@@ -124,13 +167,13 @@ def check_slots(spec: Mapping[str, Any]) -> None:
         )
 
 
-def chosen_classes(
+def class_ids(
     chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], where: str
 ) -> list[int]:
     """The ids of the classes to show.
 
     Args:
-        chosen: fits `CLASSES`.
+        chosen: names, or ids as ``first``, ``count`` and ``step``; None for the first 8.
         classes: the manifest's, in id order.
         where: where they were chosen, for the error.
 
@@ -140,7 +183,9 @@ def chosen_classes(
     if chosen is None:
         return list(range(min(FIRST_CLASSES, len(classes))))
     if not isinstance(chosen, Mapping):
-        return class_ids(chosen, classes, where)
+        for name in chosen:
+            require_known("class", name, classes, where)
+        return [classes.index(name) for name in chosen]
     ids = [chosen["first"] + k * chosen["step"] for k in range(chosen["count"])]
     if ids[-1] >= len(classes):
         raise FD2Error(
@@ -149,21 +194,3 @@ def chosen_classes(
             f"ids go from 0 to {len(classes) - 1}: lower first, count or step",
         )
     return ids
-
-
-def class_ids(names: Sequence[str], classes: Sequence[str], where: str) -> list[int]:
-    """The ids of classes by name.
-
-    Args:
-        names: the wanted classes.
-        classes: the manifest's, in id order.
-        where: where the names were read, for the error.
-
-    Raises:
-        FD2Error: for an unknown name, with the nearest one and all.
-    """
-    ids = {name: position for position, name in enumerate(classes)}
-    for name in names:
-        if name not in ids:
-            raise FD2Error(f"unknown class '{name}'", where, suggest(name, classes))
-    return [ids[name] for name in names]

@@ -1,33 +1,48 @@
-"""Sets as a network sees them, for figures: settings, input paths, and reading. Torch-free."""
+"""Sets of images for figures: distilled ones, and sets as a network sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.config.cells import FULL_DATA
-from fd2.config.diagnostic_sheets import Diagnosis
-from fd2.figures._rows import DATASET, IPC, ROWS, row_key
-from fd2.reporting.labels import set_label
+from fd2.figures._rows import row_files
 
 if TYPE_CHECKING:
     import numpy as np
 
     from fd2.artifacts.prepared import Manifest
 
-#: What every figure of diagnosed sets is asked; a row's method may be ``full``, the real images.
-PROPERTIES: dict[str, Any] = {
-    "dataset": DATASET,
-    "ipc": IPC,
-    "backbone": {"type": "string", "description": "Backbone of the network that looks."},
-    "training": {
-        "type": "string",
-        "description": "Its training as in its file's name, such as cal or plain.",
-    },
-    "rows": ROWS,
-}
+
+def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.ndarray]]:
+    """Read distilled sets of one dataset.
+
+    Args:
+        paths: distilled sets.
+        manifest: the dataset's ``manifest.json``.
+
+    Returns:
+        The manifest, and for each set uint8 ``[C, n, H, W, 3]``.
+
+    Raises:
+        FD2Error: if a file is missing or damaged, or was made from other data.
+    """
+    from fd2.artifacts.images import read_distilled
+    from fd2.artifacts.prepared import read_manifest
+    from fd2.artifacts.provenance import same_manifest
+
+    described = read_manifest(manifest)
+    sets = [read_distilled(path) for path in paths]
+    digests = {str(path): one.metadata["manifest"] for path, one in zip(paths, sets, strict=True)}
+    same_manifest({str(manifest): described.digest(), **digests})
+    arrays = [
+        one.images.unflatten(0, (len(described.classes), one.images_per_class))
+        .permute(0, 1, 3, 4, 2)
+        .numpy()
+        for one in sets
+    ]
+    return described, arrays
 
 
 @dataclass(frozen=True)
@@ -50,23 +65,14 @@ class DiagnosedSet:
     nearest_classes: np.ndarray
 
 
-def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Paths below the results folder: each row's diagnosis, and the manifest."""
-    paths = {
-        row_key(position): [diagnosis.path("safetensors")]
-        for position, diagnosis in enumerate(_diagnoses(spec))
-    }
-    return {**paths, "manifest": [f"data/{spec['dataset']}/manifest.json"]}
-
-
 def open_diagnosed(
     spec: Mapping[str, Any], files: Mapping[str, list[Path]]
 ) -> tuple[Manifest, list[DiagnosedSet]]:
     """Read the rows of a figure.
 
     Args:
-        spec: has `PROPERTIES` and ``kind``.
-        files: the paths of `diagnosis_inputs`, by the same names.
+        spec: the figure's entry in the config.
+        files: the paths of `fd2.figures._rows.diagnosis_inputs`, by the same roles.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
@@ -79,26 +85,15 @@ def open_diagnosed(
     path = files["manifest"][0]
     manifest = read_manifest(path)
     digests, sets = {str(path): manifest.digest()}, []
-    for position, row in enumerate(spec["rows"]):
-        file = files[row_key(position)][0]
+    for label, (file,) in row_files(spec, files):
         tensors, metadata = read_tensors(file, names)
         digests[str(file)] = metadata["manifest"]
-        label = set_label(**row, where=f"figure of kind '{spec['kind']}'")
         sets.append(DiagnosedSet(label, **{name: tensors[name].numpy() for name in names}))
     same_manifest(digests)
     return manifest, sets
 
 
-def _diagnoses(spec: Mapping[str, Any]) -> list[Diagnosis]:
-    return [
-        Diagnosis(
-            spec["dataset"],
-            row["method"],
-            row["fd2"],
-            row["variant"],
-            None if row["method"] == FULL_DATA else spec["ipc"],
-            spec["backbone"],
-            spec["training"],
-        )
-        for row in spec["rows"]
-    ]
+def diagnosis_title(spec: Mapping[str, Any], shown: str) -> str:
+    """Above a figure of diagnosed sets: data, what is shown, and the network that looks."""
+    network = f"{spec['backbone']} ({spec['training']})"
+    return f"{spec['dataset']}, IPC {spec['ipc']}: {shown}, {network}"

@@ -7,35 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.errors import FD2Error
-from fd2.figures._rows import CLASS, DATASET, IPC, ROWS, TEACHER, distilled_inputs
+from fd2.figures._rows import attention_inputs, schema
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from fd2.figures._attention import RowAttention
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["dataset", "ipc", "class", "teacher", "slots", "rows"],
-    "description": "Attention of a teacher on the slots of one group in the order of distillation.",
-    "properties": {
-        "dataset": DATASET,
-        "ipc": IPC,
-        "class": CLASS,
-        "teacher": TEACHER,
-        "slots": {
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "items": {"type": "integer", "minimum": 0},
-            "description": "Numbers of the slots to show, from 0, in the order of distillation.",
-        },
-        "rows": ROWS,
+SETTINGS_SCHEMA = schema(
+    "Attention of a teacher on the slots of one group in the order of distillation.",
+    *("dataset", "ipc", "class", "teacher", "rows"),
+    slots={
+        **{"type": "array", "minItems": 1, "uniqueItems": True},
+        "items": {"type": "integer", "minimum": 0},
+        "description": "Numbers of the slots to show, from 0, in the order of distillation.",
     },
-}
+)
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: distilled sets, manifest and teacher.
+    """Distilled sets, manifest and teacher.
 
     Raises:
         FD2Error: for a slot that is not distilled, or slots out of order.
@@ -52,8 +44,7 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
         raise FD2Error(
             f"slots {slots} are not in the order of distillation", where, f"give {sorted(slots)}"
         )
-    teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
-    return {**distilled_inputs(spec), "teacher": [teacher]}
+    return attention_inputs(spec)
 
 
 def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
@@ -97,35 +88,23 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     return lines
 
 
-def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
-
-    Args:
-        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
-        files: the paths of `inputs`, by the same names.
-        stem: output path without suffix.
-
-    Raises:
-        FD2Error: for an unknown class, a teacher without attention head, or other data.
-    """
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figure, pd.DataFrame]:
+    """A row a method, a column a slot: the image under its attention, and its distance."""
     import numpy as np
     import pandas as pd
 
-    from fd2.figures._attention import explain_colours, heat, overlays, read_attention
-    from fd2.figures._drawing import write_figure
-    from fd2.figures._mosaic import mosaic_figure, write_notes
+    from fd2.figures._attention import attention_figure, overlays, read_attention
+    from fd2.figures._mosaic import write_notes
 
     rows = read_attention(spec, files, spec["slots"])
     lines = [lines_of(row, spec["class"]) for row in rows]
-    height, width = rows[0].images.shape[1:3]
-    heats = np.stack([heat(row.maps(), (height, width)) for row in rows])
-    pictures = np.stack([overlays(row.images, one) for row, one in zip(rows, heats, strict=True)])
-    title = f"{spec['dataset']}, class {spec['class']}: attention of {spec['teacher']}"
+    heats = np.stack([row.heat() for row in rows])
+    pictures = overlays(np.stack([row.images for row in rows]), heats)
     columns = [f"slot {slot}" for slot in spec["slots"]]
-    figure = mosaic_figure(pictures, [row.label for row in rows], columns, title)
-    explain_colours(figure, heats)
+    figure = attention_figure(spec, pictures, heats, [row.label for row in rows], columns)
+    height, width = heats.shape[2:]
     write_notes(figure, [[_note(line) for line in of_row] for of_row in lines], height, width)
-    write_figure(stem, figure, pd.DataFrame([line for of_row in lines for line in of_row]))
+    return figure, pd.DataFrame([line for of_row in lines for line in of_row])
 
 
 def _note(line: Mapping[str, Any]) -> str:

@@ -6,49 +6,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.figures._rows import (
-    CLASS,
-    DATASET,
-    IPC,
-    ROWS,
-    SLOTS,
-    TEACHER,
-    check_slots,
-    distilled_inputs,
-)
+from fd2.figures._rows import attention_inputs, check_slots, schema
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from fd2.figures._attention import RowAttention
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["dataset", "ipc", "class", "teacher", "slots", "rows"],
-    "description": "Attention of a teacher on the distilled images of one class.",
-    "properties": {
-        "dataset": DATASET,
-        "ipc": IPC,
-        "class": CLASS,
-        "teacher": TEACHER,
-        "slots": SLOTS,
-        "rows": ROWS,
-    },
-}
+SETTINGS_SCHEMA = schema(
+    "Attention of a teacher on the distilled images of one class.",
+    *("dataset", "ipc", "class", "teacher", "slots", "rows"),
+)
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: distilled sets, manifest and teacher.
+    """Distilled sets, manifest and teacher.
 
     Raises:
         FD2Error: if more slots are asked for than there are.
     """
     check_slots(spec)
-    teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
-    return {**distilled_inputs(spec), "teacher": [teacher]}
+    return attention_inputs(spec)
 
 
 def spread(attention: Tensor) -> tuple[float | None, float]:
@@ -96,49 +77,35 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def strip_of(images: np.ndarray, maps: Tensor) -> np.ndarray:
-    """Images ``[K, H, W, 3]`` and maps ``[K, h, w]`` as uint8 ``[2 * K, H, W, 3]``, in turns."""
-    from fd2.figures._attention import heat, overlays
-
-    height, width = images.shape[1:3]
-    return _in_turns(images, overlays(images, heat(maps, (height, width))))
-
-
-def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
-
-    Args:
-        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
-        files: the paths of `inputs`, by the same names.
-        stem: output path without suffix.
-
-    Raises:
-        FD2Error: for an unknown class, a teacher without attention head, or other data.
-    """
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figure, pd.DataFrame]:
+    """A row a method, two columns a slot: the image, and its attention laid over it."""
     import numpy as np
     import pandas as pd
 
-    from fd2.figures._attention import explain_colours, heat, read_attention
-    from fd2.figures._drawing import write_figure
-    from fd2.figures._mosaic import mosaic_figure
+    from fd2.figures._attention import attention_figure, overlays, read_attention
 
     rows = read_attention(spec, files, range(spec["slots"]))
     numbers = pd.DataFrame([line for row in rows for line in lines_of(row, spec["class"])])
-    pictures = np.stack([strip_of(row.images, row.maps()) for row in rows])
-    height, width = pictures.shape[2:4]
-    heats = np.stack([heat(row.maps(), (height, width)) for row in rows])
-    columns = [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")]
-    title = f"{spec['dataset']}, class {spec['class']}: attention of {spec['teacher']}"
-    figure = mosaic_figure(pictures, _row_names(numbers), columns, title)
-    explain_colours(figure, np.stack([_in_turns(np.zeros_like(one), one) for one in heats]))
-    write_figure(stem, figure, numbers)
+    images = np.stack([row.images for row in rows])
+    heats = np.stack([row.heat() for row in rows])
+    return (
+        attention_figure(
+            spec,
+            _in_turns(images, overlays(images, heats)),
+            _in_turns(np.zeros_like(heats), heats),
+            _row_names(numbers),
+            [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")],
+        ),
+        numbers,
+    )
 
 
 def _in_turns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Alternate between two arrays along their first dimension."""
+    """Alternate between two arrays along their second dimension, the columns."""
     import numpy as np
 
-    return np.stack([first, second], axis=1).reshape(-1, *first.shape[1:])
+    rows, columns = first.shape[:2]
+    return np.stack([first, second], axis=2).reshape(rows, 2 * columns, *first.shape[2:])
 
 
 def _row_names(numbers: pd.DataFrame) -> list[str]:

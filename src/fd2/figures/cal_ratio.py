@@ -6,58 +6,40 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.figures._rows import DATASET, row_key
+from fd2.figures._rows import schema
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["dataset", "backbone", "teacher_variants", "published"],
-    "description": "Teachers that differ in the CAL ratio of their pretraining.",
-    "properties": {
-        "dataset": DATASET,
-        "backbone": {"$ref": "#/$defs/backbone", "description": "The teachers' backbone."},
-        "teacher_variants": {
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "items": {"type": "string"},
-            "description": "base, or variants that change pretrain.cal_ratio; a point each.",
-        },
-        "published": {
-            "type": "array",
-            "description": "Printed top-1 of both heads, shown beside ours.",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["cal_ratio", "backbone", "cal"],
-                "description": "One teacher.",
-                "properties": {
-                    "cal_ratio": {"type": "number", "description": "rho of FD² eq. 8."},
-                    "backbone": {"type": "number", "description": "Top-1 of its head in percent."},
-                    "cal": {"type": "number", "description": "Top-1 of its head in percent."},
-                },
-            },
-        },
+SETTINGS_SCHEMA = schema(
+    "Teachers that differ in the CAL ratio of their pretraining.",
+    "dataset",
+    backbone={"$ref": "#/$defs/backbone", "description": "The teachers' backbone."},
+    teacher_variants={
+        **{"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+        "description": "base, or variants that change pretrain.cal_ratio; a point each.",
     },
-}
+    published={
+        "type": "array",
+        "description": "Printed top-1 of both heads, shown beside ours.",
+        "items": schema(
+            "One teacher.",
+            cal_ratio={"type": "number", "description": "rho of FD² eq. 8."},
+            backbone={"type": "number", "description": "Top-1 of its head in percent."},
+            cal={"type": "number", "description": "Top-1 of its head in percent."},
+        ),
+    },
+)
 HEADS = {"backbone": "backbone head", "cal": "CAL head"}
-#: Okabe and Ito's blue and vermilion, told apart by the colour-blind; in print by dash and marker.
-STYLES = {
-    "backbone": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
-    "cal": {"color": "#D55E00", "linestyle": "--", "marker": "s"},
-}
-METRICS = {"top1": "top-1 (%)", "balanced_top1": "class-balanced top-1 (%)"}
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: the metrics of each teacher."""
+    """The metrics of each teacher."""
     folder = f"teachers/{spec['dataset']}/{spec['backbone']}"
     return {
-        row_key(position): [f"{folder}/{_training(variant)}.json"]
+        f"row{position}": [f"{folder}/{_training(variant)}.json"]
         for position, variant in enumerate(spec["teacher_variants"])
     }
 
@@ -78,64 +60,62 @@ def points(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     import pandas as pd
 
     from fd2.artifacts.provenance import same_manifest
-    from fd2.reporting.results import Source, read_result
+    from fd2.artifacts.records import parsing, read_record
 
+    published = {entry["cal_ratio"]: entry for entry in spec["published"]}
     lines, digests = [], {}
     for position, variant in enumerate(spec["teacher_variants"]):
-        path = files[row_key(position)][0]
+        path = files[f"row{position}"][0]
         training = _training(variant)
-        names = {"dataset": spec["dataset"], "backbone": spec["backbone"], "training": training}
-        for head in HEADS:
-            result = read_result(Source(path, "teacher", names, head))
-            digests[str(path)] = result.manifest
-            lines.append(
+        record = read_record(path)
+        record.require(
+            "teacher",
+            {"dataset": spec["dataset"], "backbone": spec["backbone"], "training": training},
+        )
+        digests[str(path)] = record.manifest
+        with parsing(path):
+            attention, chosen = record.settings["cal"], record.result["chosen"]
+            ratio = attention["cal_ratio"]
+            lines += [
                 {
-                    "cal_ratio": result.cal_ratio,
-                    "attention_maps": result.attention_maps,
+                    "cal_ratio": ratio,
+                    "attention_maps": attention["attention_maps"],
                     "variant": variant,
                     "head": head,
-                    "top1": result.top1,
-                    "balanced_top1": result.balanced_top1,
-                    "published": _published(spec, result.cal_ratio, head),
-                    "selected_on_test": result.chosen_on_test,
+                    "top1": float(chosen[head]["top1"]),
+                    "balanced_top1": float(chosen[head]["balanced_top1"]),
+                    "published": published.get(ratio, {}).get(head),
+                    "selected_on_test": record.result["selected"] == "best_on_test",
                 }
-            )
+                for head in HEADS
+            ]
     same_manifest(digests)
     return pd.DataFrame(lines).sort_values(["cal_ratio", "head"], kind="stable", ignore_index=True)
 
 
-def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
-
-    Args:
-        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
-        files: the paths of `inputs`, by the same names.
-        stem: output path without suffix.
-
-    Raises:
-        FD2Error: as `points`.
-    """
-    from fd2.figures._drawing import new_figure, write_figure
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figure, pd.DataFrame]:
+    """A line a head over the CAL ratio of `points`, with what was published."""
+    from fd2.figures._drawing import accuracy_panels, explain
 
     frame = points(spec, files)
-    figure = new_figure(7.0, 3.4)
-    for position, (metric, name) in enumerate(METRICS.items()):
-        axes = figure.add_subplot(1, 2, position + 1)
-        for head in HEADS:
-            _line(axes, frame[frame["head"] == head], metric, head)
-        axes.set_xlabel("CAL ratio in pretraining")
-        axes.set_ylabel(name)
-        axes.grid(alpha=0.3)
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
+    figure, panels = accuracy_panels(7.0, 3.4, "CAL ratio in pretraining")
+    for metric, axes in panels.items():
+        for position, head in enumerate(HEADS):
+            _line(axes, frame[frame["head"] == head], metric, head, position)
     maps = ", ".join(str(count) for count in sorted(set(frame["attention_maps"])))
     title = f"{spec['dataset']}, teacher {spec['backbone']}, attention maps: {maps}"
-    figure.suptitle(title, fontsize=10)
-    write_figure(stem, figure, frame)
+    explain(figure, title)
+    return figure, frame
 
 
-def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str) -> None:
-    style: dict[str, Any] = STYLES[head]
+def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str, position: int) -> None:
+    from fd2.figures._drawing import COLOURS, DASHES, MARKERS
+
+    style: dict[str, Any] = {
+        "color": COLOURS[position],
+        "linestyle": DASHES[position],
+        "marker": MARKERS[position],
+    }
     axes.plot(part["cal_ratio"], part[metric], label=HEADS[head], **style)
     printed = part.dropna(subset="published")
     if metric == "top1" and len(printed):
@@ -146,8 +126,3 @@ def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str) -> None:
 
 def _training(variant: str) -> str:
     return "cal" if variant == "base" else f"cal-{variant}"
-
-
-def _published(spec: Mapping[str, Any], ratio: float | None, head: str) -> float | None:
-    found = [entry[head] for entry in spec["published"] if entry["cal_ratio"] == ratio]
-    return float(found[0]) if found else None

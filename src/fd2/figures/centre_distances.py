@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.figures._sets import PROPERTIES, diagnosis_inputs, open_diagnosed
+from fd2.figures._rows import diagnosis_inputs, schema
+from fd2.figures._sets import diagnosis_title, open_diagnosed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": list(PROPERTIES),
-    "description": "Distances between nearest class centres.",
-    "properties": PROPERTIES,
-}
+SETTINGS_SCHEMA = schema(
+    "Distances between nearest class centres.",
+    *("dataset", "ipc", "backbone", "training", "rows"),
+)
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: each row's diagnosis, and the manifest."""
+    """Each row's diagnosis, and the manifest."""
     return diagnosis_inputs(spec)
 
 
@@ -54,19 +53,9 @@ def distances(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.Da
     )
 
 
-def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
-
-    Args:
-        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
-        files: the paths of `inputs`, by the same names.
-        stem: output path without suffix.
-
-    Raises:
-        FD2Error: as `distances`.
-    """
-    from fd2.figures._drawing import new_figure, write_figure
-    from fd2.figures._marks import colour, hatch
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figure, pd.DataFrame]:
+    """A box a row of `distances`, from the least to the largest, with the mean."""
+    from fd2.figures._drawing import COLOURS, HATCHES, mark, new_figure
 
     frame = distances(spec, files)
     groups = {str(label): part["distance"] for label, part in frame.groupby("label", sort=False)}
@@ -83,10 +72,9 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
         tick_labels=[f"{label}\nmean {values.mean():.3f}" for label, values in groups.items()],
     )
     for position, box in enumerate(boxes["boxes"]):
-        box.set(facecolor=colour(position), alpha=0.6, hatch=hatch(position))
+        box.set(facecolor=mark(COLOURS, position), alpha=0.6, hatch=mark(HATCHES, position))
     axes.set_ylabel("distance to the nearest other centre")
     axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="y", alpha=0.3)
-    network = f"{spec['backbone']} ({spec['training']})"
-    figure.suptitle(f"{spec['dataset']}, IPC {spec['ipc']}: class centres, {network}", fontsize=10)
-    write_figure(stem, figure, frame)
+    figure.suptitle(diagnosis_title(spec, "class centres"), fontsize=10)
+    return figure, frame

@@ -7,43 +7,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.errors import FD2Error
-from fd2.figures._sets import PROPERTIES, diagnosis_inputs, open_diagnosed
+from fd2.figures._rows import diagnosis_inputs, schema
+from fd2.figures._sets import diagnosis_title, open_diagnosed
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": [*PROPERTIES, "class_count", "images_per_class", "perplexity", "seed"],
-    "description": "t-SNE of the features of some classes.",
-    "properties": {
-        **PROPERTIES,
-        "class_count": {
-            "type": "integer",
-            "minimum": 1,
-            "description": "Number of classes, drawn at random; all if there are fewer.",
-        },
-        "images_per_class": {
-            "type": "integer",
-            "minimum": 1,
-            "description": "Most images of a class in each row; real ones are drawn at random.",
-        },
-        "perplexity": {
-            "type": "number",
-            "minimum": 1,
-            "description": "Of t-SNE; at most a third of the images.",
-        },
-        "seed": {"type": "integer", "minimum": 0, "description": "Of the classes and of t-SNE."},
+SETTINGS_SCHEMA = schema(
+    "t-SNE of the features of some classes.",
+    *("dataset", "ipc", "backbone", "training", "rows"),
+    class_count={
+        **{"type": "integer", "minimum": 1},
+        "description": "Number of classes, drawn at random; all if there are fewer.",
     },
-}
+    images_per_class={
+        **{"type": "integer", "minimum": 1},
+        "description": "Most images of a class in each row; real ones are drawn at random.",
+    },
+    perplexity={
+        **{"type": "number", "minimum": 1},
+        "description": "Of t-SNE; at most a third of the images.",
+    },
+    seed={"type": "integer", "minimum": 0, "description": "Of the classes and of t-SNE."},
+)
 FEWEST_IMAGES = 4
 
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Paths below the results folder: each row's diagnosis, and the manifest."""
+    """Each row's diagnosis, and the manifest."""
     return diagnosis_inputs(spec)
 
 
@@ -121,18 +115,9 @@ def points(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     return frame.assign(x=embedded[:, 0], y=embedded[:, 1])
 
 
-def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
-    """Write ``stem.png``, ``stem.pdf`` and ``stem.csv``.
-
-    Args:
-        spec: fits `SETTINGS_SCHEMA`, with ``kind``.
-        files: the paths of `inputs`, by the same names.
-        stem: output path without suffix.
-
-    Raises:
-        FD2Error: as `points`.
-    """
-    from fd2.figures._drawing import new_figure, write_figure
+def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figure, pd.DataFrame]:
+    """A panel a row of `points`: its images by class, the other rows' in grey."""
+    from fd2.figures._drawing import explain, new_figure
 
     frame = points(spec, files)
     labels = list(dict.fromkeys(frame["label"]))
@@ -142,16 +127,12 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
         axes = figure.add_subplot(1, len(labels), position + 1, sharex=shared, sharey=shared)
         shared = axes
         _scatter(axes, frame, label)
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=7)
-    network = f"{spec['backbone']} ({spec['training']})"
-    figure.suptitle(f"{spec['dataset']}, IPC {spec['ipc']}: t-SNE, {network}", fontsize=10)
-    write_figure(stem, figure, frame)
+    explain(figure, diagnosis_title(spec, "t-SNE"), columns=3, size=7)
+    return figure, frame
 
 
 def _scatter(axes: Axes, frame: pd.DataFrame, label: str) -> None:
-    """One row's images in black-edged marks by class, the other rows' as small grey dots."""
-    from fd2.figures._marks import colour, marker
+    from fd2.figures._drawing import COLOURS, MARKERS, mark
 
     others = frame[frame["label"] != label]
     axes.scatter(others["x"], others["y"], s=3, color="#BBBBBB", linewidths=0)
@@ -161,8 +142,8 @@ def _scatter(axes: Axes, frame: pd.DataFrame, label: str) -> None:
             own["x"],
             own["y"],
             s=26,
-            color=colour(position),
-            marker=marker(position),
+            color=mark(COLOURS, position),
+            marker=mark(MARKERS, position),
             edgecolors="black",
             linewidths=0.4,
             label=name,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fd2.figures._distilled import open_sets
 from fd2.figures._drawing import write_picture
 from fd2.figures._mosaic import mosaic_figure
+from fd2.figures._sets import open_sets
 
 MAXIMUM_CLASSES = 20
 MAXIMUM_SLOTS = 10

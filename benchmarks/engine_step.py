@@ -9,9 +9,9 @@ from torch import Tensor
 
 from benchmarks.problem import Problem
 from fd2.config import plugins
-from fd2.engine.steps import ImageSteps
+from fd2.engine.group import Group, Slot
+from fd2.engine.optimise import ImageSteps
 from fd2.engine.terms import TeacherTerms
-from fd2.losses.regulariser import SlotContext
 from fd2.networks.placement import on_device
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.training.mixed_precision import precision_on
@@ -35,18 +35,18 @@ class EngineStep:
             )
             for network in problem.networks
         ]
-        regularisers = [
-            plugins.load("regularisers", "characteristic").build(
-                {
-                    "weight": problem.characteristic,
-                    "alpha": problem.alpha,
-                    "prototypes": "normalised",
-                }
-            ),
-            plugins.load("regularisers", "similarity").build(
-                {"weight": problem.similarity, "crop": "shared"}
-            ),
-        ]
+        settings = {
+            "characteristic": {
+                "weight": problem.characteristic,
+                "alpha": problem.alpha,
+                "prototypes": "normalised",
+            },
+            "similarity": {"weight": problem.similarity, "crop": "shared"},
+        }
+        regularisers = {
+            name: plugins.load("regularisers", name).build(values)
+            for name, values in settings.items()
+        }
         terms = [
             TeacherTerms(
                 teacher,
@@ -54,25 +54,25 @@ class EngineStep:
                 problem.cal_ratio if problem.fd2 else 0.0,
                 problem.batch_norm_weight,
                 problem.first_multiplier,
-                regularisers if problem.fd2 else [],
+                regularisers if problem.fd2 else {},
                 compile_mode,
             )
             for index, teacher in enumerate(self.teachers)
         ]
-        context = SlotContext(
-            problem.labels.to(device),
-            [teacher.network.prototypes for teacher in self.teachers],
-            [maps.to(device) for maps in problem.earlier],
-        )
         recipe = problem.recipe
-        self._steps = ImageSteps(
-            recipe,
-            terms,
-            context,
-            problem.normaliser,
-            precision_on(device, recipe.mixed_precision),
-            problem.images.to(device),
+        labels, images = problem.labels.to(device), problem.images.to(device)
+        class_names = [str(label) for label in problem.labels.tolist()]
+        slot = Slot(
+            Group(recipe, terms, problem.normaliser, class_names, (), device),
+            (),
+            class_names,
+            "benchmark",
+            labels,
+            images,
+            [{"whole": maps.to(device)} for maps in problem.earlier],
         )
+        precision = precision_on(device, recipe.mixed_precision)
+        self._steps = ImageSteps(slot, images, precision)
         self._views = [view.to(device) for view in problem.views]
         self.done = 0
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
-from fd2.engine.views_plan import plan_views
+from fd2.engine.views import plan_views
 from fd2.methods._interface import Phase, Recipe
 from fd2.networks.stored_teacher import build_teacher
 from fd2.networks.teacher import Teacher

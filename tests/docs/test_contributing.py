@@ -27,9 +27,9 @@ from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
 from fd2.errors import FD2Error
-from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import SelectionRequest
 from fd2.networks.teacher import TeacherOutput
+from fd2.regularisers._interface import Step
 from fd2.stages.draw import draw
 
 Blocks = Callable[[str, str], list[str]]
@@ -158,19 +158,21 @@ def test_optimising_method(load: Load, configured: Callable[..., Configuration])
     assert recipe.iterations == 5 and [phase.size for phase in recipe.phases] == [48, 96]
 
 
-def test_regulariser(load: Load, configured: Callable[..., Configuration]) -> None:
+@pytest.mark.parametrize("fd2", ["plain", "fd2"])
+def test_regulariser(load: Load, configured: Callable[..., Configuration], fd2: str) -> None:
     built = load("regularisers/feature_size").build({"weight": 0.5})
     features = torch.full((1, 2, 1, 1), 3.0, requires_grad=True)
     output = TeacherOutput(torch.zeros(1, 2), features, None, None, None)
-    context = SlotContext(torch.zeros(1, dtype=torch.long), [], [])
-    loss = built.loss(output, 0, context, identity(1))
+    images, labels = torch.zeros(1, 3, 1, 1), torch.zeros(1, dtype=torch.long)
+    loss = built.loss(Step(images, identity(1), labels, output, 0, None, {}))
     loss.backward()
-    assert (built.name, built.weight, loss.item()) == ("feature_size", 0.5, 9.0)
+    assert (built.weight, loss.item()) == (0.5, 9.0)
     assert features.grad is not None and features.grad.flatten().tolist() == [3.0, 3.0]
-    change = {"distill": {"fd2": {"regularisers": {"feature_size": {"weight": 0.5}}}}}
+    change = {"distill": {"regularisers": {"feature_size": {"weight": 0.5}}}}
     found = configured({"variants": {"small": change}})
-    assert set(found.distill("elpv", "sre2lpp", "fd2", "small", 0)["regularisers"]) == {
-        *("characteristic", "similarity", "feature_size")
+    assert set(found.distill("elpv", "sre2lpp", fd2, "small", 0)["regularisers"]) == {
+        *("total_variation", "feature_size"),
+        *(("characteristic", "similarity") if fd2 == "fd2" else ()),
     }
 
 

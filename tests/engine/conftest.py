@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from fd2.augment.normalise import Normaliser
+from fd2.engine.group import Group, Slot
+from fd2.engine.terms import TeacherTerms
+from fd2.methods._interface import Recipe
 from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
 from fd2.networks.teacher import Teacher
 
@@ -133,6 +136,28 @@ def step_loss(
         ]
         loss = loss + similarity * (1 - sum(gaps) / len(gaps))
     return loss
+
+
+def slot_of(
+    recipe: Recipe,
+    terms: Sequence[TeacherTerms],
+    patches: Tensor,
+    labels: Tensor,
+    earlier: Tensor | None = None,
+) -> Slot:
+    """A slot whose maps of earlier whole images are ``earlier`` for every teacher."""
+    names = [str(label) for label in labels.tolist()]
+    normaliser = terms[0].teacher.normaliser
+    group = Group(recipe, terms, normaliser, names, ("test",), patches.device)
+    maps = torch.empty(0) if earlier is None else earlier
+    of_teachers = [{"whole": maps} for _ in terms]
+    seeding = ("test", "slot", 1)
+    return Slot(group, seeding, names, "slot of the test", labels, patches, of_teachers)
+
+
+@pytest.fixture
+def make_slot() -> Callable[..., Slot]:
+    return slot_of
 
 
 @pytest.fixture

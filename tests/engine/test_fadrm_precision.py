@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from fd2.artifacts.images import read_slots
-from fd2.engine.optimise import optimise_slot
+from fd2.engine.group import Slot
+from fd2.engine.optimise import optimise
 from fd2.engine.terms import TeacherTerms
-from fd2.engine.views_plan import plan_views
-from fd2.losses.regulariser import SlotContext
+from fd2.engine.views import plan_views
 from fd2.methods._interface import Phase, Recipe
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.regularisers import characteristic
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 CPU = torch.device("cpu")
 LABELS = torch.tensor([0, 1, 2])
-NAMES = ("precision", 0)
+Optimised = Callable[[LoadedTeacher, Tensor, Recipe], Tensor]
+NAMES = ("test", "slot", 1)
 
 
 def recipe(mixed: bool, iterations: int = 4) -> Recipe:
@@ -44,25 +46,23 @@ def patches(chain: Chain, teacher: LoadedTeacher) -> Tensor:
 
 def terms_of(teacher: LoadedTeacher) -> TeacherTerms:
     pull = characteristic.build({"weight": 0.8, "alpha": 0.5, "prototypes": "normalised"})
-    return TeacherTerms(teacher, 0, 0.5, 0.01, 10.0, [pull])
+    return TeacherTerms(teacher, 0, 0.5, 0.01, 10.0, {"characteristic": pull})
 
 
-def context_of(teacher: LoadedTeacher) -> SlotContext:
-    return SlotContext(LABELS, [teacher.network.prototypes], [])
+@pytest.fixture
+def optimised(make_slot: Callable[..., Slot]) -> Optimised:
+    def run(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tensor:
+        terms = terms_of(teacher)
+        images = optimise(make_slot(chosen, [terms], patches, LABELS))
+        terms.close()
+        return images
 
-
-def optimised(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tensor:
-    terms = terms_of(teacher)
-    images = optimise_slot(
-        chosen, [terms], patches, context_of(teacher), teacher.normaliser, NAMES, "slot"
-    )
-    terms.close()
-    return images
+    return run
 
 
 def plain_loop(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tensor:
     """The loop without autocast and scaler, in the operations it had before there were any."""
-    terms, context = terms_of(teacher), context_of(teacher)
+    terms = terms_of(teacher)
     low, high = teacher.normaliser.bounds()
     resize = torch.nn.functional.interpolate
     images, done = resize(patches, size=(48, 48), mode="bilinear"), 0
@@ -74,7 +74,7 @@ def plain_loop(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tenso
             rate = 0.1 * 0.5 * (1 + math.cos(math.pi * (done + step) / chosen.iterations))
             adam.param_groups[0]["lr"] = rate
             view = views[step : step + 1]
-            losses = terms.losses(view.apply(images, phase.size), context, view)
+            losses = terms.losses(view.apply(images, phase.size), view, LABELS, {})
             adam.zero_grad()
             torch.stack(list(losses.values())).sum().backward()
             adam.step()
@@ -87,13 +87,17 @@ def plain_loop(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tenso
     return images.detach()
 
 
-def test_switched_off_it_changes_no_bit(teacher: LoadedTeacher, patches: Tensor) -> None:
+def test_switched_off_it_changes_no_bit(
+    teacher: LoadedTeacher, patches: Tensor, optimised: Optimised
+) -> None:
     chosen = recipe(mixed=False)
     expected = plain_loop(teacher, patches, chosen)
     assert torch.equal(optimised(teacher, patches, chosen), expected)
 
 
-def test_mixed_images_are_finite_float32_and_near(teacher: LoadedTeacher, patches: Tensor) -> None:
+def test_mixed_images_are_finite_float32_and_near(
+    teacher: LoadedTeacher, patches: Tensor, optimised: Optimised
+) -> None:
     mixed, single = (optimised(teacher, patches, recipe(on)) for on in (True, False))
     assert mixed.dtype == torch.float32
     assert bool(torch.isfinite(mixed).all())
@@ -105,15 +109,15 @@ def test_mixed_images_are_finite_float32_and_near(teacher: LoadedTeacher, patche
 
 def test_networks_are_half_and_losses_single(teacher: LoadedTeacher, patches: Tensor) -> None:
     """Losses differ by what bfloat16's 8 bits leave after some fifteen layers."""
-    terms, context = terms_of(teacher), context_of(teacher)
+    terms = terms_of(teacher)
     view = plan_views(recipe(True), Phase(32, 1), NAMES)
     seen = view.apply(patches, 32)
     made: list[torch.dtype] = []
     convolution = next(m for m in teacher.network.modules() if isinstance(m, nn.Conv2d))
     hook = convolution.register_forward_hook(lambda _m, _x, out: made.append(out.dtype))
-    single = terms.losses(seen, context, view)
+    single = terms.losses(seen, view, LABELS, {})
     with precision_on(CPU, mixed=True).autocast():
-        mixed = terms.losses(seen, context, view)
+        mixed = terms.losses(seen, view, LABELS, {})
     hook.remove()
     terms.close()
     assert made == [torch.float32, torch.bfloat16]

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from fd2.artifacts.images import read_slots
 from fd2.artifacts.prepared import read_manifest
-from fd2.engine.group import GroupPlan, distill_slot
-from fd2.engine.plan import group_plan
+from fd2.engine.codec import encode
+from fd2.engine.group import Group, build_group
+from fd2.engine.optimise import optimise
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 
 if TYPE_CHECKING:
@@ -26,11 +27,18 @@ def teacher(chain: Chain) -> LoadedTeacher:
 
 
 @pytest.fixture
-def plan(chain: Chain, teacher: LoadedTeacher) -> GroupPlan:
+def group(chain: Chain, teacher: LoadedTeacher) -> Group:
     similarity = {"similarity": {"weight": 20.0, "crop": "shared"}}
     settings = chain.distill_settings(cal_ratio=0.0, regularisers=similarity)
     manifest = read_manifest(chain.data / "manifest.json")
-    return group_plan(settings, manifest, [teacher], chain.job.device)
+    return build_group(settings, manifest, [teacher], chain.job.device)
+
+
+def distilled(
+    group: Group, number: int, classes: Tensor, patches: Tensor, earlier: list[Tensor]
+) -> Tensor:
+    images = optimise(group.slot(number, classes, patches, earlier))
+    return encode(images, group.normaliser, "png")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def patches(chain: Chain) -> Tensor:
     return read_slots(chain.patches).images
 
 
-def test_every_earlier_slot_counts(plan: GroupPlan, patches: Tensor) -> None:
+def test_every_earlier_slot_counts(group: Group, patches: Tensor) -> None:
     choices: list[list[Tensor]] = [
         [patches[0], patches[1]],
         [patches[0]],
@@ -46,17 +54,15 @@ def test_every_earlier_slot_counts(plan: GroupPlan, patches: Tensor) -> None:
         [patches[0], patches[2]],
         [],
     ]
-    made = [distill_slot(plan, 2, CLASSES, patches[3], earlier) for earlier in choices]
+    made = [distilled(group, 2, CLASSES, patches[3], earlier) for earlier in choices]
     assert len({images.numpy().tobytes() for images in made}) == len(choices)
 
 
-def test_only_images_of_the_same_class_count(plan: GroupPlan, patches: Tensor) -> None:
+def test_only_images_of_the_same_class_count(group: Group, patches: Tensor) -> None:
     """An earlier image that changes in one class changes the next image of that class first."""
     other = patches[0].clone()
     other[1] = patches[2, 1]
-    made = [
-        distill_slot(plan, 1, CLASSES, patches[3], [earlier]) for earlier in (patches[0], other)
-    ]
+    made = [distilled(group, 1, CLASSES, patches[3], [earlier]) for earlier in (patches[0], other)]
     changed = [not torch.equal(made[0][c], made[1][c]) for c in range(3)]
     assert changed[1]
     # Batch-norm statistics couple the classes: the others feel it, but less.
@@ -64,6 +70,6 @@ def test_only_images_of_the_same_class_count(plan: GroupPlan, patches: Tensor) -
     assert gaps[1] == gaps.max()
 
 
-def test_images_are_finished_pixels(plan: GroupPlan, patches: Tensor) -> None:
-    images = distill_slot(plan, 0, CLASSES[:2], patches[0, :2], [])
+def test_images_are_finished_pixels(group: Group, patches: Tensor) -> None:
+    images = distilled(group, 0, CLASSES[:2], patches[0, :2], [])
     assert images.shape == (2, 3, 32, 32) and images.dtype == torch.uint8

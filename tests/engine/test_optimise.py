@@ -11,19 +11,20 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fd2.augment.views import Views
-from fd2.engine.optimise import optimise_slot
+from fd2.engine.group import Slot
+from fd2.engine.optimise import optimise
 from fd2.engine.terms import TeacherTerms
-from fd2.engine.views_plan import plan_views
+from fd2.engine.views import plan_views
 from fd2.errors import FD2Error
-from fd2.losses.regulariser import SlotContext
 from fd2.methods._interface import Phase, Recipe
 from fd2.networks.stored_teacher import LoadedTeacher
 
 LABELS = torch.tensor([0, 2])
-NAMES = ("test", 0, "slot", 1)
+NAMES = ("test", "slot", 1)
 #: Three steps first, so that turns which began anew in a phase would be other turns.
 TWO_PHASES = (Phase(32, 3, 0.5), Phase(24, 2, 0.7))
 NOTHING = torch.empty(0)
+Optimised = Callable[[Recipe, list[LoadedTeacher], Tensor], Tensor]
 
 
 def recipe(phases: tuple[Phase, ...], in_turn: bool, rate: float = 0.3) -> Recipe:
@@ -96,17 +97,21 @@ def teachers(make_teacher: Callable[..., LoadedTeacher]) -> list[LoadedTeacher]:
     return [make_teacher(1, 4, 0.3), make_teacher(2, 2, 0.3)]
 
 
-def optimised(chosen: Recipe, teachers: list[LoadedTeacher], patches: Tensor) -> Tensor:
-    terms = [
-        TeacherTerms(teacher, index, 0.3, 0.01, 10.0, []) for index, teacher in enumerate(teachers)
-    ]
-    context = SlotContext(LABELS, [t.network.prototypes for t in teachers], [])
-    images = optimise_slot(
-        chosen, terms, patches, context, teachers[0].normaliser, NAMES, "slot of the test"
-    )
-    for term in terms:
-        term.close()
-    return images
+@pytest.fixture
+def optimised(
+    make_slot: Callable[..., Slot],
+) -> Optimised:
+    def run(chosen: Recipe, teachers: list[LoadedTeacher], patches: Tensor) -> Tensor:
+        terms = [
+            TeacherTerms(teacher, index, 0.3, 0.01, 10.0, {})
+            for index, teacher in enumerate(teachers)
+        ]
+        images = optimise(make_slot(chosen, terms, patches, LABELS))
+        for term in terms:
+            term.close()
+        return images
+
+    return run
 
 
 @pytest.mark.parametrize("in_turn", [True, False])
@@ -115,6 +120,7 @@ def test_phases_merges_and_teachers_equal_a_slow_loop(
     teachers: list[LoadedTeacher],
     patches: Tensor,
     slow_loss: Callable[..., Tensor],
+    optimised: Optimised,
     phases: tuple[Phase, ...],
     in_turn: bool,
 ) -> None:
@@ -126,7 +132,9 @@ def test_phases_merges_and_teachers_equal_a_slow_loop(
     torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_turns_merges_and_patches_matter(teachers: list[LoadedTeacher], patches: Tensor) -> None:
+def test_turns_merges_and_patches_matter(
+    teachers: list[LoadedTeacher], patches: Tensor, optimised: Optimised
+) -> None:
     base = optimised(recipe(TWO_PHASES, True), teachers, patches)
     kept = (Phase(32, 3, 1.0), Phase(24, 2))
     for other in (
@@ -137,14 +145,18 @@ def test_turns_merges_and_patches_matter(teachers: list[LoadedTeacher], patches:
         assert (other - base).abs().max() > 1e-2
 
 
-def test_images_stay_within_black_and_white(teachers: list[LoadedTeacher], patches: Tensor) -> None:
+def test_images_stay_within_black_and_white(
+    teachers: list[LoadedTeacher], patches: Tensor, optimised: Optimised
+) -> None:
     images = optimised(recipe((Phase(32, 2),), False, rate=50.0), teachers, patches)
     low, high = teachers[0].normaliser.bounds()
     assert (images >= low).all() and (images <= high).all()
     assert ((images == low) | (images == high)).double().mean() > 0.5
 
 
-def test_a_loss_that_is_not_finite_is_named(teachers: list[LoadedTeacher], patches: Tensor) -> None:
+def test_a_loss_that_is_not_finite_is_named(
+    teachers: list[LoadedTeacher], patches: Tensor, optimised: Optimised
+) -> None:
     teachers[0].network.backbone.head.weight[0, 0] = float("nan")
     with pytest.raises(FD2Error, match="not finite: class") as refused:
         optimised(recipe((Phase(32, 2),), False), teachers, patches)

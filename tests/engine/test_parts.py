@@ -15,8 +15,8 @@ from torch import Tensor
 from fd2.artifacts.images import SlotImages
 from fd2.augment.normalise import Normaliser
 from fd2.engine.codec import encode
-from fd2.engine.initial import initial_patches
-from fd2.engine.views_plan import independent_views, plan_views
+from fd2.engine.group import initial_patches
+from fd2.engine.views import independent_views, plan_views
 from fd2.errors import FD2Error
 from fd2.methods._interface import Phase, Recipe
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -13,20 +12,20 @@ from fd2.augment.views import Views
 from fd2.config import plugins
 from fd2.engine.terms import TeacherTerms
 from fd2.errors import FD2Error
-from fd2.losses.regulariser import SlotContext
 from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
+from fd2.regularisers._interface import Regulariser
 
 LABELS = torch.tensor([2, 0, 1])
 #: The lower half of the image, mirrored, then rolled half an image to the right.
 VIEW = Views(torch.tensor([[0.5, 0.0, 0.5, 1.0]]), torch.tensor([True]), torch.tensor([[0.0, 0.5]]))
 
 
-def regularisers(characteristic: float, similarity: float) -> list[Any]:
+def regularisers(characteristic: float, similarity: float) -> dict[str, Regulariser]:
     settings = {
         "characteristic": {"weight": characteristic, "alpha": 0.3, "prototypes": "normalised"},
         "similarity": {"weight": similarity, "crop": "shared"},
     }
-    return [plugins.load("regularisers", name).build(each) for name, each in settings.items()]
+    return {name: plugins.load("regularisers", name).build(each) for name, each in settings.items()}
 
 
 def seen_by_hand(maps: Tensor) -> Tensor:
@@ -61,9 +60,8 @@ def test_a_whole_step_equals_its_formulas(
     """Value and pixel gradient of dual-head loss, batch-norm term and both regularisers."""
     teacher = make_teacher(1, 4, 0.9)
     terms = TeacherTerms(teacher, 0, ratio, 0.01, 10.0, regularisers(pull, push))
-    context = SlotContext(LABELS, [teacher.network.prototypes], [earlier])
     pixels = images.clone().requires_grad_(True)
-    loss = torch.stack(list(terms.losses(pixels, context, VIEW).values())).sum()
+    loss = torch.stack(list(terms.losses(pixels, VIEW, LABELS, {"whole": earlier}).values())).sum()
     (gradient,) = torch.autograd.grad(loss, pixels)
     terms.close()
     expected = slow_loss(
@@ -85,11 +83,10 @@ def test_the_ratio_of_the_teacher_is_the_default(
     make_teacher: Callable[..., LoadedTeacher], images: Tensor
 ) -> None:
     teacher = make_teacher(1, 4, 0.3)
-    context = SlotContext(LABELS, [teacher.network.prototypes], [])
     losses = []
     for ratio in (None, 0.3):
-        terms = TeacherTerms(teacher, 0, ratio, 0.01, 10.0, [])
-        losses.append(terms.losses(images, context, VIEW))
+        terms = TeacherTerms(teacher, 0, ratio, 0.01, 10.0, {})
+        losses.append(terms.losses(images, VIEW, LABELS, {}))
         terms.close()
     assert losses[0] == losses[1]
 
@@ -98,12 +95,11 @@ def test_every_named_term_is_weighted(
     make_teacher: Callable[..., LoadedTeacher], images: Tensor, earlier: Tensor
 ) -> None:
     teacher = make_teacher(1, 4, 0.3)
-    context = SlotContext(LABELS, [teacher.network.prototypes], [earlier])
     terms = [
         TeacherTerms(teacher, 0, None, weight, 10.0, regularisers(weight, 2 * weight))
         for weight in (0.1, 0.2)
     ]
-    small, large = (each.losses(images, context, VIEW) for each in terms)
+    small, large = (each.losses(images, VIEW, LABELS, {"whole": earlier}) for each in terms)
     assert set(small) == {"class", "batch_norm", "characteristic", "similarity"}
     torch.testing.assert_close(small["class"], large["class"])
     for name in ("batch_norm", "characteristic", "similarity"):
@@ -119,11 +115,10 @@ def test_every_named_term_is_weighted(
     ],
 )
 def test_a_plain_teacher_is_refused_by_name(
-    images: Tensor, ratio: float, weights: tuple[float, float], named: str
+    ratio: float, weights: tuple[float, float], named: str
 ) -> None:
     network = build_teacher("resnet10t", 3, None, initialisation="scratch", seed=0).double()
     teacher = LoadedTeacher(network.freeze(), None, {"cal_ratio": 0.0})  # type: ignore[arg-type]
-    terms = TeacherTerms(teacher, 0, ratio, 0.01, 10.0, regularisers(*weights))
-    with pytest.raises(FD2Error, match="attention head") as refused:
-        terms.losses(images, SlotContext(LABELS, [], []), VIEW)
-    assert named in str(refused.value)
+    with pytest.raises(FD2Error, match="without attention head") as refused:
+        TeacherTerms(teacher, 0, ratio, 0.01, 10.0, regularisers(*weights))
+    assert refused.value.where == named and "leave this out" in refused.value.fix

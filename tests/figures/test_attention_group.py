@@ -15,8 +15,8 @@ from fd2.errors import FD2Error
 from fd2.figures._attention import RowAttention, distances
 from fd2.figures._mosaic import mosaic_figure, write_notes
 from fd2.figures.attention_group import inputs, lines_of
-from fd2.losses.similarity import similarity_loss
 from fd2.networks.stored_teacher import build_teacher, write_teacher
+from fd2.regularisers.similarity import similarity_loss
 from fd2.stages.draw import draw
 
 NO_IMAGES = np.zeros((1, 4, 4, 3), np.uint8)

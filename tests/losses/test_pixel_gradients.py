@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fd2.losses.batch_norm import BatchNormStatistics
-from fd2.losses.characteristic import characteristic_loss
 from fd2.losses.class_loss import dual_head_cross_entropy
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
-from fd2.losses.similarity import similarity_loss
 from fd2.networks.backbone import Backbone
 from fd2.networks.cal import CALOutput, CounterfactualAttention
 from fd2.networks.teacher import Teacher
+from fd2.regularisers.characteristic import characteristic_loss
+from fd2.regularisers.similarity import similarity_loss
+from fd2.regularisers.total_variation import total_variation
 
 LABELS = torch.tensor([1, 0])
 Loss = Callable[[Tensor], Tensor]
@@ -76,6 +77,7 @@ def losses() -> dict[str, Loss]:
         "characteristic": characteristic,
         "similarity": lambda x: similarity_loss(network(x).attention, earlier),
         "pretrain": pretrain,
+        "total_variation": total_variation,
     }
 
 

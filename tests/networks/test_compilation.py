@@ -17,9 +17,8 @@ from fd2.artifacts.soft_labels import read_soft_labels
 from fd2.artifacts.tensors import read_tensors
 from fd2.augment.views import Views
 from fd2.config import plugins
-from fd2.engine.plan import group_plan
+from fd2.engine.group import build_group
 from fd2.errors import FD2Error
-from fd2.losses.regulariser import SlotContext
 from fd2.networks.compilation import compiled
 from fd2.networks.stored_teacher import read_teacher
 from fd2.stages.evaluate import evaluate
@@ -103,13 +102,12 @@ def test_a_compiled_teacher_gives_the_terms_and_gradients_of_distillation(chain:
     for mode in ("none", "default"):
         teacher = read_teacher(chain.cal, CPU)
         settings = chain.distill_settings(compile=mode)
-        (terms,) = group_plan(settings, manifest, [teacher], CPU).terms
+        (terms,) = build_group(settings, manifest, [teacher], CPU).terms
         leaf = images.clone().requires_grad_()
-        context = SlotContext(torch.arange(3), [teacher.network.prototypes], [torch.empty(0)])
         # Twice: statistics of an earlier pass must not stay.
         for _ in range(2):
             leaf.grad = None
-            losses = terms.losses(leaf, context, view)
+            losses = terms.losses(leaf, view, torch.arange(3), {"whole": torch.empty(0)})
             torch.stack(list(losses.values())).sum().backward()
         assert leaf.grad is not None
         found.append(({name: float(loss.detach()) for name, loss in losses.items()}, leaf.grad))

@@ -19,7 +19,7 @@ from fd2.config.layers import (
     variant_at,
     with_protocol,
 )
-from fd2.config.recipes import check_recipe
+from fd2.config.recipes import check_recipe, regularisers_of
 from fd2.config.schema import config_schema, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
@@ -227,7 +227,7 @@ class Configuration:
             "slots": list(range(first, last)),
             "method_settings": section["methods"][method],
             "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
-            "regularisers": section["fd2"]["regularisers"] if with_fd2 else {},
+            "regularisers": regularisers_of(section, fd2, where),
         }
 
     def select_images(

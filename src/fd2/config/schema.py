@@ -21,15 +21,16 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 def config_schema() -> dict[str, Any]:
     """The whole config's schema: ``config.schema.yaml`` with every plug-in's block put in.
 
-    A method contributes ``distill.methods.<name>``, a regulariser
-    ``distill.fd2.regularisers.<name>``, a dataset kind its own keys in ``datasets.<any>``. Each is
-    the plug-in's ``SETTINGS_SCHEMA``, so a new plug-in edits no schema file.
+    A method contributes ``distill.methods.<name>``, a regulariser ``distill.regularisers.<name>``
+    and ``distill.fd2.regularisers.<name>``, a dataset kind its own keys in ``datasets.<any>``.
+    Each is the plug-in's ``SETTINGS_SCHEMA``, so a new plug-in edits no schema file.
     """
     schema: dict[str, Any] = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
     distill = schema["properties"]["distill"]["properties"]
     for block, folder in (
         (distill["methods"], "methods"),
-        (_regularisers(distill), "regularisers"),
+        (distill["regularisers"], "regularisers"),
+        (distill["fd2"]["properties"]["regularisers"], "regularisers"),
     ):
         block["properties"] = {
             name: plugins.load(folder, name).SETTINGS_SCHEMA for name in plugins.names(folder)
@@ -71,11 +72,6 @@ def _by_kind(common: dict[str, Any], folder: str) -> dict[str, Any]:
         "properties": {**common["properties"], "kind": kind},
         "allOf": cases,
     }
-
-
-def _regularisers(distill: dict[str, Any]) -> dict[str, Any]:
-    block: dict[str, Any] = distill["fd2"]["properties"]["regularisers"]
-    return block
 
 
 def _without_required(schema: Any) -> Any:

@@ -113,7 +113,7 @@ class DistillSettings:
         method_settings: the method's own settings.
         cal_ratio: weight of the attention head in the class loss; None takes the teacher's own;
             0 leaves out the head and its batch-norm layer.
-        regularisers: settings by regulariser name; empty for ``plain``.
+        regularisers: settings by regulariser name.
     """
 
     dataset: str

@@ -2,122 +2,201 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from fd2.artifacts.images import SlotImages
+from fd2.artifacts.prepared import Manifest
 from fd2.augment.normalise import Normaliser
-from fd2.augment.views import Views
-from fd2.engine.codec import encode
-from fd2.engine.optimise import optimise_slot
+from fd2.config import plugins
+from fd2.config.settings import DistillSettings
 from fd2.engine.terms import TeacherTerms
-from fd2.engine.views_plan import independent_views
-from fd2.losses.regulariser import SlotContext
+from fd2.engine.views import independent_views
+from fd2.errors import FD2Error
 from fd2.methods._interface import Recipe
 from fd2.networks.stored_teacher import LoadedTeacher
-from fd2.runtime.state import NO_STATE, LoopState
+from fd2.regularisers._interface import EarlierAttention
+from fd2.runtime.seeds import numpy_generator
 
 _ATTENTION_BATCH = 100
 
 
 @dataclass(frozen=True)
-class GroupPlan:
-    """What all slots and chunks of a group share.
+class Group:
+    """What all slots of a group share.
 
     Attributes:
         recipe: the method's.
-        teachers: loaded and frozen.
         terms: one a teacher.
         normaliser: of the dataset.
-        image_codec: see `fd2.engine.codec.encode`.
-        shared_crop: earlier attention maps are of whole images; otherwise of independent crops.
         class_names: by class id.
-        needs_attention: whether any regulariser compares attention maps.
         names: seed everything random, together with the slot's number.
         device: where to compute.
-        after_step: called after each iteration; None calls nothing.
+        after_step: called after each iteration, e.g. by a clock; None calls nothing.
     """
 
     recipe: Recipe
-    teachers: Sequence[LoadedTeacher]
     terms: Sequence[TeacherTerms]
     normaliser: Normaliser
-    image_codec: str
-    shared_crop: bool
-    needs_attention: bool
     class_names: Sequence[str]
     names: tuple[object, ...]
     device: torch.device
     after_step: Callable[[], None] | None = None
 
+    @property
+    def compares_slots(self) -> bool:
+        """Whether any term looks at earlier slots."""
+        return any(terms.earlier_attention for terms in self.terms)
 
-def distill_slot(
-    plan: GroupPlan,
-    slot: int,
-    classes: Tensor,
-    patches: Tensor,
-    earlier: Sequence[Tensor],
-    state: LoopState = NO_STATE,
-) -> Tensor:
-    """Optimise the images of one slot for one chunk of classes.
+    def slot(
+        self, number: int, classes: Tensor, patches: Tensor, earlier: Sequence[Tensor]
+    ) -> Slot:
+        """One slot for one chunk of classes, ready to be optimised.
+
+        Args:
+            number: of the slot.
+            classes: class ids ``[B]`` of the chunk.
+            patches: initial images uint8 ``[B, 3, H, W]``.
+            earlier: finished images of the group's earlier slots, each uint8 ``[B, 3, H, W]``, as
+                they were stored.
+        """
+        names = (*self.names, "slot", number)
+        class_names = [self.class_names[c] for c in classes.tolist()]
+        return Slot(
+            self,
+            names,
+            class_names,
+            f"slot {number}, classes {int(classes[0])} to {int(classes[-1])}",
+            classes.to(self.device),
+            self.normaliser.normalise(patches.to(self.device)),
+            [self._earlier_attention(terms, names, class_names, earlier) for terms in self.terms],
+        )
+
+    @torch.no_grad()
+    def _earlier_attention(
+        self,
+        terms: TeacherTerms,
+        names: tuple[object, ...],
+        class_names: Sequence[str],
+        earlier: Sequence[Tensor],
+    ) -> dict[EarlierAttention, Tensor]:
+        """Maps ``[K, B, M, h, w]`` of K earlier slots; they do not change while a slot is made."""
+        maps: dict[EarlierAttention, Tensor] = {}
+        for form in terms.earlier_attention:
+            of_slots = []
+            for number, stored in enumerate(earlier):
+                images = self.normaliser.normalise(stored.to(self.device))
+                if form == "crops":
+                    size = images.shape[-1]
+                    crop_names = (*names, "earlier", number)
+                    views = independent_views(self.recipe, size, class_names, crop_names)
+                    images = views.to(self.device).apply(images, size)
+                chunks = images.split(_ATTENTION_BATCH)
+                of_slots.append(torch.cat([terms.teacher.network(c).attention for c in chunks]))
+            nothing = torch.empty(0, device=self.device)
+            maps[form] = torch.stack(of_slots) if of_slots else nothing
+        return maps
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One image of each class of a chunk, which are optimised together.
+
+    Attributes:
+        group: what it shares with the other slots.
+        names: seed its random views.
+        class_names: of each image.
+        title: names the slot in progress and errors.
+        labels: class ids ``[B]`` on the device.
+        patches: initial images, normalised floating ``[B, 3, H, W]`` on the device.
+        earlier_attention: one a teacher, see `fd2.regularisers._interface.Step`.
+    """
+
+    group: Group
+    names: tuple[object, ...]
+    class_names: Sequence[str]
+    title: str
+    labels: Tensor
+    patches: Tensor
+    earlier_attention: Sequence[Mapping[EarlierAttention, Tensor]]
+
+
+def build_group(
+    settings: DistillSettings,
+    manifest: Manifest,
+    teachers: Sequence[LoadedTeacher],
+    device: torch.device,
+) -> Group:
+    """The group that the settings of stage distill describe.
 
     Args:
-        plan: of the group.
+        settings: of the stage.
+        manifest: of the prepared data.
+        teachers: in the order of the method's teachers, on ``device``.
+        device: where to compute.
+
+    Raises:
+        FD2Error: if the method's phases do not fit the resolution, a teacher lacks the attention
+            head that a term needs, or it cannot be compiled.
+    """
+    method = plugins.load("methods", settings.method)
+    recipe: Recipe = method.recipe(settings.method_settings, manifest.resolution)
+    regularisers = {
+        name: plugins.load("regularisers", name).build(values)
+        for name, values in settings.regularisers.items()
+    }
+    terms = [
+        TeacherTerms(
+            teacher,
+            index,
+            settings.cal_ratio,
+            recipe.batch_norm_weight,
+            recipe.first_batch_norm_multiplier,
+            regularisers,
+            settings.compile,
+        )
+        for index, teacher in enumerate(teachers)
+    ]
+    names = ("distill", settings.seed, settings.dataset)
+    return Group(recipe, terms, teachers[0].normaliser, manifest.classes, names, device)
+
+
+def initial_patches(
+    patches: SlotImages,
+    slot: int,
+    rule: str,
+    class_names: Sequence[str],
+    names: tuple[object, ...],
+    where: str,
+) -> Tensor:
+    """The initial images of a slot, one a class.
+
+    Args:
+        patches: of the method's kind.
         slot: its number.
-        classes: class ids ``[B]`` of the chunk.
-        patches: initial images uint8 ``[B, 3, H, W]``.
-        earlier: finished images of the group's earlier slots, each uint8 ``[B, 3, H, W]``, as they
-            were stored.
-        state: see `fd2.engine.optimise.optimise_slot`.
+        rule: ``by_slot`` takes patch k for slot k; ``random`` draws a patch of the class for each
+            slot anew, with replacement, as the release does.
+        class_names: by class id; part of the seed, so that the order of classes cannot matter.
+        names: seed the draw.
+        where: the patches' file, for errors.
 
     Returns:
-        Finished images uint8 ``[B, 3, H, W]`` on the CPU.
+        uint8 ``[C, 3, H, W]``.
+
+    Raises:
+        FD2Error: if there is no patch for the slot.
     """
-    context = SlotContext(
-        labels=classes.to(plan.device),
-        prototypes=[t.network.prototypes for t in plan.teachers if t.network.cal is not None],
-        earlier_attention=[
-            _earlier_attention(plan, index, slot, classes, earlier)
-            for index in range(len(plan.teachers))
+    if rule == "random":
+        rows = [
+            int(numpy_generator(*names, "patch", slot, name).integers(len(patches.slots)))
+            for name in class_names
         ]
-        if plan.needs_attention
-        else [],
-    )
-    images = optimise_slot(
-        plan.recipe,
-        plan.terms,
-        plan.normaliser.normalise(patches.to(plan.device)),
-        context,
-        plan.normaliser,
-        (*plan.names, "slot", slot),
-        f"slot {slot}, classes {int(classes[0])} to {int(classes[-1])}",
-        after_step=plan.after_step,
-        class_names=[plan.class_names[c] for c in classes.tolist()],
-        state=state,
-    )
-    return encode(images, plan.normaliser, plan.image_codec)
-
-
-@torch.no_grad()
-def _earlier_attention(
-    plan: GroupPlan, teacher: int, slot: int, classes: Tensor, earlier: Sequence[Tensor]
-) -> Tensor:
-    """Attention maps ``[K, B, M, h, w]`` of K earlier slots; computed once, then kept."""
-    network = plan.teachers[teacher].network
-    maps = []
-    for number, stored in enumerate(earlier):
-        images = plan.normaliser.normalise(stored.to(plan.device))
-        if not plan.shared_crop:
-            size = images.shape[-1]
-            names = (*plan.names, "slot", slot, "earlier", number)
-            class_names = [plan.class_names[c] for c in classes.tolist()]
-            views: Views = independent_views(plan.recipe, size, class_names, names)
-            images = views.to(plan.device).apply(images, size)
-        maps.append(
-            torch.cat([network(chunk).attention for chunk in images.split(_ATTENTION_BATCH)])
+        return patches.images[torch.tensor(rows), torch.arange(len(rows))]
+    if slot not in patches.slots:
+        raise FD2Error(
+            f"no patch for slot {slot}", where, "make patches for at least 'distill.slots' slots"
         )
-    if not maps:
-        return torch.empty(0, device=plan.device)
-    return torch.stack(maps)
+    return patches.images[patches.slots.index(slot)]

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fd2.augment.normalise import Normaliser
 from fd2.augment.views import Views
-from fd2.engine.steps import ImageSteps
-from fd2.engine.terms import TeacherTerms
-from fd2.engine.views_plan import plan_views
-from fd2.losses.regulariser import SlotContext
-from fd2.methods._interface import Recipe
+from fd2.engine.group import Slot
+from fd2.engine.views import plan_views
 from fd2.runtime.progress import Progress
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import MixedPrecision, precision_on
+from fd2.training.optimisers import set_learning_rate
+from fd2.training.snapshots import (
+    optimiser_facts,
+    optimiser_tensors,
+    prefixed,
+    restore_optimiser,
+    without_prefix,
+)
 
 
-def optimise_slot(
-    recipe: Recipe,
-    terms: Sequence[TeacherTerms],
-    patches: Tensor,
-    context: SlotContext,
-    normaliser: Normaliser,
-    names: tuple[object, ...],
-    what: str,
-    *,
-    after_step: Callable[[], None] | None = None,
-    class_names: Sequence[object] = (),
-    state: LoopState = NO_STATE,
-) -> Tensor:
-    """Run all phases of a recipe.
+def optimise(slot: Slot, state: LoopState = NO_STATE) -> Tensor:
+    """Run all phases of the recipe, each with an Adam of its own, under one cosine schedule.
 
     Args:
-        recipe: the method's.
-        terms: one a teacher.
-        patches: initial images, normalised float32 ``[B, 3, H, W]`` on the device.
-        context: labels, prototypes and earlier attention of these images.
-        normaliser: of the dataset.
-        names: seed the random views.
-        what: names this slot in progress and errors.
-        after_step: called after each iteration, e.g. by a clock; None calls nothing.
-        class_names: of each image, for errors; class ids by default.
+        slot: what is optimised.
         state: a run that was stopped goes on from its snapshot, to the same bits.
 
     Returns:
@@ -56,64 +41,38 @@ def optimise_slot(
         FD2Error: if the loss is not finite; names the term, the iteration and the classes.
         StoppedError: if a signal came; the snapshot is written.
     """
-    kept = state.restore()
-    first = 0 if kept is None else int(kept.facts["phase"])
-    slot = _Slot(
-        recipe,
-        terms,
-        context,
-        normaliser,
-        precision_on(patches.device, recipe.mixed_precision),
-        what,
-        after_step,
-        class_names or context.labels.tolist(),
-        state,
-    )
-    images = _resized(patches, recipe.phases[first].size)
-    for number, phase in list(enumerate(recipe.phases))[first:]:
-        views = plan_views(recipe, phase, (*names, "phase", number)).to(images.device)
-        images = _phase(slot, number, images, views, kept if number == first else None)
-        if number + 1 < len(recipe.phases):
-            size = recipe.phases[number + 1].size
+    phases = slot.group.recipe.phases
+    snapshot = state.restore()
+    first = 0 if snapshot is None else int(snapshot.facts["phase"])
+    precision = precision_on(slot.patches.device, slot.group.recipe.mixed_precision)
+    images = _resized(slot.patches, phases[first].size)
+    for number, phase in list(enumerate(phases))[first:]:
+        steps = ImageSteps(slot, images, precision)
+        images = _phase(slot, number, steps, state, snapshot if number == first else None)
+        if number + 1 < len(phases):
+            size = phases[number + 1].size
             images = phase.keep * _resized(images, size) + (1 - phase.keep) * _resized(
-                patches, size
+                slot.patches, size
             )
     return images
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """What all phases of a slot share."""
-
-    recipe: Recipe
-    terms: Sequence[TeacherTerms]
-    context: SlotContext
-    normaliser: Normaliser
-    precision: MixedPrecision
-    what: str
-    after_step: Callable[[], None] | None
-    class_names: Sequence[object]
-    state: LoopState
-
-
 def _phase(
-    slot: _Slot, number: int, initial: Tensor, views: Views, kept: Snapshot | None
+    slot: Slot, number: int, steps: ImageSteps, state: LoopState, resumed: Snapshot | None
 ) -> Tensor:
-    """One phase with an Adam of its own, under the recipe's one cosine schedule.
-
-    Schedule and turns go on where the earlier phases left them. ``kept`` is of this phase.
-    """
-    recipe, phase = slot.recipe, slot.recipe.phases[number]
+    """The images after one phase; ``resumed`` is a snapshot of this phase."""
+    recipe = slot.group.recipe
+    phase = recipe.phases[number]
     done = sum(earlier.iterations for earlier in recipe.phases[:number])
-    steps = ImageSteps(recipe, slot.terms, slot.context, slot.normaliser, slot.precision, initial)
+    views = plan_views(recipe, phase, (*slot.names, "phase", number)).to(slot.patches.device)
     begin = 0
-    if kept is not None:
-        steps.restore(kept)
-        begin = int(kept.facts["step"])
-    progress = Progress(phase.iterations, slot.what, unit="iteration", start=begin)
+    if resumed is not None:
+        steps.restore(resumed)
+        begin = int(resumed.facts["step"])
+    progress = Progress(phase.iterations, slot.title, unit="iteration", start=begin)
     fix = "lower the method's learning_rate or the weight of that term"
-    watch = FiniteWatch(slot.class_names, slot.what, fix, unit="iteration")
-    rows = torch.arange(len(initial), device=initial.device)
+    watch = FiniteWatch(slot.class_names, slot.title, fix, unit="iteration")
+    rows = torch.arange(len(steps.images), device=steps.images.device)
 
     def snapshot() -> Snapshot:
         watch.check("not finite")
@@ -122,16 +81,99 @@ def _phase(
     for step in progress:
         losses = steps.step(done + step, views[step : step + 1])
         # With loss scaling an overflow is expected now and then, and its step is left out.
-        left_out = slot.precision.skips_overflows and step + 1 < phase.iterations
+        left_out = steps.precision.skips_overflows and step + 1 < phase.iterations
         watch.note(done + step, {} if left_out else losses, steps.images, rows)
         if watch.due(step):
             watch.check("not finite")
         progress.show(losses)
-        if slot.after_step is not None:
-            slot.after_step()
-        slot.state.checkpoint(snapshot)
+        if slot.group.after_step is not None:
+            slot.group.after_step()
+        state.checkpoint(snapshot)
     watch.check("not finite")
     return steps.images.detach()
+
+
+class ImageSteps:
+    """Images as leaves of the graph, and the Adam that moves them.
+
+    Args:
+        slot: what is optimised.
+        initial: images at the start, normalised ``[B, 3, S, S]``; they stay as they are.
+        precision: of the networks.
+
+    Attributes:
+        images: the leaves, changed in place by every step.
+        precision: of the networks.
+    """
+
+    def __init__(self, slot: Slot, initial: Tensor, precision: MixedPrecision) -> None:
+        self.images = initial.detach().clone().requires_grad_(True)
+        self.precision = precision
+        self._slot = slot
+        recipe = slot.group.recipe
+        self._lower, self._upper = (b.to(initial.device) for b in slot.group.normaliser.bounds())
+        self._adam = torch.optim.Adam([self.images], lr=recipe.learning_rate, betas=recipe.betas)
+
+    def step(self, number: int, view: Views) -> dict[str, Tensor]:
+        """One forward and backward pass and one step of Adam; clips to black and white.
+
+        Args:
+            number: of the step in the whole recipe: schedule and teachers' turns follow it.
+            view: crop, flip and roll of all images.
+
+        Returns:
+            The weighted terms of the loss, without gradient.
+        """
+        recipe = self._slot.group.recipe
+        set_learning_rate(self._adam, _cosine(recipe.learning_rate, number, recipe.iterations))
+        losses = self.losses(number, view)
+        self._adam.zero_grad(set_to_none=True)
+        self.precision.backward(torch.stack(list(losses.values())).sum())
+        self.precision.step(self._adam)
+        with torch.no_grad():
+            self.images.copy_(self.images.maximum(self._lower).minimum(self._upper))
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def losses(self, number: int, view: Views) -> dict[str, Tensor]:
+        """The weighted terms of a step's loss: of one teacher in turn, or the mean over all."""
+        slot, terms = self._slot, self._slot.group.terms
+        turn = number % len(terms)
+        chosen = [turn] if slot.group.recipe.teachers_in_turn else range(len(terms))
+        with self.precision.autocast():
+            seen = view.apply(self.images, self.images.shape[-1])
+            return _mean(
+                [
+                    terms[index].losses(seen, view, slot.labels, slot.earlier_attention[index])
+                    for index in chosen
+                ]
+            )
+
+    def snapshot(self, facts: Mapping[str, Any]) -> Snapshot:
+        """Images, Adam's moments and the loss scale, with ``facts`` about where they stand."""
+        return Snapshot(
+            {"images": self.images.detach(), **prefixed("adam", optimiser_tensors(self._adam))},
+            {
+                **facts,
+                "adam": optimiser_facts(self._adam),
+                "loss_scale": self.precision.snapshot(),
+            },
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a `snapshot`."""
+        with torch.no_grad():
+            self.images.copy_(snapshot.tensors["images"])
+        tensors, facts = snapshot.tensors, snapshot.facts
+        restore_optimiser(self._adam, without_prefix("adam", tensors), facts["adam"])
+        self.precision.restore(facts["loss_scale"])
+
+
+def _cosine(rate: float, step: int, steps: int) -> float:
+    return rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _mean(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
 
 
 def _resized(images: Tensor, size: int) -> Tensor:

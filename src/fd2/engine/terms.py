@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from fd2.augment.views import Views
+from fd2.errors import FD2Error
 from fd2.losses.batch_norm import BatchNormStatistics
 from fd2.losses.class_loss import dual_head_cross_entropy
-from fd2.losses.regulariser import Regulariser, SlotContext
 from fd2.networks.compilation import compiled
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.networks.teacher import TeacherOutput
+from fd2.regularisers._interface import EarlierAttention, Regulariser, Step
 
 
 class TeacherTerms:
     """Class loss, batch-norm statistics and regularisers under one frozen teacher.
 
-    FD² eq. 12: L = w_bn L_bn + L_cls + sum of weighted regularisers. With ``cal_ratio`` 0 and no
-    regulariser of positive weight the attention head is not run at all, and the loss is the plain
-    method's to the last bit.
+    FD² eq. 12: L = w_bn L_bn + L_cls + sum of weighted regularisers. The attention head runs only
+    for a ``cal_ratio`` above 0 and for regularisers that need it; without them the loss is the
+    plain method's to the last bit.
 
     Args:
         teacher: frozen.
-        index: the teacher's position in the contexts.
+        index: the teacher's position among the method's.
         cal_ratio: rho of FD² eq. 11; None takes the one the teacher was trained with.
         batch_norm_weight: weight of the batch-norm statistics.
         first_multiplier: extra factor of the first layer.
-        regularisers: those of weight 0 are left out.
+        regularisers: by name; those of weight 0 are left out.
         compile_mode: see `fd2.networks.compilation.compiled`.
 
     Raises:
-        FD2Error: if the teacher's backbone cannot be compiled here.
+        FD2Error: if the teacher lacks an attention head that is needed, or its backbone cannot be
+            compiled here.
     """
 
     def __init__(
@@ -42,17 +44,16 @@ class TeacherTerms:
         cal_ratio: float | None,
         batch_norm_weight: float,
         first_multiplier: float,
-        regularisers: Sequence[Regulariser],
+        regularisers: Mapping[str, Regulariser],
         compile_mode: str = "none",
     ) -> None:
         self.teacher = teacher
         self._index = index
-        own_ratio = float(teacher.metadata["cal_ratio"])
-        self._cal_ratio = own_ratio if cal_ratio is None else cal_ratio
+        self._cal_ratio = float(teacher.metadata["cal_ratio"]) if cal_ratio is None else cal_ratio
         self._batch_norm_weight = batch_norm_weight
-        self._regularisers = [r for r in regularisers if r.weight > 0]
-        self._needs_attention = bool(self._cal_ratio or self._regularisers)
+        self._regularisers = {name: r for name, r in regularisers.items() if r.weight > 0}
         network = teacher.network
+        self._runs_head = self._needs_head()
         layers = network.batch_norms()
         if self._cal_ratio:
             layers = [*layers, *network.cal_batch_norms()]
@@ -62,30 +63,60 @@ class TeacherTerms:
             network.backbone.features, compile_mode, device, "distill.compile"
         )
 
-    def losses(self, images: Tensor, context: SlotContext, views: Views) -> dict[str, Tensor]:
+    def _needs_head(self) -> bool:
+        named = [f"cal_ratio {self._cal_ratio}"] if self._cal_ratio else []
+        named += [
+            f"regulariser {name}"
+            for name, r in self._regularisers.items()
+            if r.needs_head or r.earlier_attention
+        ]
+        if named and self.teacher.network.cal is None:
+            raise FD2Error(
+                "teacher without attention head",
+                ", ".join(named),
+                "use a teacher trained with an attention head, or leave this out",
+            )
+        return bool(named)
+
+    @property
+    def earlier_attention(self) -> tuple[EarlierAttention, ...]:
+        """The forms in which the regularisers compare with earlier images."""
+        forms = {r.earlier_attention for r in self._regularisers.values()}
+        return tuple(sorted(form for form in forms if form is not None))
+
+    def losses(
+        self,
+        images: Tensor,
+        views: Views,
+        labels: Tensor,
+        earlier_attention: Mapping[EarlierAttention, Tensor],
+    ) -> dict[str, Tensor]:
         """Weighted terms by name; their sum is the loss.
 
         Args:
             images: normalised, seen through ``views``, ``[B, 3, H, W]``.
-            context: labels, prototypes and earlier attention.
             views: of this iteration.
+            labels: class ids ``[B]``.
+            earlier_attention: this teacher's, in the forms of the property of that name.
         """
         output = self._forward(images)
         terms = {
             "class": dual_head_cross_entropy(
-                output.backbone_logits, output.cal_logits, context.labels, self._cal_ratio
+                output.backbone_logits, output.cal_logits, labels, self._cal_ratio
             ),
             "batch_norm": self._batch_norm_weight * self._statistics.loss(),
         }
-        for regulariser in self._regularisers:
-            loss = regulariser.loss(output, self._index, context, views)
-            terms[regulariser.name] = regulariser.weight * loss
+        network = self.teacher.network
+        prototypes = None if network.cal is None else network.prototypes
+        step = Step(images, views, labels, output, self._index, prototypes, earlier_attention)
+        for name, regulariser in self._regularisers.items():
+            terms[name] = regulariser.weight * regulariser.loss(step)
         return terms
 
     def _forward(self, images: Tensor) -> TeacherOutput:
         network = self.teacher.network
         features = self._features(images)
-        if self._needs_attention:
+        if self._runs_head:
             return network.heads(features)
         return TeacherOutput(network.backbone.classify(features), features, None, None, None)
 

@@ -120,16 +120,15 @@ def _patches(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
 def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     own = settings["method_settings"]
     recipe = plugins.load("methods", settings["method"]).recipe(own, size.resolution)
-    weights = {
-        name: values["weight"] > 0 for name, values in sorted(settings["regularisers"].items())
-    }
+    regularisers = settings["regularisers"].items()
+    weighted = sorted(name for name, values in regularisers if values["weight"] > 0)
     kind = {
         **{
             "method": settings["method"],
             "teachers": own["teachers"],
             "cal": settings["cal_ratio"] != 0,
         },
-        **{"regularisers": weights, "mixed_precision": recipe.mixed_precision},
+        **{"regularisers": weighted, "mixed_precision": recipe.mixed_precision},
         **{"memory_format": settings["memory_format"], "compile": settings["compile"]},
         **{"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)},
         "sizes": sorted({phase.size for phase in recipe.phases}),

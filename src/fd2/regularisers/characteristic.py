@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fd2.errors import FD2Error
+from fd2.regularisers._interface import Regulariser, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from fd2.augment.views import Views
-    from fd2.losses.regulariser import Regulariser, SlotContext
-    from fd2.networks.teacher import TeacherOutput
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -40,45 +36,40 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class CharacteristicConstraint:
-    """FD² eq. 9 for a teacher with attention head.
-
-    Attributes:
-        weight: lambda, >= 0.
-        alpha: in [0, 1].
-        normalise: compare with L2-normalised prototypes.
-    """
-
-    weight: float
-    alpha: float
-    normalise: bool
-    name: str = "characteristic"
-
-    def loss(
-        self, output: TeacherOutput, teacher_index: int, context: SlotContext, views: Views
-    ) -> Tensor:
-        """Scalar in [0, 1]; see `fd2.losses.regulariser.Regulariser`."""
-        from torch.nn.functional import normalize
-
-        from fd2.losses.characteristic import characteristic_loss
-
-        if output.cal_feature is None:
-            raise FD2Error(
-                "teacher without attention head",
-                "regulariser characteristic",
-                "use a teacher trained with an attention head, or leave this regulariser out",
-            )
-        prototypes = context.prototypes[teacher_index]
-        if self.normalise:
-            prototypes = normalize(prototypes, dim=1)
-        return characteristic_loss(output.cal_feature, prototypes, context.labels, self.alpha)
-
-
 def build(settings: Mapping[str, Any]) -> Regulariser:
-    """The constraint under settings that satisfy `SETTINGS_SCHEMA`."""
-    return CharacteristicConstraint(
-        weight=float(settings["weight"]),
-        alpha=float(settings["alpha"]),
-        normalise=settings["prototypes"] == "normalised",
-    )
+    """The constraint under settings that fit `SETTINGS_SCHEMA`."""
+    normalise = settings["prototypes"] == "normalised"
+    loss = partial(_loss, alpha=float(settings["alpha"]), normalise=normalise)
+    return Regulariser(float(settings["weight"]), loss, needs_head=True)
+
+
+def _loss(step: Step, *, alpha: float, normalise: bool) -> Tensor:
+    from torch.nn.functional import normalize
+
+    feature, prototypes = step.output.cal_feature, step.prototypes
+    assert feature is not None and prototypes is not None
+    if normalise:
+        prototypes = normalize(prototypes, dim=1)
+    return characteristic_loss(feature, prototypes, step.labels, alpha)
+
+
+def characteristic_loss(
+    features: Tensor, prototypes: Tensor, labels: Tensor, alpha: float
+) -> Tensor:
+    """L_F = alpha d(f, p_y) + (1 - alpha) (1 - mean over c != y of d(f, p_c)) (FD² eq. 9).
+
+    Args:
+        features: f [B, P].
+        prototypes: [C, P], C >= 2.
+        labels: y [B] long, in [0, C).
+        alpha: share of the pull towards the own class, in [0, 1].
+
+    Returns:
+        Scalar in [0, 1], averaged over B.
+    """
+    from fd2.losses.distance import normalised_distance, pairwise_normalised_distance
+
+    own = normalised_distance(features, prototypes[labels])
+    distances = pairwise_normalised_distance(features, prototypes)
+    others = distances.scatter(1, labels.unsqueeze(1), 0).sum(dim=1) / (prototypes.shape[0] - 1)
+    return (alpha * own + (1 - alpha) * (1 - others)).mean()

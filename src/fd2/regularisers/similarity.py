@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fd2.errors import FD2Error
+from fd2.regularisers._interface import EarlierAttention, Regulariser, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from fd2.augment.views import Views
-    from fd2.losses.regulariser import Regulariser, SlotContext
-    from fd2.networks.teacher import TeacherOutput
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -35,35 +33,38 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class SimilarityConstraint:
-    """FD² eq. 10 for a teacher with attention head.
+def build(settings: Mapping[str, Any]) -> Regulariser:
+    """The constraint under settings that fit `SETTINGS_SCHEMA`."""
+    earlier: EarlierAttention = "whole" if settings["crop"] == "shared" else "crops"
+    loss = partial(_loss, form=earlier)
+    return Regulariser(float(settings["weight"]), loss, earlier_attention=earlier)
 
-    Attributes:
-        weight: 1 - lambda, >= 0.
-        shared_crop: earlier maps are of whole images and are seen through the current views.
+
+def _loss(step: Step, *, form: EarlierAttention) -> Tensor:
+    attention, earlier = step.output.attention, step.earlier_attention[form]
+    assert attention is not None
+    if earlier.shape[0] > 0:
+        earlier = _fit(earlier, attention, step.views if form == "whole" else None)
+    return similarity_loss(attention, earlier)
+
+
+def similarity_loss(attention: Tensor, earlier: Tensor) -> Tensor:
+    """L_S = 1 - mean over earlier images k of d(vec A_k, vec A) (FD² eq. 10).
+
+    Args:
+        attention: A [B, M, h, w] of the images being optimised.
+        earlier: A_k [K, B, M, h, w] of earlier images of the same classes; K may be 0.
+
+    Returns:
+        Scalar in [0, 1], averaged over B; zero, without gradient, for K = 0.
     """
+    from fd2.losses.distance import normalised_distance
+    from fd2.networks.precision import at_least_float32
 
-    weight: float
-    shared_crop: bool
-    name: str = "similarity"
-
-    def loss(
-        self, output: TeacherOutput, teacher_index: int, context: SlotContext, views: Views
-    ) -> Tensor:
-        """Scalar in [0, 1], zero without earlier images; see `Regulariser`."""
-        from fd2.losses.similarity import similarity_loss
-
-        if output.attention is None:
-            raise FD2Error(
-                "teacher without attention head",
-                "regulariser similarity",
-                "use a teacher trained with an attention head, or leave this regulariser out",
-            )
-        earlier = context.earlier_attention[teacher_index]
-        if earlier.shape[0] > 0:
-            earlier = _fit(earlier, output.attention, views if self.shared_crop else None)
-        return similarity_loss(output.attention, earlier)
+    if earlier.shape[0] == 0:
+        return at_least_float32(attention).new_zeros(())
+    distances = normalised_distance(earlier.flatten(2), attention.flatten(1))
+    return 1 - distances.mean()
 
 
 def _fit(earlier: Tensor, attention: Tensor, views: Views | None) -> Tensor:
@@ -80,10 +81,3 @@ def _fit(earlier: Tensor, attention: Tensor, views: Views | None) -> Tensor:
     if maps.shape[-2:] != size:
         maps = interpolate(maps, size=size, mode="bilinear", align_corners=False)
     return maps.reshape(*earlier.shape[:2], *maps.shape[1:])
-
-
-def build(settings: Mapping[str, Any]) -> Regulariser:
-    """The constraint under settings that satisfy `SETTINGS_SCHEMA`."""
-    return SimilarityConstraint(
-        weight=float(settings["weight"]), shared_crop=settings["crop"] == "shared"
-    )

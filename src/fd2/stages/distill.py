@@ -13,9 +13,9 @@ from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings
-from fd2.engine.group import GroupPlan, distill_slot
-from fd2.engine.initial import initial_patches
-from fd2.engine.plan import group_plan
+from fd2.engine.codec import encode
+from fd2.engine.group import Group, build_group, initial_patches
+from fd2.engine.optimise import optimise
 from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.state import Snapshot, StageState, stage_state
@@ -59,20 +59,20 @@ def distill(
         {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
         | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
     )
-    plan = group_plan(settings, manifest, teachers, job.device)
+    group = build_group(settings, manifest, teachers, job.device)
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, digest, inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     with stage_state(job, shaped, code) as state:
-        images, seconds = _group(settings, plan, patches, state, str(patches_file))
+        images, seconds = _finished(settings, group, patches, state, str(patches_file))
         write_slots(output, images, settings.slots, {**shaped, **statistics})
         write_record(record_file, record(shaped, job.facts(), slot_seconds=seconds))
         state.remove()
 
 
-def _group(
+def _finished(
     settings: DistillSettings,
-    plan: GroupPlan,
+    group: Group,
     patches: SlotImages,
     state: StageState,
     where: str,
@@ -81,26 +81,27 @@ def _group(
 
     With each slot's seconds; those of slots that an earlier run finished are its own.
     """
-    chunks = torch.arange(len(plan.class_names)).split(settings.class_chunk)
+    chunks = torch.arange(len(group.class_names)).split(settings.class_chunk)
     finished: list[Tensor] = []
     slot_seconds = []
     for slot in settings.slots:
         initial = initial_patches(
-            patches, slot, settings.initial_patch, plan.class_names, plan.names, where
+            patches, slot, settings.initial_patch, group.class_names, group.names, where
         )
         parts = []
         for number, classes in enumerate(chunks):
             name = f"slot{slot}-chunk{number}"
-            kept = state.part(name).restore()
-            if kept is None:
+            part = state.part(name).restore()
+            if part is None:
                 loop = state.part(f"{name}-iterations")
                 earlier = [done[classes] for done in finished]
-                images = distill_slot(plan, slot, classes, initial[classes], earlier, loop)
-                kept = Snapshot({"images": images}, {"seconds": round(loop.seconds(), 3)})
-                state.part(name).save(kept)
+                optimised = optimise(group.slot(slot, classes, initial[classes], earlier), loop)
+                images = encode(optimised, group.normaliser, settings.image_codec)
+                part = Snapshot({"images": images}, {"seconds": round(loop.seconds(), 3)})
+                state.part(name).save(part)
                 loop.remove()
                 state.stop_if_asked()
-            parts.append(kept)
+            parts.append(part)
         finished.append(torch.cat([part.tensors["images"] for part in parts]))
         slot_seconds.append(sum(part.facts["seconds"] for part in parts))
     return torch.stack(finished), slot_seconds

@@ -13,9 +13,8 @@ from fd2.artifacts.prepared import read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings, MeasureSettings
-from fd2.engine.group import GroupPlan, distill_slot
-from fd2.engine.initial import initial_patches
-from fd2.engine.plan import group_plan
+from fd2.engine.group import Group, build_group, initial_patches
+from fd2.engine.optimise import optimise
 from fd2.methods._interface import Recipe
 from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
@@ -35,8 +34,8 @@ def measure_distill(
     """Time the engine's own iterations for the first chunk of classes, and write what they took.
 
     The first slot of the group has no earlier ones; the last has all of them, which is where the
-    similarity constraint costs most. Without a constraint of positive weight both are alike and
-    the first alone is measured. Earlier slots are stood in for by their initial images.
+    similarity constraint costs most. Where no term looks at earlier slots both are alike and the
+    first alone is measured. Initial images stand in for earlier slots.
 
     Args:
         settings: of stage distill, for the group.
@@ -57,22 +56,23 @@ def measure_distill(
         {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
         | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
     )
-    plan = group_plan(settings, manifest, teachers, job.device)
-    turns = len(teachers) if plan.recipe.teachers_in_turn else 1
+    group = build_group(settings, manifest, teachers, job.device)
+    turns = len(teachers) if group.recipe.teachers_in_turn else 1
     timed = -(-measure.iterations // turns) * turns
-    short = _shortened(plan.recipe, measure.warm_up + timed)
-    classes = torch.arange(len(plan.class_names))[: settings.class_chunk]
+    short = _shortened(group.recipe, measure.warm_up + timed)
+    classes = torch.arange(len(group.class_names))[: settings.class_chunk]
     slots = {"first": settings.slots[:1]}
-    if plan.needs_attention and len(settings.slots) > 1:
+    if group.compares_slots and len(settings.slots) > 1:
         slots["last"] = settings.slots
     measured = {}
     for name, upto in slots.items():
         clock = StepClock(job.device)
         forget_gpu_peak(job.device)
-        _optimise(replace(plan, recipe=short, after_step=clock.mark), classes, upto, patches)
+        timed_group = replace(group, recipe=short, after_step=clock.mark)
+        _optimise(timed_group, classes, upto, patches)
         measured[name] = {
             "earlier_slots": len(upto) - 1,
-            **summary(clock.milliseconds(), plan.recipe, measure.warm_up, timed, turns),
+            **summary(clock.milliseconds(), group.recipe, measure.warm_up, timed, turns),
             "peak_memory_mb": peak_memory_mb(job.device),
         }
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
@@ -121,13 +121,13 @@ def _shortened(recipe: Recipe, iterations: int) -> Recipe:
 
 
 def _optimise(
-    plan: GroupPlan, classes: torch.Tensor, slots: Sequence[int], patches: SlotImages
+    group: Group, classes: torch.Tensor, slots: Sequence[int], patches: SlotImages
 ) -> None:
     initial = [
-        initial_patches(patches, slot, "by_slot", plan.class_names, plan.names, "")[classes]
+        initial_patches(patches, slot, "by_slot", group.class_names, group.names, "")[classes]
         for slot in slots
     ]
-    distill_slot(plan, slots[-1], classes, initial[-1], initial[:-1])
+    optimise(group.slot(slots[-1], classes, initial[-1], initial[:-1]))
 
 
 def _named(quartiles: torch.Tensor) -> dict[str, float]:

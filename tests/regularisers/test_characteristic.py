@@ -1,11 +1,16 @@
-"""FD² eq. 9 against plain loops in float64."""
+"""FD² eq. 9 against plain loops in float64, and which prototypes its term compares with."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
-from fd2.losses.characteristic import characteristic_loss
+from fd2.augment.views import identity
+from fd2.networks.teacher import TeacherOutput
+from fd2.regularisers import characteristic
+from fd2.regularisers._interface import Step
+from fd2.regularisers.characteristic import characteristic_loss
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -56,3 +61,31 @@ def test_descent_moves_a_feature_towards_its_prototype() -> None:
     before = (features - prototypes[labels]).norm(dim=1)
     after = (features - gradient - prototypes[labels]).norm(dim=1)
     assert (after < before).all()
+
+
+def step(scale: float = 1.0) -> Step:
+    generator = torch.Generator().manual_seed(0)
+    feature = functional.normalize(torch.randn(3, 8, generator=generator), dim=1)
+    prototypes = scale * 0.05 * torch.randn(4, 8, generator=generator)
+    images = torch.zeros(3, 3, 2, 2)
+    output = TeacherOutput(torch.zeros(3, 4), torch.zeros(3, 2, 2, 2), None, feature, None)
+    return Step(images, identity(1), torch.tensor([2, 0, 3]), output, 0, prototypes, {})
+
+
+def test_prototypes_are_raw_or_normalised() -> None:
+    seen = step()
+    values = {}
+    for form in ("raw", "normalised"):
+        settings = {"weight": 0.8, "alpha": 0.5, "prototypes": form}
+        values[form] = characteristic.build(settings).loss(seen)
+    feature, prototypes = seen.output.cal_feature, seen.prototypes
+    unit = prototypes / prototypes.norm(dim=1, keepdim=True)
+    assert torch.equal(values["raw"], characteristic_loss(feature, prototypes, seen.labels, 0.5))
+    expected = characteristic_loss(feature, unit, seen.labels, 0.5)
+    torch.testing.assert_close(values["normalised"], expected)
+    assert abs(values["raw"] - values["normalised"]) > 1e-3
+
+
+def test_normalised_prototypes_make_their_scale_irrelevant() -> None:
+    term = characteristic.build({"weight": 0.8, "alpha": 0.2, "prototypes": "normalised"})
+    torch.testing.assert_close(term.loss(step()), term.loss(step(17.0)))

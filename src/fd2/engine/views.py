@@ -1,4 +1,4 @@
-"""The random views of a whole slot, drawn before its first iteration."""
+"""The random views of a slot, drawn before its first iteration."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +148,8 @@ def _dataset(classes: int, size: int, images: int) -> PreparedDataset:
     names = tuple(f"class{c:03d}" for c in range(classes))
     manifest = Manifest(DATASET, size, names, {"train": files, "test": files}, MEAN, STD, {})
     pixels = np.ascontiguousarray(_pixels(images, size).permute(0, 2, 3, 1).numpy())
-    split = Split(pixels, labels, Path("random.npy"), None)
+    digest = hashlib.sha256(pixels.data).hexdigest()
+    split = Split(pixels, labels, Path("random.npy"), digest)
     return PreparedDataset(manifest, split, split)
 
 

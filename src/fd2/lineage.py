@@ -12,6 +12,7 @@ from typing import Any
 
 from fd2.artifacts.files import damaged, file_digest, read_json
 from fd2.artifacts.prepared import open_verified
+from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
 
 
@@ -133,8 +134,7 @@ def _record(path: Path) -> dict[str, Any] | None:
         return None
     if not found.is_file():
         return None
-    content = read_json(found)
-    return content if isinstance(content, dict) else None
+    return read_content(found)
 
 
 def _manifest_now(results: Path, dataset: str) -> str | None:

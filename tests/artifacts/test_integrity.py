@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from fd2.artifacts.files import write_array, write_json
-from fd2.artifacts.identity import artefact_name
-from fd2.artifacts.images import read_slots, write_slots
-from fd2.artifacts.prepared import open_prepared, read_manifest
-from fd2.artifacts.records import read_content, write_record
+from fd2.artifacts.files import canonical_json, write_array
+from fd2.artifacts.identity import artefact_name, signed
+from fd2.artifacts.images import read_distilled, read_slots, write_slots
+from fd2.artifacts.prepared import Manifest, open_prepared, read_manifest
+from fd2.artifacts.records import read_content, read_record, write_record
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata, read_tensors, write_tensors
 from fd2.errors import FD2Error
@@ -94,14 +97,126 @@ def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
         read_content(path)
 
 
-def test_files_of_the_first_format_have_no_digests(tmp_path: Path) -> None:
-    write_json(tmp_path / "old.json", {"format": 1, "result": 3})
-    assert read_content(tmp_path / "old.json")["result"] == 3
-    write_json(tmp_path / "new.json", {"format": 2, "result": 3})
-    with pytest.raises(FD2Error, match="digest of its content"):
-        read_content(tmp_path / "new.json")
-    write_json(tmp_path / "list.json", [3])
-    with pytest.raises(FD2Error, match="not a record"):
+def edit_json(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def edit_metadata(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Rewrite the metadata of a tensor file, its tensors as they are."""
+    with safe_open(path, framework="pt") as stream:
+        content = json.loads(stream.metadata()["fd2"])
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    edit(content)
+    save_file(tensors, path, metadata={"fd2": canonical_json(content)})
+
+
+def stripped(content: dict[str, Any]) -> None:
+    """As if it were of a format without digests and names, and another number in it."""
+    for key in [key for key in content if key.endswith("sha256")]:
+        del content[key]
+    content.pop("artefact", None)
+    content.update(format=1, result={"top1": 99.9})
+
+
+KINDS: dict[str, tuple[str, Callable[..., None], Callable[[Path], object]]] = {
+    "teacher": ("plain.safetensors", edit_metadata, read_tensors),
+    "patches": ("patches.safetensors", edit_metadata, read_slots),
+    "group": ("group0.safetensors", edit_metadata, read_slots),
+    "distilled set": ("ipc3.safetensors", edit_metadata, read_distilled),
+    "metadata alone": ("ipc3.safetensors", edit_metadata, read_metadata),
+    "soft labels": (
+        f"labels/{AUGMENTATION}",
+        edit_metadata,
+        lambda path: read_soft_labels(path.parent),
+    ),
+    "record": ("plain.json", edit_json, read_record),
+    "record beside labels": ("labels/record.json", edit_json, read_content),
+    "cell": ("cell.json", edit_json, read_content),
+    "download": ("downloaded.json", edit_json, read_content),
+}
+
+
+@pytest.fixture
+def artefacts(chain: Chain, group: Path, nine: Path, labels: Path, tmp_path: Path) -> Path:
+    """A copy of a file of each kind."""
+    files = [chain.plain, chain.patches, group, nine, chain.plain.with_suffix(".json")]
+    for path in files:
+        shutil.copy(path, tmp_path)
+    shutil.copytree(labels, tmp_path / "labels")
+    shutil.copytree(chain.data, tmp_path / "data")
+    for name in ("cell.json", "downloaded.json"):
+        write_record(tmp_path / name, {"format": 2, "result": {"top1": 61.25}})
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_without_digests_are_refused(artefacts: Path, kind: str) -> None:
+    name, edit, read = KINDS[kind]
+    path = artefacts / name
+    read(path)
+    edit(path, stripped)
+    with pytest.raises(FD2Error) as refused:
+        read(path)
+    assert refused.value.where == str(path) and "delete it and run again" in refused.value.fix
+
+
+def test_digests_of_arrays_cannot_be_left_out(artefacts: Path) -> None:
+    """Even where the digest of the rest is made anew."""
+    path = artefacts / "labels" / AUGMENTATION
+    tensors, metadata = read_tensors(path)
+    del metadata["logits_sha256"]
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(FD2Error) as refused:
+        read_soft_labels(path.parent)
+    assert refused.value.where == str(path.with_name(LOGITS))
+
+    path = artefacts / "patches.safetensors"
+    edit_metadata(
+        path, lambda content: content.update(signed(path, unsigned(content), "metadata_sha256"))
+    )
+    with pytest.raises(FD2Error) as refused:
+        read_slots(path)
+    assert refused.value.where == str(path)
+
+    path = artefacts / "data" / "manifest.json"
+    edit_json(path, lambda content: content["source"].pop("pixels_sha256"))
+    with pytest.raises(FD2Error):
+        open_prepared(path.parent)
+    manifest = read_manifest_unverified(path)
+    edit_json(path, lambda content: content.update(digest=manifest.digest()))
+    with pytest.raises(FD2Error, match="pixels") as refused:
+        open_prepared(path.parent)
+    assert refused.value.where == str(path) and "prepare" in refused.value.fix
+
+
+def unsigned(content: dict[str, Any]) -> dict[str, Any]:
+    for key in ("metadata_sha256", "tensors_sha256", "artefact"):
+        del content[key]
+    return content
+
+
+def read_manifest_unverified(path: Path) -> Manifest:
+    content = json.loads(path.read_text())
+    del content["digest"]
+    return Manifest(**content)
+
+
+@pytest.mark.parametrize("number", [1, 3, "2"])
+def test_another_format_is_refused(tmp_path: Path, number: object) -> None:
+    write_record(tmp_path / "cell.json", {"format": number})
+    write_tensors(tmp_path / "t.safetensors", {}, {"format": number})
+    for read, name in ((read_content, "cell.json"), (read_tensors, "t.safetensors")):
+        with pytest.raises(FD2Error, match="this version reads format 2") as refused:
+            read(tmp_path / name)
+        assert refused.value.where == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", ["[3]", "3", "null", "{}"])
+def test_other_json_is_no_record(tmp_path: Path, content: str) -> None:
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(FD2Error, match="damaged file"):
         read_content(tmp_path / "list.json")
 
 

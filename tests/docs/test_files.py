@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import write_distilled
 from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.replay.plan import plan_augmentation
 
@@ -36,7 +36,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         source={"licence": "CC"},
     )
     pixels = generator.integers(256, size=(CLASSES, SIZE, SIZE, 3), dtype=np.uint8)
-    write_prepared("results/data/elpv", manifest, {"train": pixels, "test": pixels})
+    manifest = write_prepared("results/data/elpv", manifest, {"train": pixels, "test": pixels})
     slots = torch.from_numpy(
         generator.integers(256, size=(SLOTS, CLASSES, 3, SIZE, SIZE), dtype=np.uint8)
     )
@@ -55,7 +55,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "result": {"last": {"top1": 12.5}},
         "run": {"device_name": "abacus"},
     }
-    write_json(CELL, content)
+    write_record(CELL, content)
     return {"pixels": pixels, "slots": slots, "augmentation": augmentation, "logits": logits}
 
 

@@ -37,8 +37,7 @@ def manifest(tmp_path: Path) -> Manifest:
     statistics = ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     made = Manifest("d", 32, CLASSES, {"train": files, "test": files}, *statistics, {})
     images = torch.zeros(3, 32, 32, 3, dtype=torch.uint8).numpy()
-    write_prepared(tmp_path / "data" / "d", made, {"train": images, "test": images})
-    return made
+    return write_prepared(tmp_path / "data" / "d", made, {"train": images, "test": images})
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fd2.artifacts.records import write_record
 from fd2.config.cells import Cell
 from fd2.reporting.table import Table, build_table
 
@@ -50,7 +50,7 @@ def _write_cell(
         "run": run,
         **more,
     }
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return path
 
 
@@ -83,7 +83,7 @@ def _write_teacher(
         "run": RUN,
         **more,
     }
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return path
 
 

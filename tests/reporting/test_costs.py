@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fd2.artifacts.records import read_content, write_record
 from fd2.errors import FD2Error
 from fd2.reporting.group_times import group_time_table
 from fd2.reporting.iterations import iteration_table
@@ -66,7 +66,7 @@ def write_measurement(fd2: str, factor: float, kind: str = "gpu", device: str = 
     }
     path = Path(f"results/measured/d/sre2lpp/{fd2}/base.json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return path
 
 
@@ -75,7 +75,7 @@ def write_group(variant: str, number: int, seconds: Sequence[float]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     run = {**RUN, "slot_seconds": list(seconds)}
     content = {"settings": {"protocol": "paper"}, "run": run}
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return path
 
 
@@ -109,11 +109,12 @@ def test_times_of_several_machines_are_marked() -> None:
 
 def test_a_misplaced_or_damaged_measurement_is_refused() -> None:
     path = write_measurement("fd2", 1.0)
-    content = path.read_text()
-    path.write_text(content.replace('"variant": "base"', '"variant": "other"'))
+    content = read_content(path)
+    measured = content["measured"]
+    write_record(path, {**content, "measured": {**measured, "variant": "other"}})
     with pytest.raises(FD2Error, match=r"holds .*other"):
         iteration_table(sheet(ITERATIONS), Path("results"))
-    path.write_text(content.replace('"classes"', '"class"'))
+    write_record(path, {key: value for key, value in content.items() if key != "classes"})
     with pytest.raises(FD2Error, match="damaged file: KeyError 'classes'"):
         iteration_table(sheet(ITERATIONS), Path("results"))
 
@@ -145,7 +146,7 @@ def test_a_row_without_all_of_its_groups_is_missing() -> None:
 @pytest.mark.parametrize("times", [{"slot_seconds": []}, {}])
 def test_a_record_without_times_is_damaged(times: dict[str, Any]) -> None:
     path = write_group("two", 0, [])
-    path.write_text(json.dumps({"settings": {"protocol": "paper"}, "run": {**RUN, **times}}))
+    write_record(path, {"settings": {"protocol": "paper"}, "run": {**RUN, **times}})
     with pytest.raises(FD2Error, match="damaged file"):
         group_time_table(sheet(GROUPS), Path("results"))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from fd2.artifacts.records import read_content, write_record
 from fd2.config.diagnostic_sheets import Diagnosis
 from fd2.errors import FD2Error
 from fd2.reporting.diagnostics import MEASURES, build_diagnostic_table
@@ -74,7 +74,7 @@ def write_diagnosis(row: Diagnosis, manifest: str = "m", **changes: Any) -> Path
     }
     path = Path("results") / row.path("json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return path
 
 
@@ -136,9 +136,9 @@ def test_faulty_results(results: Path) -> None:
     with pytest.raises(FD2Error, match="different manifests"):
         build_diagnostic_table(write_sheet(*LINES), results)
     path = write_diagnosis(PLAIN)
-    path.rename(Path("results") / FD2.path("json"))
+    write_record(Path("results") / FD2.path("json"), read_content(path))
     with pytest.raises(FD2Error, match="holds the numbers of"):
         build_diagnostic_table(write_sheet(LINES[2]), results)
-    (Path("results") / REAL.path("json")).write_text("{}")
+    write_record(Path("results") / REAL.path("json"), {})
     with pytest.raises(FD2Error, match="damaged file: KeyError 'diagnosis'"):
         build_diagnostic_table(write_sheet(LINES[0]), results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fd2.artifacts.records import read_content, write_record
 from fd2.config.cells import Cell
 from fd2.errors import FD2Error
 from fd2.reporting.differences import differences, variant_differences
@@ -307,7 +307,7 @@ def test_a_file_of_another_cell_is_refused(
     sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
 ) -> None:
     path = write_cell(tmp_path, cell(seed=1), 50.0, 40.0)
-    path.rename(path.with_name("seed0.json"))
+    write_record(path.with_name("seed0.json"), read_content(path))
     with pytest.raises(FD2Error, match="holds the numbers of") as caught:
         build_table(sheet(PLAIN), tmp_path, [0])
     assert "seed0.json" in caught.value.where
@@ -317,9 +317,9 @@ def test_a_file_without_the_numbers_is_damaged(
     sheet: Callable[..., Path], tmp_path: Path, write_cell: Callable[..., Path]
 ) -> None:
     path = write_cell(tmp_path, cell(), 50.0, 40.0)
-    content = json.loads(path.read_text())
+    content = read_content(path)
     del content["result"]["last"]["balanced_top1"]
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     with pytest.raises(FD2Error, match="damaged file: KeyError 'balanced_top1'"):
         build_table(sheet(PLAIN), tmp_path, [0])
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from fd2.artifacts.records import read_content, write_record
 from fd2.errors import FD2Error
 from fd2.reporting.teachers import build_teacher_table
 from fd2.stages.tabulate import tabulate
@@ -56,10 +56,10 @@ def results(
     """One of three teachers, in a folder that is named as on the command line."""
     monkeypatch.chdir(tmp_path)
     path = write_teacher(Path("results"), "d_1", "resnet18", "cal")
-    content = json.loads(path.read_text())
+    content = read_content(path)
     content["settings"]["cal"] = {"attention_maps": 8, "cal_ratio": 0.5}
     content["settings"]["accuracy"] = "exact"
-    path.write_text(json.dumps(content))
+    write_record(path, content)
     return Path("results")
 
 
@@ -100,7 +100,7 @@ def test_teachers_of_different_data_are_refused(
     results: Path, write_teacher: Callable[..., Path]
 ) -> None:
     path = write_teacher(results, "d_1", "resnet50", "cal")
-    path.write_text(path.read_text().replace('"manifest": "m"', '"manifest": "other"'))
+    write_record(path, {**read_content(path), "manifest": "other"})
     with pytest.raises(FD2Error, match="different manifests"):
         build_teacher_table(write_sheet(Path(), *LINES), results)
 

@@ -1,13 +1,22 @@
-"""An artefact's name, which is its path below the results folder, compared with its path now."""
+"""What a file says of itself: its name, which is a path below the results folder, and a digest."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from fd2.artifacts.files import canonical_json, damaged
 from fd2.config.paths import TEMPLATES
 from fd2.errors import FD2Error
+
+#: Of all files that stages write; raised with every change that an older reader would not notice.
+FORMAT = 2
+_NAME = "artefact"
 
 
 @cache
@@ -23,20 +32,56 @@ def artefact_name(path: str | Path) -> str | None:
     return match[1] if match else None
 
 
-def require_name(path: str | Path, written_as: str | None) -> None:
-    """Refuse a file that was written as another artefact than its path says.
+def require_name(path: str | Path, name: str | None) -> None:
+    """Refuse a file that was written under another name than its path says.
 
     Args:
-        path: where it was read.
-        written_as: the name it was written under; None for files that were written elsewhere.
+        path: where it was read; a path that no stage writes may hold any file.
+        name: that it was written under; None if no stage wrote it.
 
     Raises:
         FD2Error: with both names.
     """
-    name = artefact_name(path)
-    if name is not None and written_as is not None and name != written_as:
+    expected = artefact_name(path)
+    if expected is not None and name is not None and expected != name:
         raise FD2Error(
-            f"the file is {written_as}",
+            f"the file is {name}",
             str(path),
             "put it back, or delete it and run again; its stage makes it anew",
         )
+
+
+def signed(path: str | Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A file's facts as JSON values, with its name and, under ``key``, the digest of all of them.
+
+    Args:
+        path: that the file is written to.
+        content: JSON-able facts.
+        key: of the digest.
+    """
+    # As it will be read: numbers as keys become words, and sort as such.
+    plain: dict[str, Any] = json.loads(json.dumps({**content, _NAME: artefact_name(path)}))
+    return {**plain, key: _digest(plain)}
+
+
+def verified(path: str | Path, content: object, key: str) -> dict[str, Any]:
+    """The facts that were given to `signed`.
+
+    Raises:
+        FD2Error: if digest or name are missing, the digest is of other facts, or these are of
+            another format or of another artefact than the path says.
+    """
+    facts: dict[str, Any] = dict(content) if isinstance(content, dict) else {}
+    digest = facts.pop(key, None)
+    if digest is None or _NAME not in facts:
+        raise damaged(path, "it holds no digest of its content")
+    if digest != _digest(facts):
+        raise damaged(path, "the digest of its content does not fit")
+    if facts.get("format", FORMAT) != FORMAT:
+        raise damaged(path, f"format {facts['format']}, this version reads format {FORMAT}")
+    require_name(path, facts.pop(_NAME))
+    return facts
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()

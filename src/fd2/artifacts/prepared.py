@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 SPLITS = ("train", "test")
+_PIXELS = "pixels_sha256"
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ class Split:
         images: as they lie on disk.
         labels: class ids.
         file: where the images lie.
-        pixels_sha256: the manifest's digest of all pixels; None where it has none.
+        pixels_sha256: the manifest's digest of all pixels.
     """
 
     images: np.ndarray
     labels: Tensor
     file: Path
-    pixels_sha256: str | None
+    pixels_sha256: str
 
     @cached_property
     def verified(self) -> np.ndarray:
@@ -82,8 +83,7 @@ class Split:
         Raises:
             FD2Error: if a pixel is not what the manifest says.
         """
-        found = hashlib.sha256(self.images.data).hexdigest()
-        if self.pixels_sha256 not in (None, found):
+        if hashlib.sha256(self.images.data).hexdigest() != self.pixels_sha256:
             raise damaged(self.file, "the digest of its pixels is not the manifest's")
         return self.images
 
@@ -115,15 +115,23 @@ class PreparedDataset:
         return [(split.labels == c).nonzero().flatten() for c in range(self.num_classes)]
 
 
-def write_prepared(folder: str | Path, manifest: Manifest, images: dict[str, np.ndarray]) -> None:
+def write_prepared(
+    folder: str | Path, manifest: Manifest, images: Mapping[str, np.ndarray]
+) -> Manifest:
     """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
 
     Args:
         folder: where to.
         manifest: describes the arrays.
         images: per split uint8 ``[N, H, W, 3]`` in the manifest's file order.
+
+    Returns:
+        The manifest with the digests of the pixels: two versions of a decoder may read one file
+        differently.
     """
     root = Path(folder)
+    pixels = {split: hashlib.sha256(images[split].data).hexdigest() for split in SPLITS}
+    manifest = replace(manifest, source={**manifest.source, _PIXELS: pixels})
     for split in SPLITS:
         labels = np.asarray([entry["class"] for entry in manifest.files[split]], dtype=np.int64)
         if images[split].shape[0] != len(labels):
@@ -131,6 +139,7 @@ def write_prepared(folder: str | Path, manifest: Manifest, images: dict[str, np.
         write_array(root / f"{split}.npy", images[split])
         write_array(root / f"{split}_labels.npy", labels)
     write_json(root / "manifest.json", {**asdict(manifest), "digest": manifest.digest()})
+    return manifest
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -155,12 +164,12 @@ def read_manifest(path: str | Path) -> Manifest:
         raise FD2Error(
             f"not a manifest: {error}", str(path), "prepare the dataset again"
         ) from error
+    remake = "delete the folder and prepare the dataset again"
     if manifest.digest() != digest:
-        raise FD2Error(
-            "the manifest was changed by hand: its digest does not fit",
-            str(path),
-            "delete the folder and prepare the dataset again",
-        )
+        what = "the manifest was changed by hand: its digest does not fit"
+        raise FD2Error(what, str(path), remake)
+    if set(manifest.source.get(_PIXELS, ())) != set(SPLITS):
+        raise FD2Error("the manifest holds no digests of the pixels", str(path), remake)
     if artefact_name(path) is not None:
         require_name(path, f"data/{manifest.dataset}/{Path(path).name}")
     return manifest
@@ -192,20 +201,15 @@ def open_verified(folder: str | Path) -> PreparedDataset:
 def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
     images = read_array(root / f"{split}.npy")
     labels = np.array(read_array(root / f"{split}_labels.npy"))
-    wanted: Sequence[int] = (
-        len(manifest.files[split]),
-        manifest.resolution,
-        manifest.resolution,
-        3,
-    )
-    fits = images.shape == tuple(wanted) and labels.shape == (wanted[0],)
+    wanted = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
+    fits = images.shape == wanted and labels.shape == wanted[:1]
     if not fits or images.dtype != np.uint8 or labels.dtype != np.int64:
         raise FD2Error(
-            f"{split}.npy holds {images.dtype} {images.shape}, the manifest says {tuple(wanted)}",
+            f"{split}.npy holds {images.dtype} {images.shape}, the manifest says {wanted}",
             str(root),
             "delete the folder and prepare the dataset again",
         )
     if labels.tolist() != [entry["class"] for entry in manifest.files[split]]:
         raise damaged(root / f"{split}_labels.npy", "its labels are not the manifest's")
-    pixels = manifest.source.get("pixels_sha256", {}).get(split)
+    pixels = manifest.source[_PIXELS][split]
     return Split(images, torch.from_numpy(labels), root / f"{split}.npy", pixels)

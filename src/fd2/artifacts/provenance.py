@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import file_digest
+from fd2.artifacts.identity import FORMAT
 from fd2.errors import FD2Error
 
-#: 2 has digests of tensors, arrays and records, and the artefact's name.
-FORMAT = 2
 _PACKAGES = ("torch", "torchvision", "numpy", "safetensors", "pillow", "snakemake")
 
 

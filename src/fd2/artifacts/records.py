@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import canonical_json, damaged, read_json, write_json
-from fd2.artifacts.identity import artefact_name, require_name
+from fd2.artifacts.files import damaged, read_json, write_json
+from fd2.artifacts.identity import signed, verified
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 _DIGEST = "record_sha256"
-_NAME = "artefact"
-#: Files of the first format have no digests of their content.
-FIRST_WITH_DIGESTS = 2
 #: Keys under which a result names what it is of; other records have none of them.
 KINDS = ("cell", "teacher", "diagnosis", "measured")
 
@@ -109,11 +104,8 @@ class Record:
 
 
 def write_record(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write indented JSON with its digest and the artefact's name, whole or not at all."""
-    named = {**content, _NAME: artefact_name(path)}
-    # As it will be read: numbers as keys become words, and sort as such.
-    plain = json.loads(json.dumps(named))
-    write_json(path, {**named, _DIGEST: _digest(plain)})
+    """Write indented JSON with the artefact's name and a digest of all."""
+    write_json(path, signed(path, content, _DIGEST))
 
 
 def read_record(path: str | Path) -> Record:
@@ -153,16 +145,7 @@ def read_content(path: str | Path) -> dict[str, Any]:
     Raises:
         FD2Error: if it is missing or damaged, or is another artefact than its path says.
     """
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise damaged(path, "not a record")
-    digest = content.pop(_DIGEST, None)
-    if digest is None and content.get("format", 1) < FIRST_WITH_DIGESTS:
-        return content
-    if digest != _digest(content):
-        raise damaged(path, "the digest of its content does not fit")
-    require_name(path, content.pop(_NAME, None))
-    return content
+    return verified(path, read_json(path), _DIGEST)
 
 
 @contextlib.contextmanager
@@ -185,7 +168,3 @@ def _run(written: Mapping[str, Any]) -> Run:
     values["peak_memory_mb"] = {"resident": float(peaks["resident"])} | peaks
     values["slot_seconds"] = tuple(float(s) for s in values.get("slot_seconds", ()))
     return Run(**values)
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()

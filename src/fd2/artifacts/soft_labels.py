@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.files import damaged, file_digest, read_array, write_array
-from fd2.artifacts.records import FIRST_WITH_DIGESTS
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 LOGITS = "logits.npy"
@@ -90,9 +89,7 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
         raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {wanted} + (C,)")
     if int(augmentation.half_sizes.sum()) != logits.shape[1]:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
-    digest = metadata.pop(_DIGEST, None)
-    checked = digest is not None or metadata.get("format", 1) >= FIRST_WITH_DIGESTS
-    if checked and digest != file_digest(root / LOGITS):
+    if metadata.pop(_DIGEST, None) != file_digest(root / LOGITS):
         raise damaged(root / LOGITS, f"its digest is not the one in {AUGMENTATION}")
     return SoftLabels(augmentation, logits, metadata)
 

@@ -14,14 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fd2.artifacts.files import atomic_write, canonical_json, damaged
-from fd2.artifacts.identity import artefact_name, require_name
-from fd2.artifacts.records import FIRST_WITH_DIGESTS
+from fd2.artifacts.identity import signed, verified
 from fd2.errors import FD2Error
 
 _KEY = "fd2"
 _DIGEST = "metadata_sha256"
 _TENSORS = "tensors_sha256"
-_NAME = "artefact"
 
 
 def write_tensors(
@@ -37,13 +35,12 @@ def write_tensors(
         metadata: JSON-able facts that do not differ between two runs of the same job: settings,
             digests of inputs, names. Times and versions belong into the record beside the file.
     """
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    digests = {name: tensor_digest(tensor) for name, tensor in whole.items()}
-    facts = {**metadata, _TENSORS: digests, _NAME: artefact_name(path)}
-    text = canonical_json({**facts, _DIGEST: _digest(facts)})
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    digests = {name: tensor_digest(tensor) for name, tensor in stored.items()}
+    text = canonical_json(signed(path, {**metadata, _TENSORS: digests}, _DIGEST))
     with atomic_write(path) as temporary:
         try:
-            save_file(whole, temporary, metadata={_KEY: text})
+            save_file(stored, temporary, metadata={_KEY: text})
         except SafetensorError as error:
             # safetensors reports a full disk as an error of its own kind.
             raise OSError(str(error)) from error
@@ -83,18 +80,14 @@ def read_tensors(
     if _KEY not in header:
         raise FD2Error("no fd2 metadata", str(path), "use a file that fd2 wrote")
     try:
-        facts: dict[str, Any] = json.loads(header[_KEY])
+        content = json.loads(header[_KEY])
     except json.JSONDecodeError as error:
         raise damaged(path, str(error)) from error
-    if facts.pop(_DIGEST, None) != _digest(facts):
-        raise damaged(path, "the digest of its metadata does not fit")
-    digests = facts.pop(_TENSORS, None)
-    if digests is None and facts.get("format", 1) < FIRST_WITH_DIGESTS:
-        return tensors, facts
+    facts = verified(path, content, _DIGEST)
+    digests = facts.pop(_TENSORS, {})
     for name, tensor in tensors.items():
-        if digests is None or digests.get(name) != tensor_digest(tensor):
+        if digests.get(name) != tensor_digest(tensor):
             raise damaged(path, f"the digest of tensor '{name}' does not fit")
-    require_name(path, facts.pop(_NAME, None))
     return tensors, facts
 
 
@@ -107,7 +100,3 @@ def tensor_digest(tensor: Tensor) -> str:
     digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
     digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _digest(metadata: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(metadata).encode()).hexdigest()

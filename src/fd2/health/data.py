@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fd2.artifacts.files import read_json
 from fd2.artifacts.prepared import SPLITS, open_verified
+from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.downloads import download_kind
 from fd2.config.drawn_figures import tabled_datasets
@@ -77,7 +77,7 @@ def _archives(archives: tuple[Archive, ...], folder: Path) -> Iterator[Finding]:
 
 def _unpacked(folder: Path, subject: str) -> Iterator[Finding]:
     """Each archive that was downloaded has its folder."""
-    for note in read_json(folder / "downloaded.json")["archives"]:
+    for note in read_content(folder / "downloaded.json")["archives"]:
         stem = Archive(note["name"], ()).stem
         if not (folder / stem).is_dir():
             fix = f"delete {folder / 'downloaded.json'} and run again"

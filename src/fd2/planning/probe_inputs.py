@@ -62,8 +62,7 @@ class ProbeInputs:
             split: rng.integers(256, size=(count, *shape), dtype=np.uint8)
             for split, count in counts.items()
         }
-        write_prepared(folder, manifest, images)
-        self._digest = manifest.digest()
+        self._digest = write_prepared(folder, manifest, images).digest()
         return folder
 
     def teachers(self, attention_maps: Mapping[str, int | None]) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fd2.artifacts.files import write_json
+from fd2.artifacts.records import write_record
 from fd2.config import plugins
 from fd2.downloads.archive import Archive
 from fd2.downloads.store import check_names, obtain, redirected
@@ -53,4 +53,4 @@ def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
         for route in routes
     ]
     notes = obtain(chosen, folder, where)
-    write_json(record, {"stage": "download", "settings": asdict(settings), "archives": notes})
+    write_record(record, {"stage": "download", "settings": asdict(settings), "archives": notes})

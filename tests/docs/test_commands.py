@@ -73,6 +73,7 @@ def test_every_command_is_of_a_known_program(blocks: Callable[[str, str], list[s
             assert words[0] == "snakemake", words
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_snakemake_accepts_every_command(
     blocks: Callable[[str, str], list[str]], workspace: Path

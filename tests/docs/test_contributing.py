@@ -1,9 +1,8 @@
-"""Each skeleton is written to a file, found as a plug-in, checked by the tools, and run."""
+"""Each file of templates/ is copied to where it says, found as a plug-in, and run."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import jsonschema
 import numpy as np
 import pytest
 import torch
-import yaml
 
 import fd2
 from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
@@ -32,7 +30,6 @@ from fd2.networks.teacher import TeacherOutput
 from fd2.regularisers._interface import Step
 from fd2.stages.draw import draw
 
-Blocks = Callable[[str, str], list[str]]
 Load = Callable[[str], ModuleType]
 DOCUMENT = "CONTRIBUTING.md"
 #: Of a stage, as far as it must be there.
@@ -47,11 +44,14 @@ RECORD: dict[str, Any] = {
 
 
 @pytest.fixture
-def package(tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A second root of the package that holds the skeletons."""
+def package(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A second root of the package that holds copies of the templates."""
     root = tmp_path / "src" / "fd2"
-    for code in blocks(DOCUMENT, "python"):
-        path = tmp_path / code.splitlines()[0].removeprefix("# ")
+    for template in (repository / "templates").glob("*.py"):
+        code = template.read_text(encoding="utf-8")
+        named = re.match(r"# Copy to (src/fd2/\w+/\w+\.py)", code)
+        assert named is not None, template
+        path = tmp_path / named[1]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code, encoding="utf-8")
     before = set(sys.modules)
@@ -71,7 +71,7 @@ def package(tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def load(package: Path) -> Load:
-    """The skeleton ``folder/name``."""
+    """The template's copy ``folder/name``."""
     return lambda name: plugins.load(*name.split("/"))
 
 
@@ -84,18 +84,9 @@ def configured(package: Path, repository: Path) -> Callable[[dict[str, Any]], Co
     )
 
 
-def test_every_kind_of_plugin_has_a_skeleton(package: Path) -> None:
+def test_every_kind_of_plugin_has_a_template(package: Path) -> None:
     found = {path.parent.name for path in package.rglob("*.py")}
     assert found == set(plugins.FOLDERS)
-
-
-def test_skeletons_pass_the_linter(package: Path, repository: Path) -> None:
-    config = str(repository / "pyproject.toml")
-    for words in (["check", "--config", config], ["format", "--check", "--config", config]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *words, str(package)], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_schemas_are_closed(load: Load, package: Path) -> None:
@@ -195,13 +186,12 @@ def test_figure(load: Load, configured: Callable[..., Configuration], tmp_path: 
 
 
 def test_sheet_and_variants(
-    blocks: Blocks, configured: Callable[..., Configuration], tmp_path: Path
+    repository: Path, configured: Callable[..., Configuration], tmp_path: Path
 ) -> None:
-    (sheet,) = blocks(DOCUMENT, "csv")
+    sheet = (repository / "templates/sheet.csv").read_text(encoding="utf-8")
     (tmp_path / "sheet.csv").write_text(sheet)
     assert [row.ipc for row in read_sheet(tmp_path / "sheet.csv")] == [None, 5, 5]
-    (variants,) = blocks(DOCUMENT, "yaml")
-    found = configured(yaml.safe_load(variants))
+    found = configured(read_yaml(repository / "templates/variants.yaml"))
     assert found.groups("elpv", "sre2lpp", "fd2", "groups-of-2", 5) == [0, 1, 2]
     without = found.distill("elpv", "sre2lpp", "fd2", "no-similarity", 0)
     assert without["regularisers"]["similarity"]["weight"] == 0
@@ -209,6 +199,6 @@ def test_sheet_and_variants(
 
 def test_documents_name_files_that_there_are(repository: Path) -> None:
     text = (repository / DOCUMENT).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:src|tests|config|workflow|docs)/[\w/.]+)`", text)
+    named = re.findall(r"`((?:src|tests|config|workflow|docs|templates)/[\w/.]+)`", text)
     real = [name for name in named if not re.search("[A-Z]{3,}", name)]
     assert [name for name in real if not (repository / name).exists()] == []

@@ -1,0 +1,41 @@
+# Copy to src/fd2/methods/first.py, under a name of your own.
+"""The first images of each class, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fd2.methods._interface import SelectionRequest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LABEL = "First real images"
+KIND = "selection"
+SETTINGS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {},
+    "description": "The first images have no settings.",
+}
+
+
+def patch_kind(settings: Mapping[str, Any]) -> str | None:
+    """No patches: whole images."""
+    return None
+
+
+def select(request: SelectionRequest) -> Tensor:
+    """The first n training images of each class in file order.
+
+    Returns:
+        uint8 ``[n, C, 3, H, W]``.
+    """
+    import torch
+
+    dataset, count = request.dataset, request.images_per_class
+    members = dataset.class_indices(dataset.train)
+    indices = torch.stack([positions[:count] for positions in members], dim=1)
+    images = dataset.train.batch(indices.flatten(), torch.device("cpu"))
+    return images.unflatten(0, indices.shape).contiguous()

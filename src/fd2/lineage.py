@@ -122,7 +122,7 @@ def _carried(path: Path) -> dict[str, Any] | None:
 
 
 def _record(path: Path) -> dict[str, Any] | None:
-    """The record of the job that made the file."""
+    """The record of the job that made the file, verified."""
     if path.suffix == ".json" and path.name != "manifest.json":
         found = path
     elif path.suffix in (".npy", ".json"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fd2.artifacts.records import read_record, write_record
+from fd2.artifacts.records import read_record, read_records, write_record
 from fd2.errors import FD2Error
 
 CELL = {"dataset": "d", "seed": 0}
@@ -89,3 +89,14 @@ def test_a_record_without_its_parts_is_damaged(tmp_path: Path, change: dict[str,
     with pytest.raises(FD2Error, match="damaged file") as caught:
         read_record(tmp_path / "seed0.json")
     assert caught.value.where == str(tmp_path / "seed0.json")
+
+
+def test_records_of_a_folder_by_path(tmp_path: Path) -> None:
+    for name in ("b.json", "a/record.json", ".state/unfinished.json"):
+        write_record(tmp_path / name, CONTENT)
+    (tmp_path / "manifest.json").write_text('{"classes": []}')
+    names = [record.path.relative_to(tmp_path).as_posix() for record in read_records(tmp_path)]
+    assert names == ["a/record.json", "b.json"]
+    (tmp_path / "b.json").write_text((tmp_path / "b.json").read_text().replace("50.0", "51.0"))
+    with pytest.raises(FD2Error, match="digest"):
+        list(read_records(tmp_path))

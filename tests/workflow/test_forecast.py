@@ -11,10 +11,11 @@ import pytest
 from safetensors import safe_open
 
 from fd2.__main__ import main
+from fd2.artifacts.benchmark_files import Benchmark, read_benchmark
 from fd2.artifacts.files import read_json
 from fd2.planning.forecast import JobForecast, describe, forecast
 from fd2.planning.jobs import read_jobs
-from fd2.planning.measurements import read_benchmark, read_measurements
+from fd2.planning.measurements import read_measurements
 from fd2.planning.probe_stages import timed
 from fd2.planning.probe_task import ProbeTask
 from fd2.planning.project import Project, open_project
@@ -108,9 +109,9 @@ def test_measured_jobs_are_forecast_as_they_were(
         benchmark = read_benchmark(project.path("benchmarks", f"{one.job.name}.tsv"))
         record = read_json(project.path("results", f"{one.job.name}.json"))["run"]
         assert benchmark is not None
-        assert one.seconds == pytest.approx(max(benchmark[0], record["seconds"]))
+        assert one.seconds == pytest.approx(max(benchmark.seconds, record["seconds"]))
         resident = record["peak_memory_mb"]["resident"]
-        assert one.memory_mb == pytest.approx(max(benchmark[1], resident))
+        assert one.memory_mb == pytest.approx(max(benchmark.memory_mb or 0, resident))
 
 
 def test_time_grows_with_the_work_and_memory_with_the_data(
@@ -155,7 +156,7 @@ def test_cost_sets_what_was_used_beside_the_plan(
     stages = {stage["rule"]: stage for stage in json.loads(out)["stages"]}
     for rule in ("pretrain", "distill", "relabel", "evaluate", "prepare"):
         names = [one.job.name for one in every if one.job.rule == rule]
-        seconds = [s for s, _ in (read(project, name) for name in names)]
+        seconds = [read(project, name).seconds for name in names]
         stage = stages[rule]
         assert (stage["jobs"], stage["missing"], stage["unplanned"]) == (len(names), 0, 0)
         assert stage["core_hours"]["actual"] == pytest.approx(sum(seconds) / 3600)
@@ -167,7 +168,7 @@ def test_cost_sets_what_was_used_beside_the_plan(
     assert "actual / planned (ratio)" in fd2("cost", *TINY)[1]
 
 
-def read(project: Project, name: str) -> tuple[float, float]:
+def read(project: Project, name: str) -> Benchmark:
     benchmark = read_benchmark(project.path("benchmarks", f"{name}.tsv"))
     assert benchmark is not None
     return benchmark

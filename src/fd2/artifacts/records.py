@@ -139,6 +139,19 @@ def read_record(path: str | Path) -> Record:
         )
 
 
+def read_records(results: Path) -> Iterator[Record]:
+    """Every record below the results folder, by path; hidden folders hold unfinished work.
+
+    Raises:
+        FD2Error: as `read_record`.
+    """
+    for path in sorted(results.rglob("*.json")):
+        if not any(part.startswith(".") for part in path.relative_to(results).parts):
+            content = read_json(path)
+            if isinstance(content, dict) and {"stage", "run"} <= content.keys():
+                yield read_record(path)
+
+
 def read_content(path: str | Path) -> dict[str, Any]:
     """Read and verify any file of `write_record`, as plain JSON values.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from fd2.artifacts.files import read_json
+from fd2.artifacts.benchmark_files import job_name, read_benchmark
+from fd2.artifacts.records import Record, Run, read_record, read_records
 from fd2.errors import FD2Error
 from fd2.planning.datasets import DatasetSize, prepared_size
 from fd2.planning.jobs import Job
@@ -16,8 +13,6 @@ from fd2.planning.project import Project
 from fd2.planning.stage_settings import label_teachers, set_size
 from fd2.planning.workloads import Workload, workload
 
-#: Folders below the results folder that hold records.
-RECORDED = ("data", "teachers", "patches", "distilled", "labels", "students", "diagnostics")
 _MEBIBYTE = 2**20
 
 
@@ -76,92 +71,62 @@ def read_measurements(project: Project) -> list[Measurement]:
     A record counts only with the data that lies here: another manifest has other sizes.
 
     Raises:
-        FD2Error: if a record is damaged.
+        FD2Error: if a record or a benchmark is damaged.
     """
     found = []
     sizes: dict[str, DatasetSize | None] = {}
-    for job, record in records(project):
+    results = project.path("results")
+    for record in read_records(results):
+        name = job_name(record.path, results)
+        job = Job(record.stage, name, (str(record.path),), False)
         dataset = job.parts[0]
         if dataset not in sizes:
             sizes[dataset] = prepared_size(project, dataset)
-        size, used = sizes[dataset], used_by(project, job)
-        if size is None or used is None or size.manifest != record["manifest"]:
+        size = sizes[dataset]
+        if size is None or size.manifest != record.manifest:
             continue
         work = _recorded_work(project, job, record, size)
         if work is not None and work.units > 0:
-            found.append(Measurement(work, used))
+            found.append(Measurement(work, _used(project, name, record.run)))
     return found
-
-
-def records(project: Project) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Records below the results folder, with the jobs that wrote them."""
-    results = project.path("results")
-    for folder in RECORDED:
-        for path in sorted((results / folder).rglob("*.json")):
-            if any(part.startswith(".") for part in path.relative_to(results).parts):
-                continue
-            content = read_json(path)
-            if isinstance(content, dict) and {"stage", "run", "settings"} <= content.keys():
-                whole = path.parent if path.name == "record.json" else path.with_suffix("")
-                name = str(whole.relative_to(results))
-                yield Job(content["stage"], name, (str(path),), False), content
 
 
 def used_by(project: Project, job: Job) -> Used | None:
     """What a job took; None without a record.
 
-    The benchmark has the whole process, so its time and memory are taken where it is there.
+    Raises:
+        FD2Error: if its record or its benchmark is damaged.
     """
     for name in (f"{job.name}.json", f"{job.name}/record.json"):
         path = project.path("results", name)
         if path.is_file():
-            run = read_json(path).get("run")
-            break
-    else:
-        return None
-    if run is None:
-        return None
-    seconds, memory = run["seconds"], run["peak_memory_mb"]["resident"]
-    measured = read_benchmark(project.path("benchmarks", f"{job.name}.tsv"))
+            return _used(project, job.name, read_record(path).run)
+    return None
+
+
+def _used(project: Project, name: str, run: Run) -> Used:
+    """The benchmark has the whole process, so its time and memory count where they are there."""
+    seconds, memory = run.seconds, run.peak_memory_mb["resident"]
+    measured = read_benchmark(project.path("benchmarks", f"{name}.tsv"))
     if measured is not None:
-        seconds, memory = max(seconds, measured[0]), max(memory, measured[1])
+        seconds, memory = max(seconds, measured.seconds), max(memory, measured.memory_mb or 0)
     return Used(
         seconds,
         memory,
-        run["peak_memory_mb"].get("gpu"),
-        run["device"].split(":")[0],
-        run["device_name"],
-        run["threads"],
+        run.peak_memory_mb.get("gpu"),
+        run.device.split(":")[0],
+        run.device_name,
+        run.threads,
     )
 
 
-def read_benchmark(path: Path) -> tuple[float, float] | None:
-    """Seconds and peak resident memory in MiB of a benchmark file; None if there is none.
-
-    Raises:
-        FD2Error: if it is not one of Snakemake's.
-    """
-    if not path.is_file():
-        return None
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    try:
-        # A job that ends before Snakemake looks at it first has no memory: "-" or "NA".
-        memory = [float(row["max_rss"]) for row in rows if row["max_rss"][:1].isdigit()]
-        return float(rows[-1]["s"]), max(memory, default=0.0)
-    except (KeyError, IndexError, ValueError) as error:
-        raise FD2Error(f"not a benchmark: {error}", str(path), "delete the file") from error
-
-
 def _recorded_work(
-    project: Project, job: Job, record: Mapping[str, Any], size: DatasetSize
+    project: Project, job: Job, record: Record, size: DatasetSize
 ) -> Workload | None:
-    settings = record["settings"]
-    count = set_size(job)
     try:
         # The record of soft labels holds their teachers' digests; the config has the names.
         teachers = label_teachers(project.settings, job)
-        return workload(job.rule, settings, size, count, teachers)
+        return workload(job.rule, record.settings, size, set_size(job), teachers)
     except (KeyError, FD2Error):
         # Made under settings that the present config and code no longer know.
         return None

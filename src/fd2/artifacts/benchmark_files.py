@@ -1,0 +1,54 @@
+"""Snakemake's benchmark files: what the whole process of a job took, imports included."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from fd2.errors import FD2Error
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What one job took.
+
+    Attributes:
+        seconds: wall-clock time of the process.
+        memory_mb: its largest resident set in MiB; None for a job that ended before Snakemake
+            looked at it first.
+    """
+
+    seconds: float
+    memory_mb: float | None
+
+
+def read_benchmark(path: Path) -> Benchmark | None:
+    """The last line of a benchmark file; None if there is none.
+
+    A file may hold several lines, one a repetition of the whole job. Each repetition overwrites the
+    artefact and the record beside it, so only the last line is of the run that these tell about.
+
+    Raises:
+        FD2Error: if it is not one of Snakemake's.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            *_, last = csv.DictReader(stream, delimiter="\t")
+        memory = last["max_rss"]
+        return Benchmark(float(last["s"]), None if memory in ("-", "NA", "") else float(memory))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FD2Error(f"not a benchmark: {error}", str(path), "delete the file") from error
+
+
+def job_name(record: Path, results: Path) -> str:
+    """The path, without suffix, that a job's log and benchmark have below their folders.
+
+    Args:
+        record: the job's record; ``record.json`` stands in the folder that the job wrote.
+        results: the results folder.
+    """
+    name = record.relative_to(results)
+    return str(name.parent if name.name == "record.json" else name.with_suffix(""))

@@ -15,7 +15,7 @@ from fd2.artifacts.files import file_digest
 from fd2.artifacts.identity import FORMAT
 from fd2.errors import FD2Error
 
-_PACKAGES = ("torch", "torchvision", "numpy", "safetensors", "pillow", "snakemake")
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "pillow", "snakemake")
 
 
 def shaped_by(

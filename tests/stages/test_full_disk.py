@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import io
+import resource
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,32 +29,78 @@ if TYPE_CHECKING:
     from tests.conftest import Chain
 
 
-@pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small tmpfs; root mounts it."""
-    folder = tmp_path_factory.mktemp("disk")
-    words = ["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"a tmpfs for a full disk takes root: {done.stderr}"
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+Full = Callable[[], AbstractContextManager[None]]
 
 
-def fill(disk: Path) -> Path:
-    filler = disk / "filler"
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A tmpfs that only a helper process has mounted, which takes no root; seen through /proc."""
+    script = f"mount -t tmpfs -o size=192m tmpfs {shlex.quote(str(folder))} && echo && read line"
+    helper = subprocess.Popen(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert helper.stdin is not None and helper.stdout is not None
+    assert helper.stdout.readline(), "no tmpfs can be mounted in a user namespace"
+    try:
+        yield Path(f"/proc/{helper.pid}/root{folder}")
+    finally:
+        helper.stdin.close()
+        helper.wait()
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """A file takes all space that is left."""
+    filler = folder / "filler"
     with filler.open("wb", buffering=0) as stream:
         try:
             while True:
                 stream.write(bytes(2**20))
         except OSError as error:
             assert error.errno == errno.ENOSPC
-    return filler
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def no_space_for_a_file() -> Iterator[None]:
+    """The kernel refuses all that this process writes into a file, but for 64 bytes.
+
+    A semaphore of the progress bar is a file of 32 bytes.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, most))
+    try:
+        # Standard output may be a file too.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+@pytest.fixture(scope="module", params=["limit", pytest.param("tmpfs", marks=pytest.mark.slow)])
+def disk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Full]]:
+    """A folder, and what makes its disk full for a while."""
+    folder = tmp_path_factory.mktemp("disk")
+    if request.param == "limit":
+        yield folder, no_space_for_a_file
+        return
+    with small_disk(folder) as mounted:
+        yield mounted, partial(filled, mounted)
 
 
 @pytest.fixture
-def stages(chain: Chain, nine: Path, labels: Path, disk: Path) -> dict[str, Callable[[Job], None]]:
+def stages(
+    chain: Chain, nine: Path, labels: Path, disk: tuple[Path, Full]
+) -> dict[str, Callable[[Job], None]]:
     """Each stage writes below the disk's folder ``out``."""
-    out = disk / "out"
+    out = disk[0] / "out"
     return {
         "prepare": lambda job: prepare(
             PrepareSettings("cells", "imagefolder", 32, {"path": str(chain.images)}), out, job
@@ -74,25 +126,28 @@ def stages(chain: Chain, nine: Path, labels: Path, disk: Path) -> dict[str, Call
     "stage", ["prepare", "pretrain", "patches", "distill", "relabel", "evaluate"]
 )
 def test_a_full_disk(
-    chain: Chain, disk: Path, stages: dict[str, Callable[[Job], None]], stage: str
+    chain: Chain, disk: tuple[Path, Full], stages: dict[str, Callable[[Job], None]], stage: str
 ) -> None:
-    job = dataclasses.replace(chain.job, state=StateSettings(disk / "state", 0))
-    (disk / "out").mkdir()
-    filler = fill(disk)
-    with pytest.raises(FD2Error, match="cannot write") as refused:
-        stages[stage](job)
-    assert refused.value.where.startswith(str(disk)) and "free space" in refused.value.fix
-    assert [path for path in disk.rglob("*") if path.is_file()] == [filler]
-    filler.unlink()
+    folder, full = disk
+    out, state = folder / "out", folder / "state"
+    out.mkdir()
+    job = dataclasses.replace(chain.job, state=StateSettings(state, 0))
+    # What is written first is the state, if there is one, or else the artefact.
+    for each in (job, dataclasses.replace(chain.job, state=StateSettings(state, 3600))):
+        with full():
+            with pytest.raises(FD2Error, match="cannot write") as refused:
+                stages[stage](each)
+            assert [p.name for p in folder.rglob("*") if p.is_file() and p.name != "filler"] == []
+        assert refused.value.where.startswith(str(folder)) and "free space" in refused.value.fix
     stages[stage](job)
-    made = {path: path.read_bytes() for path in (disk / "out").iterdir()}
+    made = {path: path.read_bytes() for path in out.iterdir()}
     for path in made:
         path.unlink()
     stages[stage](job)
     for path, content in made.items():
         if path.suffix != ".json":
             assert path.read_bytes() == content
-    assert not [path for path in (disk / "state").rglob("*") if path.is_file()]
+    assert not [path for path in state.rglob("*") if path.is_file()]
     for path in made:
         path.unlink()
-    (disk / "out").rmdir()
+    out.rmdir()

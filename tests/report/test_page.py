@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from snakemake.cli import parse_config
 
+from fd2.artifacts.records import write_record
 from fd2.config.cells import Cell
 from fd2.errors import FD2Error
 from fd2.report.commands import Invocation
@@ -93,7 +95,13 @@ def run(seconds: float, resident: float, **more: Any) -> dict[str, Any]:
     """The field ``run`` of a record."""
     gpu = {"gpu": more.pop("gpu")} if "gpu" in more else {}
     facts = {
-        **{"commit": "0123456789abcdef", "dirty": False, "host": "Linux", "threads": 1},
+        **{
+            "commit": "0123456789abcdef",
+            "dirty": False,
+            "host": "Linux",
+            "threads": 1,
+            "device": "cpu",
+        },
         **{"device_name": "Test CPU", "versions": {"python": "3.11.2", "torch": "2.10.0"}},
         **{"started": "2026-01-02T03:00:00+00:00", "finished": "2026-01-02T04:00:00+00:00"},
         "seconds": seconds,
@@ -106,9 +114,9 @@ def write(path: Path, text: str | bytes) -> None:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
-def write_record(path: Path, stage: str, facts: dict[str, Any], **more: Any) -> None:
-    content = {"stage": stage, "settings": {"protocol": "paper"}, "run": facts, **more}
-    write(path, json.dumps(content))
+def save(path: Path, stage: str, facts: dict[str, Any], **more: Any) -> None:
+    shaped = {"format": 2, "settings": {"protocol": "paper"}, "manifest": "m", "inputs": {}}
+    write_record(path, {**shaped, "stage": stage, "run": facts, **more})
 
 
 def write_benchmark(path: Path, seconds: float, memory: str) -> None:
@@ -127,14 +135,14 @@ def sources(tmp_path: Path) -> PageSources:
     times = [run(10.0, 950.0), run(50.0, 700.0)]
     for seed in (0, 1):
         result = {"last": scores[seed]}
-        write_record(results / cell(seed), "evaluate", times[seed], cell={}, result=result)
+        save(results / cell(seed), "evaluate", times[seed], cell={}, result=result)
     write_benchmark(benchmarks / cell(0).with_suffix(".tsv"), 12.5, "800.00")
     write_benchmark(benchmarks / cell(1).with_suffix(".tsv"), 60.5, "-")
     folder = "labels/birds/sre2lpp/fd2/base/ipc3"
     slow = run(7500.0, 500.0, device_name="Test GPU", gpu=2048.4, commit=None, dirty=None)
-    write_record(results / folder / "record.json", "relabel", slow)
+    save(results / folder / "record.json", "relabel", slow)
     write_benchmark(benchmarks / f"{folder}.tsv", 7510.0, "4096.00")
-    write_record(results / "distilled/birds/.state/0.json", "unfinished", run(1.0, 1.0))
+    save(results / "distilled/birds/.state/0.json", "unfinished", run(1.0, 1.0))
     manifest = {
         **{"dataset": "birds", "resolution": 64, "classes": ["crow", HOSTILE]},
         **{"files": {"train": [{}] * 5, "test": [{}] * 3}, "source": {"licence": "CC <BY>"}},
@@ -241,7 +249,7 @@ def test_hardware_commits_versions_data_and_settings(seen: Page) -> None:
     assert recorded == {
         "hardware": "Test CPU (2), Test GPU (1)",
         "system": "Linux (3)",
-        "commit of fd2": "0123456789abcdef (2), unknown: not run in a checkout (1)",
+        "commit of fd2": "0123456789abcdef (2), unknown (1)",
         **{"python": "3.11.2 (3)", "torch": "2.10.0 (3)"},
     }
     (data,) = seen.table("dataset", "classes")
@@ -338,16 +346,16 @@ def test_commands_are_read_back_as_they_were_given() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        *((None, "–"), (0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s")),
+        *((math.nan, "–"), (0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s")),
         *((3599.4, "59 min 59 s"), (3599.6, "1 h 00 min"), (90_000, "25 h 00 min")),
     ],
 )
-def test_durations(seconds: float | None, words: str) -> None:
+def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
 def test_memory() -> None:
-    assert (mebibytes(None), mebibytes(793.46)) == ("–", "793 MiB")
+    assert (mebibytes(math.nan), mebibytes(793.46)) == ("–", "793 MiB")
 
 
 def test_a_link_in_a_table_cannot_run_anything() -> None:

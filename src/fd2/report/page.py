@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fd2.artifacts.records import read_records
 from fd2.report.commands import Invocation
-from fd2.report.costs import commits, costs, counted, read_records, versions
+from fd2.report.costs import circumstances, costs
 from fd2.report.parts import dataset_parts, figure_part, table_part
 from fd2.report.texts import from_caption
-from fd2.reporting.agreement import AGREES, DIFFERS, MARKS, SPREADS, TEACHER_POINTS
-from fd2.reporting.wording import MISSING, NO_SPREAD
+
+UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,12 @@ def page(sources: PageSources) -> str:
 
 
 def _content(sources: PageSources) -> dict[str, Any]:
-    records = read_records(sources.results, sources.benchmarks)
+    records = list(read_records(sources.results))
     by_path = {record.path: record for record in records}
     caption = (sources.texts / "figure.rst").read_text(encoding="utf-8")
-    lines = costs(records)
+    introduction = (sources.texts / "workflow.rst").read_text(encoding="utf-8")
     return {
-        "introduction": from_caption(
-            (sources.texts / "workflow.rst").read_text(encoding="utf-8"), sources.settings
-        ),
+        "introduction": from_caption(introduction, sources.settings),
         "tables": [
             table_part(name, path, sources.numbers.get(name, ()), by_path, sources.invocation)
             for name, path in sources.tables.items()
@@ -78,15 +78,10 @@ def _content(sources: PageSources) -> dict[str, Any]:
             for name, path in sources.figures.items()
         ],
         "datasets": dataset_parts(sources.results),
-        "costs": lines,
-        "total_seconds": sum(line.seconds for line in lines),
-        "total_job_seconds": sum(line.job_seconds or 0.0 for line in lines),
-        "started": min((str(record.run["started"]) for record in records), default=None),
-        "finished": max((str(record.run["finished"]) for record in records), default=None),
-        "hardware": counted(records, "device_name"),
-        "hosts": counted(records, "host"),
-        "commits": commits(records),
-        "versions": versions(records),
+        "costs": costs(records, sources.results, sources.benchmarks).to_dict("records"),
+        "started": min((record.run.started for record in records), default=None),
+        "finished": max((record.run.finished for record in records), default=None),
+        "circumstances": circumstances(records),
         "settings": yaml.safe_dump(_plain(sources.settings), sort_keys=False, allow_unicode=True),
         "protocol": sources.settings["protocol"],
         "config_files": sources.invocation.config_files,
@@ -96,35 +91,28 @@ def _content(sources: PageSources) -> dict[str, Any]:
         "rerun_cell": sources.invocation.again(
             sources.results / "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedS.json"
         ),
-        "words": {
-            **{"agrees": MARKS[AGREES], "differs": MARKS[DIFFERS]},
-            **{"spreads": SPREADS, "points": TEACHER_POINTS},
-            **{"missing": MISSING, "no_spread": NO_SPREAD},
-        },
     }
 
 
-def duration(seconds: float | None) -> str:
-    """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``; a dash for None."""
-    if seconds is None:
-        return NO_SPREAD
+def duration(seconds: float) -> str:
+    """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``; a dash for NaN."""
+    if math.isnan(seconds):
+        return UNKNOWN
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def mebibytes(value: float | None) -> str:
-    """``793 MiB``; a dash for None."""
-    return NO_SPREAD if value is None else f"{value:.0f} MiB"
+def mebibytes(value: float) -> str:
+    """``793 MiB``; a dash for NaN."""
+    return UNKNOWN if math.isnan(value) else f"{value:.0f} MiB"
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and lists of the plain kinds that YAML knows."""
+    """Mappings and lists of the kinds that YAML knows."""
     if isinstance(value, Mapping):
         return {str(key): _plain(child) for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(child) for child in value]
-    return value
+    return [_plain(child) for child in value] if isinstance(value, list | tuple) else value

@@ -10,22 +10,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from fd2.artifacts.files import damaged, read_json
+from fd2.artifacts.files import read_json
+from fd2.artifacts.records import Record, parsing
 from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.report.commands import Invocation
-from fd2.report.costs import Record
 from fd2.report.texts import from_caption, from_markdown
 
 
 @dataclass(frozen=True)
 class Number:
-    """One file that a table is filled from.
-
-    Attributes:
-        path: the file.
-        record: None while it is missing.
-        command: makes it, or makes it again.
-    """
+    """A file that a table is filled from; ``command`` makes it, or makes it again."""
 
     path: Path
     record: Record | None
@@ -57,13 +51,13 @@ class FigurePart:
 
 @dataclass(frozen=True)
 class DatasetPart:
-    """Prepared data: names of the classes, number of images, licence, digest of the manifest."""
+    """Prepared data: names of the classes, number of images by split, digest of the manifest."""
 
     name: str
     classes: tuple[str, ...]
     images: Mapping[str, int]
     resolution: int
-    licence: str
+    licence: str | None
     digest: str
 
 
@@ -126,22 +120,20 @@ def dataset_parts(results: Path) -> list[DatasetPart]:
     parts = []
     for path in sorted(results.glob("data/*/manifest.json")):
         content = read_json(path)
-        try:
-            tested_on = content["source"].get(TESTED_ON, TEST_IMAGES)
-            tested = "test" if tested_on == TEST_IMAGES else "held out"
+        with parsing(path):
+            source = content["source"]
+            tested = "test" if source.get(TESTED_ON, TEST_IMAGES) == TEST_IMAGES else "held out"
             parts.append(
                 DatasetPart(
                     name=str(content["dataset"]),
                     classes=tuple(map(str, content["classes"])),
                     images={
-                        tested if split == "test" else split: len(files)
+                        {"test": tested}.get(split, split): len(files)
                         for split, files in content["files"].items()
                     },
                     resolution=int(content["resolution"]),
-                    licence=str(content["source"].get("licence") or "not named: ask their owner"),
+                    licence=source.get("licence"),
                     digest=str(content["digest"]),
                 )
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise damaged(path, f"{type(error).__name__} {error}") from error
     return parts

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
@@ -18,15 +18,19 @@ _LEVEL = 3
 
 
 def from_markdown(text: str, anchor: str) -> Markup:
-    """A table's Markdown as HTML: its headings below the page's own, header cells with scopes.
+    """A table's Markdown as HTML: its headings below the page's, header cells with scopes.
 
-    HTML in the text is shown, not obeyed.
+    HTML in the text is shown, not obeyed. A wide table scrolls by itself, also by keyboard.
 
     Args:
-        text: as `fd2.reporting.markdown` writes it.
+        text: of a table's ``.md``.
         anchor: id of the first heading.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    opening = Markup('<div class="wide" role="region" tabindex="0" aria-labelledby="{}"><table>')
+    rules = {"table_open": f"{opening.format(anchor)}\n", "table_close": "</table></div>\n"}
+    for rule, html in rules.items():
+        parser.add_render_rule(rule, lambda *_, html=html: html)
     tokens = parser.parse(text)
     headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
     for token in headings:
@@ -34,40 +38,26 @@ def from_markdown(text: str, anchor: str) -> Markup:
     if headings:
         headings[0].attrSet("id", anchor)
     _mark_header_cells(tokens)
-    html = parser.renderer.render(tokens, parser.options, {})
-    # A wide table scrolls by itself, also by keyboard.
-    html = html.replace("<table>", '<div class="wide" role="region" tabindex="0" ')
-    return Markup(
-        html.replace('tabindex="0" ', f'tabindex="0" aria-labelledby="{anchor}"><table>').replace(
-            "</table>", "</table></div>"
-        )
-    )
+    return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
 def _mark_header_cells(tokens: list[Token]) -> None:
-    """Give column headers their scope, and make the first cell of each line its header."""
-    first = False
-    for position, token in enumerate(tokens):
-        if token.type == "tr_open":
-            first = True
-        elif token.type == "th_open":
+    """Give header cells their scope; the first cell of each line is its header."""
+    cell = ""
+    for before, token in pairwise(tokens):
+        if token.type == "th_open":
             token.attrSet("scope", "col")
-        elif token.type == "td_open" and first:
-            first = False
-            token.tag = "th"
-            token.attrSet("scope", "row")
-            closing = next(t for t in tokens[position:] if t.type == "td_close")
-            closing.tag = "th"
+        elif token.type == "td_open":
+            cell = "th" if before.type == "tr_open" else "td"
+            token.tag = cell
+            if cell == "th":
+                token.attrSet("scope", "row")
+        elif token.type == "td_close":
+            token.tag = cell
 
 
-@dataclass(frozen=True)
-class Caption:
-    """A text of ``workflow/report``.
-
-    Attributes:
-        title: of the document; empty where it has none.
-        body: as HTML.
-    """
+class Caption(NamedTuple):
+    """A text of ``workflow/report`` as HTML; ``title`` is empty where it has none."""
 
     title: Markup
     body: Markup

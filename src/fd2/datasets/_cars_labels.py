@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fd2.datasets._image_tables import has_tables, tabled_images
-from fd2.datasets._public import class_position, find
+from fd2.datasets._public import class_position, find, incomplete
 from fd2.datasets._source import SourceImage, SplitName
 from fd2.errors import FD2Error
 
@@ -22,11 +22,7 @@ _GET_LABELS = (
 
 
 def labelled_images(root: Path, where: str) -> tuple[tuple[str, ...], list[SourceImage], str]:
-    """Classes, images and split rule of a copy of any form.
-
-    Args:
-        root: folder of the copy; folders may be nested once more, as on Kaggle.
-        where: where the settings were read, for errors.
+    """Classes, images and split rule of a copy of any form, perhaps nested, as on Kaggle.
 
     Raises:
         FD2Error: if the labels or the folders are not there, or the test labels have no classes.
@@ -51,9 +47,9 @@ def labelled_images(root: Path, where: str) -> tuple[tuple[str, ...], list[Sourc
 def _two_folders(root: Path, devkit: Path, where: str) -> tuple[tuple[str, ...], list[SourceImage]]:
     labelled = find(root, TEST_LABELS)
     if labelled is None:
-        there = find(root, NO_LABELS)
-        thing = f"{NO_LABELS} has no classes" if there else f"no {TEST_LABELS}"
-        raise FD2Error(thing, f"{there or root} ({where})", _GET_LABELS)
+        unlabelled = find(root, NO_LABELS)
+        what = f"{NO_LABELS} has no classes" if unlabelled else f"no {TEST_LABELS}"
+        raise FD2Error(what, f"{unlabelled or root} ({where})", _GET_LABELS)
     classes = _class_names(devkit / CLASS_NAMES)
     files: tuple[tuple[SplitName, Path], ...] = (
         ("train", devkit / TRAIN_LABELS),
@@ -88,10 +84,10 @@ def _one_folder(root: Path, path: Path) -> tuple[tuple[str, ...], list[SourceIma
 def _image_folder(root: Path, name: str, records: list[dict[str, Any]]) -> Path:
     """The folder ``name`` that holds the first image, perhaps inside one of the same name."""
     first = f"{name}/{records[0]['fname']}"
-    found = find(root, first)
-    if found is None:
-        raise FD2Error(f"no image {first}", str(root), "get a whole copy of the dataset")
-    return found / name
+    parent = find(root, first)
+    if parent is None:
+        raise incomplete(f"no image {first}", root)
+    return parent / name
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
@@ -125,6 +121,4 @@ def _loaded(path: Path, variable: str) -> Any:
 
 
 def _foreign(path: Path, reason: str) -> FD2Error:
-    return FD2Error(
-        f"not a label file of Stanford Cars: {reason}", str(path), "get a whole copy of the dataset"
-    )
+    return incomplete(f"not a label file of Stanford Cars: {reason}", path)

@@ -11,8 +11,9 @@ from typing import Any
 from fd2.datasets._public import (
     Published,
     check_published,
-    download_properties,
+    download_schema,
     find_required,
+    incomplete,
     local_copy,
 )
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
@@ -44,28 +45,21 @@ class Subset:
     attribution: str
 
 
-def properties(kind: str) -> dict[str, Any]:
-    """Settings of the kind as JSON-schema properties."""
-    return {
-        **download_properties(kind),
-        "imagenet_path": {
-            "type": ["string", "null"],
-            "minLength": 1,
-            "default": None,
-            "description": f"{kind}: folder of a local ImageNet-1K (train/<wnid>/, and val/<wnid>/ "
-            f"or flat val/ with {_SOLUTION}), taken with its own split; it is not comparable with "
-            "fastai's, whose test images are in part ImageNet's training images",
-        },
+def schema(kind: str) -> dict[str, Any]:
+    """The ``SETTINGS_SCHEMA`` of the kind."""
+    imagenet_path = {
+        "type": ["string", "null"],
+        "minLength": 1,
+        "default": None,
+        "description": f"{kind}: folder of a local ImageNet-1K (train/<wnid>/, and val/<wnid>/ "
+        f"or flat val/ with {_SOLUTION}), taken with its own split; it is not comparable with "
+        "fastai's, whose test images are in part ImageNet's training images",
     }
+    return download_schema(kind, imagenet_path=imagenet_path)
 
 
 def subset_source(settings: Mapping[str, Any], subset: Subset, where: str) -> ImageSource:
     """List the images, class by class in the order of the WordNet ids, as ``ImageFolder`` does.
-
-    Args:
-        settings: ``local_path`` or ``imagenet_path`` is set.
-        subset: which ten classes.
-        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if both paths are set, or the copy is not there or not complete.
@@ -107,7 +101,7 @@ def _files(
     for wnid in wnids:
         where = root / folder / wnid
         if not where.is_dir():
-            raise FD2Error(f"no folder of class {wnid}", str(where), "get a whole copy")
+            raise incomplete(f"no folder of class {wnid}", where)
         paths = sorted(where.iterdir(), key=lambda path: path.name)
         yield from ((wnid, p) for p in paths if p.suffix.lower() in _SUFFIXES)
 
@@ -115,17 +109,17 @@ def _files(
 def _flat(root: Path, wnids: Sequence[str]) -> list[tuple[str, Path]]:
     """ImageNet's validation images in one folder, as on Kaggle, with the classes in a csv file."""
     listings = [folder / _SOLUTION for folder in (root, *root.parents[:3])]
-    found = next((path for path in listings if path.is_file()), None)
-    if found is None:
+    listing = next((path for path in listings if path.is_file()), None)
+    if listing is None:
         raise FD2Error(
-            f"validation images in one folder, and no {_SOLUTION} that tells their classes",
+            f"validation images in one folder, and no {_SOLUTION} with their classes",
             str(root / "val"),
             f"put {_SOLUTION} (from Kaggle) beside it, or sort the images into folders val/<wnid>/",
         )
-    with found.open(newline="", encoding="utf-8") as stream:
+    with listing.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not {"ImageId", "PredictionString"} <= rows[0].keys():
-        raise FD2Error("no columns ImageId and PredictionString", str(found), "get a whole copy")
+        raise incomplete("no columns ImageId and PredictionString", listing)
     labelled = ((row["PredictionString"].partition(" ")[0], row["ImageId"]) for row in rows)
     wanted = sorted((wnid, name) for wnid, name in labelled if wnid in wnids)
     return [(wnid, root / "val" / f"{name}.JPEG") for wnid, name in wanted]

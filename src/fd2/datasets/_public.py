@@ -29,14 +29,18 @@ class Published:
     train: int
     test: int
 
+    def __str__(self) -> str:
+        return f"{self.classes} classes, {self.train} training and {self.test} test images"
 
-def download_properties(kind: str) -> dict[str, Any]:
-    """The settings of every kind that can be downloaded, as JSON-schema properties.
+
+def download_schema(kind: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    """The ``SETTINGS_SCHEMA`` of a kind that can be downloaded.
 
     Args:
         kind: named in the descriptions.
+        properties: its own settings beside those of every such kind.
     """
-    return {
+    common = {
         "local_path": {
             "type": ["string", "null"],
             "minLength": 1,
@@ -60,6 +64,16 @@ def download_properties(kind: str) -> dict[str, Any]:
             },
         },
     }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**common, **properties},
+    }
+
+
+def incomplete(what: str, where: object) -> FD2Error:
+    """The error for a copy of which something is missing or damaged."""
+    return FD2Error(what, str(where), "get a complete copy of the dataset")
 
 
 def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path") -> Path:
@@ -73,9 +87,8 @@ def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path")
         raise FD2Error("no copy of the images", where, "set 'local_path', or run the workflow")
     root = Path(path).expanduser()
     if not root.is_dir():
-        raise FD2Error(
-            f"no such folder: {root}", f"{where}, '{key}'", "name the folder of the copy"
-        )
+        what = f"no such folder: {root}"
+        raise FD2Error(what, f"{where}, '{key}'", "name the folder of the copy")
     return root
 
 
@@ -102,14 +115,14 @@ def find_required(root: Path, where: str, *names: str) -> Path:
     Raises:
         FD2Error: if there is no such folder; says what was looked for.
     """
-    found = find(root, *names)
-    if found is None:
+    folder = find(root, *names)
+    if folder is None:
         raise FD2Error(
             f"no folder with {', '.join(names)}",
             f"{root} and {DEPTH} levels below ({where})",
             "name the folder of the unpacked dataset, or remove the setting to download one",
         )
-    return found
+    return folder
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -127,9 +140,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise FD2Error(
-            f"cannot read the list: {error}", str(path), "get a whole copy of the dataset"
-        ) from error
+        raise incomplete(f"cannot read the list: {error}", path) from error
 
 
 def read_pairs(path: Path) -> dict[str, str]:
@@ -143,9 +154,7 @@ def read_pairs(path: Path) -> dict[str, str]:
         key, _, value = line.strip().partition(" ")
         if not value or key in pairs:
             reason = "stands twice" if value else "has no value"
-            raise FD2Error(
-                f"'{key}' {reason}", f"{path}, line {number}", "get a whole copy of the dataset"
-            )
+            raise incomplete(f"'{key}' {reason}", f"{path}, line {number}")
         pairs[key] = value.strip()
     return pairs
 
@@ -163,26 +172,22 @@ def check_published(
         classes: all names.
         images: all images.
         published: the numbers that must be met.
-        root: where the copy lies, for the error.
+        root: folder of the copy, for the error.
         hint: what a wrong number usually means.
 
     Raises:
-        FD2Error: names found and published numbers.
+        FD2Error: with the copy's numbers and the published ones.
     """
     count = Counter(image.split for image in images)
-    found = Published(len(classes), count["train"], count["test"])
-    if found != published:
+    counted = Published(len(classes), count["train"], count["test"])
+    if counted != published:
         raise FD2Error(
-            f"{_numbers(found)}; published are {_numbers(published)}",
+            f"{counted}; published are {published}",
             str(root),
-            f"get a whole copy of this very version{f': {hint}' if hint else ''}",
+            "get a complete copy of this very version" + (f": {hint}" if hint else ""),
         )
     if len({image.name for image in images}) != len(images):
-        raise FD2Error("an image stands twice in the lists", str(root), "get a whole copy")
-
-
-def _numbers(numbers: Published) -> str:
-    return f"{numbers.classes} classes, {numbers.train} training and {numbers.test} test images"
+        raise incomplete("an image stands twice in the lists", root)
 
 
 def class_position(label: Any, classes: int, where: str) -> int:
@@ -196,7 +201,5 @@ def class_position(label: Any, classes: int, where: str) -> int:
     except (TypeError, ValueError):
         number = 0.0
     if not number.is_integer() or not 1 <= number <= classes:
-        raise FD2Error(
-            f"class label {label!r}", where, f"labels go from 1 to {classes}; get a whole copy"
-        )
+        raise incomplete(f"class label {label!r}, labels go from 1 to {classes}", where)
     return int(number) - 1

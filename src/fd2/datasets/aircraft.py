@@ -15,7 +15,7 @@ from fd2.datasets._image_tables import has_tables, tabled_images
 from fd2.datasets._public import (
     Published,
     check_published,
-    download_properties,
+    download_schema,
     find,
     find_required,
     local_copy,
@@ -26,19 +26,15 @@ from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
 from fd2.errors import FD2Error, suggest
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        **download_properties("aircraft"),
-        "crop_banner": {
-            "type": "boolean",
-            "default": False,
-            "description": "aircraft: cut off the 20 rows of copyright notice at the bottom of "
-            "each photograph; the published numbers were made with them",
-        },
+SETTINGS_SCHEMA = download_schema(
+    "aircraft",
+    crop_banner={
+        "type": "boolean",
+        "default": False,
+        "description": "aircraft: cut off the 20 rows of copyright notice at the bottom of "
+        "each photograph; the published numbers were made with them",
     },
-}
+)
 
 ARCHIVES = (
     Archive(
@@ -86,10 +82,6 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List training (train and val) and test images.
 
     The classes are in the order of ``variants.txt``, or as the tables name them.
-
-    Args:
-        settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        where: where the settings were read, for errors.
 
     Raises:
         FD2Error: if the copy is not there or not complete, or a list names an unknown variant.

@@ -9,22 +9,14 @@ folder go around: its label file must come from the same copy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fd2.datasets._cars_labels import labelled_images
-from fd2.datasets._public import Published, check_published, download_properties, local_copy
+from fd2.datasets._public import Published, check_published, download_schema, local_copy
 from fd2.datasets._source import ImageSource
 from fd2.downloads.archive import Archive
 
-if TYPE_CHECKING:
-    from fd2.datasets._source import SourceImage
-
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": download_properties("cars"),
-}
+SETTINGS_SCHEMA = download_schema("cars")
 
 _REPACKED = (
     "https://huggingface.co/datasets/XiN0919/FGVC/resolve/921e8dce38536cd5982739d85d5e9235d2cb2a76"
@@ -95,16 +87,10 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
 
     That order is not alphabetical, and a class name holds a slash.
 
-    Args:
-        settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        where: where the settings were read, for errors.
-
     Raises:
         FD2Error: if images or labels are not there or not complete.
     """
-    root: Path = local_copy(settings, where)
-    classes: tuple[str, ...]
-    images: list[SourceImage]
+    root = local_copy(settings, where)
     classes, images, rule = labelled_images(root, where)
     check_published(classes, images, PUBLISHED, root)
     return ImageSource(classes, tuple(images), {**_FACTS, "split_rule": rule})

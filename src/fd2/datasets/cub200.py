@@ -13,20 +13,16 @@ from fd2.datasets._public import (
     Published,
     check_published,
     class_position,
-    download_properties,
+    download_schema,
     find_required,
+    incomplete,
     local_copy,
     read_pairs,
 )
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
-from fd2.errors import FD2Error
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": download_properties("cub200"),
-}
+SETTINGS_SCHEMA = download_schema("cub200")
 
 ARCHIVES = (
     Archive(
@@ -60,10 +56,6 @@ _SPLITS: dict[str, SplitName] = {"1": "train", "0": "test"}
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images in the order of ``images.txt``; classes in the order of their prefixes.
 
-    Args:
-        settings: fits `SETTINGS_SCHEMA`; ``local_path`` is set.
-        where: where the settings were read, for errors.
-
     Raises:
         FD2Error: if the copy is not there or not complete, or its lists do not fit together.
     """
@@ -71,20 +63,15 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     root = find_required(local_copy(settings, where), where, *lists, "images")
     files, labels, splits, names = (read_pairs(root / name) for name in lists)
     if not files.keys() == labels.keys() == splits.keys():
-        raise FD2Error(
-            "images, labels and split do not list the same images", str(root), "get a whole copy"
-        )
+        raise incomplete("images, labels and split do not list the same images", root)
     classes = tuple(names.values())
     if list(names) != [str(number) for number in range(1, len(classes) + 1)]:
-        raise FD2Error("classes.txt is not numbered from 1", str(root), "get a whole copy")
+        raise incomplete("classes.txt is not numbered from 1", root)
     images = []
     for key, file in files.items():
         if splits[key] not in _SPLITS:
-            raise FD2Error(
-                f"image {key} has split {splits[key]!r}",
-                str(root / "train_test_split.txt"),
-                "1 is training, 0 is test; get a whole copy",
-            )
+            what = f"image {key} has split {splits[key]!r}; 1 is training, 0 is test"
+            raise incomplete(what, root / "train_test_split.txt")
         label = class_position(labels[key], len(classes), str(root / "image_class_labels.txt"))
         name = f"images/{file}"
         images.append(SourceImage(root / name, name, label, _SPLITS[splits[key]]))

@@ -78,10 +78,6 @@ _RULES = {
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the package's images.
 
-    Args:
-        settings: fits `SETTINGS_SCHEMA`.
-        where: where the settings were read, for errors.
-
     Raises:
         FD2Error: if the package is not installed or its labels are not the known ones.
     """
@@ -111,9 +107,8 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
 def _package_data(where: str) -> Path:
     spec = importlib.util.find_spec("elpv_dataset")
     if spec is None or spec.origin is None:
-        raise FD2Error(
-            "the package elpv-dataset is not installed", where, "pip install 'fd2[quickstart]'"
-        )
+        what = "the package elpv-dataset is not installed"
+        raise FD2Error(what, where, "pip install 'fd2[quickstart]'")
     return Path(spec.origin).parent / "data"
 
 

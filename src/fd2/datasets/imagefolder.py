@@ -45,9 +45,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     Hidden files and folders are passed over; files of other suffixes than `SUFFIXES` are counted
     in the facts. Folders inside a class folder belong to the class.
 
-    Args:
-        settings: fits `SETTINGS_SCHEMA`; ``path`` is relative to the working directory.
-        where: where the settings were read, for errors.
+    Relative paths start at the working directory.
 
     Raises:
         FD2Error: if the folder is missing, its layout is not one of the two, it has fewer than two

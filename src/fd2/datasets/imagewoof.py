@@ -15,11 +15,7 @@ from fd2.datasets._public import Published
 from fd2.datasets._source import ImageSource
 from fd2.downloads.archive import Archive
 
-SETTINGS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": _imagenette.properties("imagewoof"),
-}
+SETTINGS_SCHEMA = _imagenette.schema("imagewoof")
 
 ARCHIVES = (
     # Packed twice, with the same images: a csv file was added.

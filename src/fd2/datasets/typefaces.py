@@ -124,10 +124,6 @@ class _Renderer:
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; they are rendered at the resolution that is asked for.
 
-    Args:
-        settings: fits `SETTINGS_SCHEMA`.
-        where: where the settings were read, for errors.
-
     Raises:
         FD2Error: if matplotlib or one of its fonts is missing, or a range is upside down.
     """

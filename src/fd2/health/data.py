@@ -60,7 +60,7 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
         raise FD2Error(
             f"{len(missing)} of {len(source.images)} images are not there",
             f"the first is {missing[0]}",
-            "get a whole copy",
+            "get a complete copy",
         )
     yield Finding(subject, f"{len(source.images)} images are there, not prepared yet")
 

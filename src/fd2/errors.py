@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
@@ -46,6 +46,12 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
     listing = "allowed: " + (", ".join(words) if words else "(none)")
     return f"did you mean '{near[0]}'? {listing}" if near else listing
+
+
+def listing(items: Sequence[str], separator: str = ", ", most: int = 10) -> str:
+    """The first ``most`` items, and how many more there are."""
+    rest = [f"and {len(items) - most} more"] if len(items) > most else []
+    return separator.join([*items[:most], *rest])
 
 
 def require_known(what: str, name: str, allowed: Collection[str], where: str) -> None:

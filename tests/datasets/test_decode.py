@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fd2.datasets._decode import channel_statistics, decode_all
+from fd2.datasets._decode import Decoded, channel_statistics, read_images
+from fd2.datasets._source import ImageSource, SourceImage
 
 SIDE = 6
 
@@ -27,15 +28,20 @@ def pixels() -> np.ndarray:
     return random_pixels(SIDE)
 
 
+def decode(paths: list[Path], resolution: int, workers: int = 1) -> Decoded:
+    images = tuple(SourceImage(path, path.name, 0, "train") for path in paths)
+    return read_images(ImageSource(("a",), images, {}), images, resolution, workers, "test")
+
+
 def decode_one(path: Path, resolution: int = SIDE) -> np.ndarray:
-    decoded = decode_all([path], resolution, 1, "test")
+    decoded = decode([path], resolution)
     assert decoded.broken == {}
     row: np.ndarray = decoded.images[0]
     return row
 
 
 def fault(path: Path) -> str:
-    decoded = decode_all([path], SIDE, 1, "test")
+    decoded = decode([path], SIDE)
     assert list(decoded.broken) == [0]
     assert decoded.digests == [""]
     return decoded.broken[0]
@@ -161,7 +167,7 @@ def test_order_digests_and_broken_positions(tmp_path: Path) -> None:
         Image.new("RGB", (4, 4), (number, 0, 255)).save(path)
     for position in (17, 3):
         paths[position].write_bytes(b"?")
-    decoded = decode_all(paths, 4, 5, "test")
+    decoded = decode(paths, 4, workers=5)
     assert list(decoded.broken) == [3, 17]
     good = [number for number in range(20) if number not in (3, 17)]
     assert decoded.images[good, 0, 0, 0].tolist() == good

@@ -135,7 +135,7 @@ def test_classes_that_differ_between_the_splits(tmp_path: Path, has: str, lacks:
     touch(tmp_path, *(f"{has}/extra{number:02}/1.png" for number in range(12)))
     error = refusal(tmp_path)
     assert error.what.startswith(f"12 class(es) in {has} but not in {lacks}: 'extra00', 'extra01'")
-    assert error.what.endswith("'extra09' and 2 more")
+    assert error.what.endswith("and 2 more")
     assert error.where == str(tmp_path / lacks)
 
 

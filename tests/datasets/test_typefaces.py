@@ -18,7 +18,7 @@ from PIL import ImageFont
 from fd2.artifacts.prepared import open_prepared
 from fd2.config.schema import validate
 from fd2.datasets import typefaces
-from fd2.datasets._decode import render_all
+from fd2.datasets._decode import read_images
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.datasets._typefaces_text import LETTERS, split_of, texts
 from fd2.errors import FD2Error
@@ -54,7 +54,7 @@ def text_of(image: SourceImage) -> str:
 
 def pixels(source: ImageSource, images: list[SourceImage], resolution: int) -> np.ndarray:
     assert source.render is not None
-    drawn = render_all(images, source.render, resolution, 1, "test")
+    drawn = read_images(source, images, resolution, 1, "test")
     assert drawn.broken == {}
     return drawn.images
 

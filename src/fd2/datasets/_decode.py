@@ -6,7 +6,7 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from multiprocessing.pool import ThreadPool
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fd2.datasets._source import SourceImage
+from fd2.datasets._source import ImageSource, SourceImage
 from fd2.runtime.progress import Progress
 
 #: Decoders that an image file may reach: a PostScript file named ``.jpg`` must not start the one
@@ -53,78 +53,43 @@ class Decoded:
     sums: np.ndarray
 
 
-def decode_all(
-    paths: Sequence[Path], resolution: int, workers: int, what: str, crop_bottom: int = 0
+def read_images(
+    source: ImageSource, images: Sequence[SourceImage], resolution: int, workers: int, what: str
 ) -> Decoded:
-    """Decode files with several threads; the result does not depend on their number.
+    """Decode or render images with several threads; the result does not depend on their number.
 
     Args:
-        paths: image files.
+        source: says how its images are made.
+        images: some of the source.
         resolution: height and width R of each row, in pixels.
         workers: threads; Pillow decodes and resizes without the interpreter's lock.
         what: the progress bar's label.
-        crop_bottom: rows cut off each picture before it is warped.
     """
-    return _fill(
-        len(paths),
-        resolution,
-        lambda position, row: _decode_into(row, paths[position], crop_bottom),
-        workers,
-        what,
-    )
-
-
-def render_all(
-    images: Sequence[SourceImage],
-    render: Callable[[SourceImage, int], np.ndarray],
-    resolution: int,
-    workers: int,
-    what: str,
-) -> Decoded:
-    """Draw images with several threads; the result does not depend on their number.
-
-    Args:
-        images: what to draw.
-        render: see `ImageSource.render`.
-        resolution: height and width R of each row, in pixels.
-        workers: threads.
-        what: the progress bar's label.
-    """
-
-    def drawn_into(position: int, row: np.ndarray) -> str:
-        row[...] = render(images[position], resolution)
-        return hashlib.sha256(row.data).hexdigest()
-
-    return _fill(len(images), resolution, drawn_into, workers, what)
-
-
-def _fill(
-    count: int,
-    resolution: int,
-    fill: Callable[[int, np.ndarray], str],
-    workers: int,
-    what: str,
-) -> Decoded:
-    """Call ``fill(position, row)`` for each row ``[R, R, 3]``; it returns the row's digest."""
-    images = np.empty((count, resolution, resolution, 3), dtype=np.uint8)
-    sums = np.zeros((count, 2, 3), dtype=np.int64)
-    digests = [""] * count
+    pixels = np.empty((len(images), resolution, resolution, 3), dtype=np.uint8)
+    sums = np.zeros((len(images), 2, 3), dtype=np.int64)
+    digests = [""] * len(images)
     broken: dict[int, str] = {}
 
-    def one(position: int) -> None:
+    def read(position: int) -> None:
+        image, row = images[position], pixels[position]
         try:
-            digests[position] = fill(position, images[position])
+            if source.render is not None:
+                row[...] = source.render(image, resolution)
+                digests[position] = hashlib.sha256(row.data).hexdigest()
+            else:
+                digests[position] = _decode_into(row, image.path, source.crop_bottom)
         except _BROKEN as error:
             broken[position] = getattr(error, "strerror", None) or str(error) or repr(error)
             return
-        wide = images[position].astype(np.int64)
+        wide = row.astype(np.int64)
         sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
 
+    verb = "decode" if source.render is None else "render"
     with ThreadPool(max(workers, 1)) as pool:
-        done = pool.imap(one, range(count))
-        for _ in Progress(count, what, unit="image"):
-            next(done)
-    return Decoded(images, digests, dict(sorted(broken.items())), sums.sum(axis=0))
+        results = pool.imap(read, range(len(images)))
+        for _ in Progress(len(images), f"{verb} {what}", unit="image"):
+            next(results)
+    return Decoded(pixels, digests, dict(sorted(broken.items())), sums.sum(axis=0))
 
 
 def _decode_into(row: np.ndarray, path: Path, crop_bottom: int) -> str:
@@ -134,19 +99,15 @@ def _decode_into(row: np.ndarray, path: Path, crop_bottom: int) -> str:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
             rgb = to_rgb(image)
-            if crop_bottom:
-                rgb = _without_bottom(rgb, crop_bottom)
     except UnidentifiedImageError:
         start = content[:12].decode("ascii", "backslashreplace")
         raise ValueError(f"not an image; it begins with {start!r}, {len(content)} bytes") from None
+    if crop_bottom:
+        if rgb.height <= crop_bottom:
+            raise ValueError(f"{rgb.height} rows, of which {crop_bottom} are to be cut off")
+        rgb = rgb.crop((0, 0, rgb.width, rgb.height - crop_bottom))
     row[...] = rgb.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
     return hashlib.sha256(content).hexdigest()
-
-
-def _without_bottom(image: Image.Image, rows: int) -> Image.Image:
-    if image.height <= rows:
-        raise ValueError(f"{image.height} rows, of which {rows} are to be cut off")
-    return image.crop((0, 0, image.width, image.height - rows))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

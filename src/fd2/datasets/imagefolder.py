@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fd2.datasets._source import ImageSource, SourceImage, SplitName, hashed_test_names
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, listing
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -36,7 +37,6 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 FOLDER_SETTING = "path"
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 TEST_FOLDERS = ("test", "val", "validation")
-_NAMED = 10
 
 
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
@@ -83,15 +83,16 @@ def _one_folder(root: Path, fraction: float, test_folder: str | None) -> ImageSo
             str(root),
             "remove test_fraction to use these folders, or point 'path' at train",
         )
-    found, ignored = _class_files(root, root)
-    images = []
-    for class_id, names in enumerate(found.values()):
-        test = hashed_test_names(names, fraction)
-        images += [_image(root, n, class_id, "test" if n in test else "train") for n in names]
-    rule = f"first {fraction} of each class by sha256 of the name is test"
-    return ImageSource(
-        tuple(found), tuple(images), {"split_rule": rule, "other_files_ignored": ignored}
+    files, ignored = _class_files(root, root)
+    test = set().union(*(hashed_test_names(names, fraction) for names in files.values()))
+    images = tuple(
+        SourceImage(root / name, name, class_id, "test" if name in test else "train")
+        for class_id, names in enumerate(files.values())
+        for name in names
     )
+    rule = f"first {fraction} of each class by sha256 of the name is test"
+    facts = {"split_rule": rule, "other_files_ignored": ignored}
+    return ImageSource(tuple(files), images, facts)
 
 
 def _two_folders(root: Path, test_folder: str) -> ImageSource:
@@ -101,17 +102,17 @@ def _two_folders(root: Path, test_folder: str) -> ImageSource:
         (train, test, "train", test_folder),
         (test, train, test_folder, "train"),
     ):
-        if missing := [name for name in here if name not in there]:
+        if missing := [repr(name) for name in here if name not in there]:
             raise FD2Error(
-                f"{len(missing)} class(es) in {has} but not in {lacks}: {_listing(missing)}",
+                f"{len(missing)} class(es) in {has} but not in {lacks}: {listing(missing)}",
                 str(root / lacks),
                 f"add their images to {lacks}, or take the classes away from {has}",
             )
-    splits: tuple[tuple[SplitName, dict[str, list[str]]], ...] = (("train", train), ("test", test))
+    splits: dict[SplitName, dict[str, list[str]]] = {"train": train, "test": test}
     images = tuple(
-        _image(root, name, class_id, split)
-        for split, found in splits
-        for class_id, names in enumerate(found.values())
+        SourceImage(root / name, name, class_id, split)
+        for split, files in splits.items()
+        for class_id, names in enumerate(files.values())
         for name in names
     )
     facts = {
@@ -119,10 +120,6 @@ def _two_folders(root: Path, test_folder: str) -> ImageSource:
         "other_files_ignored": ignored_train + ignored_test,
     }
     return ImageSource(tuple(train), images, facts)
-
-
-def _image(root: Path, name: str, class_id: int, split: SplitName) -> SourceImage:
-    return SourceImage(root / name, name, class_id, split)
 
 
 def _class_files(root: Path, folder: Path) -> tuple[dict[str, list[str]], int]:
@@ -135,19 +132,19 @@ def _class_files(root: Path, folder: Path) -> tuple[dict[str, list[str]], int]:
             str(folder),
             "make one folder a class, at least two, and put the images into them",
         )
-    found: dict[str, list[str]] = {}
+    images: dict[str, list[str]] = {}
     ignored = len(entries) - len(classes)
     for name in classes:
         files = _files_below(root, folder / name)
-        found[name] = [file for file in files if Path(file).suffix.lower() in SUFFIXES]
-        ignored += len(files) - len(found[name])
-    if empty := [name for name, files in found.items() if not files]:
+        images[name] = [file for file in files if Path(file).suffix.lower() in SUFFIXES]
+        ignored += len(files) - len(images[name])
+    if empty := [repr(name) for name, files in images.items() if not files]:
         raise FD2Error(
-            f"{len(empty)} class(es) without images: {_listing(empty)}",
+            f"{len(empty)} class(es) without images: {listing(empty)}",
             str(folder),
             f"add images ({' '.join(SUFFIXES)}) or remove the folders",
         )
-    return found, ignored
+    return images, ignored
 
 
 def _files_below(root: Path, folder: Path) -> list[str]:
@@ -169,17 +166,7 @@ def _files_below(root: Path, folder: Path) -> list[str]:
 def _visible(names: Iterable[str]) -> list[str]:
     """Names without the hidden ones, sorted; all must be valid UTF-8, as the manifest is."""
     visible = sorted(name for name in names if not name.startswith("."))
-    if wrong := [name for name in visible if _undecodable(name)]:
-        raise FD2Error(
-            f"{len(wrong)} file name(s) not in UTF-8", ascii(wrong[0]), "rename them (convmv)"
-        )
+    if wrong := [name for name in visible if re.search("[\ud800-\udfff]", name)]:
+        what = f"{len(wrong)} file name(s) not in UTF-8"
+        raise FD2Error(what, ascii(wrong[0]), "rename them (convmv)")
     return visible
-
-
-def _undecodable(name: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _listing(names: list[str]) -> str:
-    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(repr(name) for name in names[:_NAMED]) + rest

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from fd2.errors import FD2Error, require_writable
+from fd2.errors import FD2Error, listing, require_writable
 from fd2.health import Finding, fault
 from fd2.planning.disk import amount
 from fd2.planning.project import PATHVARS, Project
@@ -17,7 +17,6 @@ from fd2.planning.project import PATHVARS, Project
 LEAST_FREE = 10**9
 #: Clocks of file servers are a little ahead or behind.
 _CLOCK_TOLERANCE_SECONDS = 10
-_LISTED = 3
 
 
 def check_folders(project: Project) -> Iterator[Finding]:
@@ -67,10 +66,9 @@ def check_time_stamps(project: Project) -> Finding:
     )
     if not future:
         return Finding("time stamps", "none is in the future")
-    listing = ", ".join(map(str, future[:_LISTED])) + (" ..." if len(future) > _LISTED else "")
     paths = shlex.join(map(str, folders))
     return Finding(
         "time stamps",
-        f"{len(future)} in the future: {listing}",
+        f"{len(future)} in the future: {listing(list(map(str, future)), most=3)}",
         f"set the machine's clock right, then: find {paths} -newermt now -exec touch {{}} +",
     )

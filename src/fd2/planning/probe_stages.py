@@ -21,7 +21,7 @@ from fd2.config.settings import (
     RelabelSettings,
     build,
 )
-from fd2.datasets._decode import decode_all, render_all
+from fd2.datasets._decode import read_images
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.measurements import Used
 from fd2.planning.probe_inputs import ProbeInputs
@@ -108,11 +108,7 @@ def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     size = replace(task.size, train_per_class=(len(images),), test=0)
 
     def call() -> None:
-        if source.render is not None:
-            render_all(images, source.render, resolution, task.threads, "probe")
-        else:
-            paths = [image.path for image in images]
-            decode_all(paths, resolution, task.threads, "probe", source.crop_bottom)
+        read_images(source, images, resolution, task.threads, "probe")
 
     return _work(task, task.settings, size, 1), call
 

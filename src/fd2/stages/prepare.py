@@ -13,10 +13,10 @@ from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins, schema
-from fd2.datasets._decode import Decoded, channel_statistics, decode_all, render_all
+from fd2.datasets._decode import Decoded, channel_statistics, read_images
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import ImageSource, SourceImage, listing_digest
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, listing
 from fd2.runtime.job import Job
 
 MINIMUM_TRAIN_IMAGES = 2
@@ -25,7 +25,6 @@ RESIZE = "whole frame warped to the square, RGB, Pillow bicubic"
 STATISTICS_TOLERANCE = 0.005
 STATISTICS_RESOLUTION = 224
 RENDERED = "none: rendered at the working resolution, RGB"
-_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,17 @@ def prepare(
     plugin = plugins.load("datasets", settings.kind, where)
     schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
-    whole: ImageSource = plugin.source({**settings.options, **copy}, where)
+    complete: ImageSource = plugin.source({**settings.options, **copy}, where)
     # Before the images are read, so that one added meanwhile shows as a change.
-    listing = {"images": listing_digest(whole.images)} if hasattr(plugin, "FOLDER_SETTING") else {}
-    source = hold_out(whole, settings.held_out, where)
+    changeable = hasattr(plugin, "FOLDER_SETTING")
+    folder_digest = {"images": listing_digest(complete.images)} if changeable else {}
+    source = hold_out(complete, settings.held_out, where)
     _check_class_sizes(source, where)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
-        split: _pixels(settings, source, files[split], workers, f"{settings.dataset} {split}")
+        split: read_images(
+            source, files[split], settings.resolution, workers, f"{settings.dataset} {split}"
+        )
         for split in SPLITS
     }
     _check_broken(files, decoded, where)
@@ -103,20 +105,9 @@ def prepare(
     for line in warnings:
         print(f"warning: {line}", flush=True)
     noted = {"warnings": warnings} if warnings else {}
-    write_record(Path(folder) / "record.json", {**record(shaped, job.facts()), **listing, **noted})
-
-
-def _pixels(
-    settings: PrepareSettings,
-    source: ImageSource,
-    images: list[SourceImage],
-    workers: int,
-    what: str,
-) -> Decoded:
-    if source.render is not None:
-        return render_all(images, source.render, settings.resolution, workers, f"render {what}")
-    paths = [image.path for image in images]
-    return decode_all(paths, settings.resolution, workers, f"decode {what}", source.crop_bottom)
+    write_record(
+        Path(folder) / "record.json", {**record(shaped, job.facts()), **folder_digest, **noted}
+    )
 
 
 def _unusual_statistics(
@@ -149,7 +140,7 @@ def _check_class_sizes(source: ImageSource, where: str) -> None:
     if small:
         raise FD2Error(
             f"{len(small)} class(es) with fewer than {MINIMUM_TRAIN_IMAGES} training images: "
-            + _first(small, ", "),
+            + listing(small),
             where,
             "add training images, lower test_fraction or held_out_fraction if set, or take the "
             "classes out",
@@ -166,15 +157,10 @@ def _check_broken(
     ]
     if broken:
         raise FD2Error(
-            f"{len(broken)} broken image(s):\n    " + _first(broken, "\n    "),
+            f"{len(broken)} broken image(s):\n    " + listing(broken, "\n    "),
             where,
             "replace or delete these files, then run again",
         )
-
-
-def _first(items: list[str], between: str) -> str:
-    rest = [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
-    return between.join(items[:_NAMED] + rest)
 
 
 def _manifest(

@@ -146,7 +146,7 @@ def slot_of(
     earlier: Tensor | None = None,
 ) -> Slot:
     """A slot whose maps of earlier whole images are ``earlier`` for every teacher."""
-    names = [str(label) for label in labels.tolist()]
+    names = [str(position) for position in range(len(labels))]
     normaliser = terms[0].teacher.normaliser
     group = Group(recipe, terms, normaliser, names, ("test",), patches.device)
     maps = torch.empty(0) if earlier is None else earlier

@@ -27,7 +27,7 @@ LAYERS = (
             "engine",
             "training",
             "replay",
-            "reporting",
+            "tables",
             "report",
             "downloads",
             "diagnostics",

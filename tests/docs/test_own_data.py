@@ -11,7 +11,7 @@ import yaml
 
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.student_trainings import student_training
+from fd2.config.row_facts import row_facts
 from fd2.config.variants import require_change
 
 DOCUMENT = "docs/own-data.md"
@@ -49,6 +49,8 @@ def test_the_sweep_of_an_image_folder(
     rows = [row for row in found.rows("mine_sweep") if row.ipc is not None]
     for row in rows:
         require_change(found.values, row.variant, {"dataset": row.dataset}, "config")
-    random = [student_training(found, row) for row in rows if row.method == "random"]
-    assert all(student_training(found, row) in random for row in rows)
+    facts = [row_facts(found, row) for row in rows]
+    labelled = [(each["labels"], each["training"]) for each in facts]
+    random = [pair for row, pair in zip(rows, labelled, strict=True) if row.method == "random"]
+    assert set(labelled) == set(random)
     assert {row.student for row in rows} == {"tf_efficientnet_lite0"}

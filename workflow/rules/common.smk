@@ -16,11 +16,10 @@ from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.drawn_figures import drawn_figures
 from fd2.config.downloads import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, check_figure_names
-from fd2.config.image_sets import image_set
 from fd2.config.paths import ArtefactPaths
+from fd2.config.row_facts import row_facts
 from fd2.config.settings import PatchSettings, build
 from fd2.config.sheets import all_tables, table_sources
-from fd2.config.student_trainings import student_training
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
 from fd2.image_counts import require_patch_images, require_whole_images

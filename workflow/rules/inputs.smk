@@ -232,26 +232,10 @@ def table_seeds(wildcards):
     return SETTINGS.values["seeds"] if rows else []
 
 
-def table_starts(wildcards):
-    """Initial weights of each row's students; None for a full-data row."""
+def table_facts(wildcards):
+    """What the settings say of each row, to find the rows to compare with each other."""
     return [
-        explained(SETTINGS.start, row)
-        for row in explained(SETTINGS.rows, wildcards.table)
-    ]
-
-
-def table_trainings(wildcards):
-    """Labels and training of each row's students, to find the rows that differ in images alone."""
-    return [
-        explained(student_training, SETTINGS, row)
-        for row in explained(SETTINGS.rows, wildcards.table)
-    ]
-
-
-def table_images(wildcards):
-    """How each row's images are made, to find the rows that are sets by the same settings."""
-    return [
-        explained(image_set, SETTINGS, row)
+        explained(row_facts, SETTINGS, row)
         for row in explained(SETTINGS.rows, wildcards.table)
     ]
 

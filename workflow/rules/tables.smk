@@ -2,10 +2,15 @@
 
 TABULATE = code("tabulate", *(f"methods.{name}" for name in plugins.names("methods")))
 
+TEMPLATES = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "workflow/report/tables").glob("*.j2")
+)
+
 
 rule tabulate:
     input:
         code=TABULATE,
+        templates=TEMPLATES,
         sheet="config/tables/{table}.csv",
         sources=table_inputs,
     output:
@@ -33,9 +38,7 @@ rule tabulate:
     params:
         results=lambda wildcards, output: str(Path(output.csv).parents[1]),
         seeds=table_seeds,
-        starts=table_starts,
-        trainings=table_trainings,
-        images=table_images,
+        facts=table_facts,
     message:
         "Filling table {wildcards.table}"
     script:
@@ -49,6 +52,7 @@ rule tabulate:
 rule tabulate_partial:
     input:
         code=TABULATE,
+        templates=TEMPLATES,
         sheet="config/tables/{table}.csv",
     output:
         csv=report(
@@ -75,9 +79,7 @@ rule tabulate_partial:
     params:
         results=lambda wildcards, output: str(Path(output.csv).parents[2]),
         seeds=table_seeds,
-        starts=table_starts,
-        trainings=table_trainings,
-        images=table_images,
+        facts=table_facts,
         found=table_found,
     message:
         "Filling table {wildcards.table} from the results that are there"

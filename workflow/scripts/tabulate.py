@@ -18,8 +18,7 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.sheet),
         Path(snakemake.params.results),
         snakemake.params.seeds,
+        snakemake.params.facts,
+        Path(snakemake.input.templates[0]).parent,
         Path(snakemake.output.csv).with_suffix(""),
-        snakemake.params.starts,
-        snakemake.params.trainings,
-        snakemake.params.images,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from fd2.config.cells import FULL_DATA, Cell
 from fd2.config.diagnostic_sheets import Diagnosis
 from fd2.errors import FD2Error, require_known
-from fd2.reporting.labels import set_label
+from fd2.tables.labels import set_label
 
 FIRST_CLASSES = 8
 _STRING: dict[str, Any] = {"type": "string"}

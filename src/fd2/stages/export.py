@@ -22,7 +22,7 @@ from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
 from fd2.errors import FD2Error
 from fd2.report.export_card import ExportFacts, card, provenance
-from fd2.reporting.labels import row_label
+from fd2.tables.labels import row_label
 
 #: The earliest time that a zip can hold: equal sets give equal bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

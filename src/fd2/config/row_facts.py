@@ -1,0 +1,119 @@
+"""What the settings say of a sheet's row: which rows a table may compare, and which are repeats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fd2.config import plugins
+from fd2.config.cells import Row
+from fd2.config.resolve import Configuration
+
+#: What names an artefact; two rows that differ in nothing else have the same settings.
+_NAMES = (
+    *("dataset", "method", "fd2", "variant", "ipc", "student", "seed"),
+    *("protocol", "images_per_class", "kind"),
+)
+
+
+def row_facts(settings: Configuration, row: Row) -> dict[str, str]:
+    """Texts of a row that are equal to another row's where the settings are.
+
+    Args:
+        settings: the config.
+        row: of a sheet of cells.
+
+    Returns:
+        Nothing for full data, else:
+        ``initialisation``: the students' initial weights.
+        ``labels``: how the images are labelled, with the teachers and their seeds.
+        ``training``: how the students are trained, but for their seed.
+        ``images``: how the images are made, with the teachers but not the images' own seeds.
+        ``image_seeds``: these, of distillation and of the initial images. A selection of initial
+        images has the latter alone: RDED draws nothing itself.
+        ``labels_of_any_teacher``, ``images_of_any_teacher``: as above, but for the seeds and names
+        of the teachers.
+        ``teacher_seeds``: these, of labelling and of distilling teachers.
+        ``without_fd2``: labels, training and images as they would be without FD², but for all
+        seeds. How many images of a class are made together, N_s, is a setting of FD².
+    """
+    if row.ipc is None:
+        return {}
+    facts, label_seeds = _students(settings, row, row.fd2, row.ipc)
+    images, distilling_seeds = _images(settings, row, row.fd2, row.ipc)
+    plain, _ = _students(settings, row, "plain", row.ipc)
+    plain_images, _ = _images(settings, row, "plain", row.ipc, slots=False)
+    plain_texts = [plain["labels_of_any_teacher"], plain["training"]]
+    return {
+        **facts,
+        **images,
+        "teacher_seeds": _text([label_seeds, distilling_seeds]),
+        "without_fd2": _text([*plain_texts, plain_images["images_of_any_teacher"]]),
+    }
+
+
+def _students(
+    settings: Configuration, row: Row, fd2: str, ipc: int
+) -> tuple[dict[str, str], list[int]]:
+    """Labels and training, and the seeds of the labelling teachers."""
+    names = (row.dataset, row.method, fd2, row.variant, ipc)
+    student = settings.evaluate(*names, row.student, seed=0)
+    # The preset is no name here: it is written beside a student's own settings.
+    training = {k: v for k, v in student.items() if k not in _NAMES or k == "protocol"}
+    facts = {"initialisation": str(student["initialisation"]), "training": _text(training)}
+    if student["labels"] == "hard":
+        return {**facts, "labels": "hard", "labels_of_any_teacher": "hard"}, []
+    relabel, teachers = settings.relabel(*names), settings.relabel_teachers(*names)
+    name = settings.training_name(fd2, row.variant)
+    trained, seeds = _without_seeds(settings, row.dataset, teachers, name)
+    facts["labels"] = _text([relabel, teachers, name])
+    facts["labels_of_any_teacher"] = _text([relabel, trained])
+    return facts, seeds
+
+
+def _images(
+    settings: Configuration, row: Row, fd2: str, ipc: int, slots: bool = True
+) -> tuple[dict[str, str], list[int]]:
+    """How images are made, and the seeds of the distilling teachers; a selection has none."""
+    names = (row.dataset, row.method, fd2, row.variant)
+    selects = plugins.load("methods", row.method).KIND == "selection"
+    made = settings.select_images(*names, ipc) if selects else settings.distill(*names, 0)
+    patch_kind = settings.patch_kind(*names)
+    patches = {} if patch_kind is None else settings.patches(row.dataset, patch_kind)
+    seeds = [] if selects and patches else [made["seed"]]
+    seeds += [patches["seed"]] if patches else []
+    dropped = _NAMES if slots else (*_NAMES, "slots")
+    made = {key: value for key, value in made.items() if key not in dropped}
+    patches = {key: value for key, value in patches.items() if key not in _NAMES}
+    teachers: list[Any] = []
+    trained: list[Any] = []
+    teacher_seeds: list[int] = []
+    if not selects:
+        # The training's name is not among the settings of distillation.
+        name = settings.training_name(fd2, row.variant)
+        teachers = [name]
+        trained, teacher_seeds = _without_seeds(
+            settings, row.dataset, settings.distill_teachers(*names), name
+        )
+    facts = {
+        "images": _text([teachers, made, patches]),
+        "images_of_any_teacher": _text([trained, made, patches]),
+        "image_seeds": _text(seeds),
+    }
+    return facts, teacher_seeds
+
+
+def _without_seeds(
+    settings: Configuration, dataset: str, backbones: Sequence[str], training: str
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """The settings of each teacher but for its seed and its training's name, and the seeds."""
+    trainings = [settings.pretrain(dataset, backbone, training) for backbone in backbones]
+    seeds = [each["seed"] for each in trainings]
+    return [
+        {k: v for k, v in each.items() if k not in ("seed", "training")} for each in trainings
+    ], seeds
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

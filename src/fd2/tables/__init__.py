@@ -1,0 +1,1 @@
+"""Tables: sheets filled with results, as csv, Markdown and LaTeX."""

@@ -1,0 +1,90 @@
+"""The table of a sheet of diagnoses: sets of images as networks see them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fd2.artifacts.records import Record
+from fd2.config.cells import sheet_notes
+from fd2.config.diagnostic_sheets import read_diagnostic_sheet
+from fd2.tables.labels import set_label
+from fd2.tables.records import Source, read_results, require_rows
+from fd2.tables.render import Grid, Table, plain
+
+#: The numbers by their names in the results, in the order of the table's columns.
+MEASURES = (
+    "intra_class_variance",
+    "centre_distance",
+    "nearest_centre_distance",
+    "margin",
+    "pairwise_distance",
+    "group_coverage",
+    "image_coverage",
+)
+_IDENTITY = ["dataset", "method", "fd2", "variant", "ipc", "backbone", "training"]
+_NETWORK = ["dataset", "backbone", "training"]
+
+
+def diagnostic_table(sheet: Path, results: Path) -> Table:
+    """Read a sheet of diagnoses and every result of it that exists.
+
+    Raises:
+        FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
+            dataset that were made from different data.
+    """
+    listed = read_diagnostic_sheet(sheet)
+    require_rows([tuple(asdict(row).values()) for row in listed], sheet)
+    sources = [
+        Source(position, results / row.path("json"), "diagnosis", asdict(row))
+        for position, row in enumerate(listed)
+    ]
+    files = read_results(sources, ("group_size", "attention", *MEASURES), _numbers)
+    rows = pd.DataFrame([asdict(row) for row in listed], columns=_IDENTITY)
+    rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet)) for row in listed]
+    rows = rows.join(files.drop(columns=["row", "dataset"])).astype({"ipc": "Int64"})
+    rows[list(MEASURES)] = rows[list(MEASURES)].astype(float)
+    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["found"], "")
+    rows["protocol"] = rows["protocol"].fillna("")
+    rows["is_difference"] = False
+    grids = [
+        Grid(dict(zip(_NETWORK, network, strict=True)), plain(own))
+        for network, own in rows.groupby(_NETWORK, sort=False)
+    ]
+    differences = _differences(rows)
+    if len(differences):
+        grids.append(Grid({"differences": True}, plain(differences), "difference_columns"))
+    frame = rows[[*_IDENTITY, "label", "group_size", "attention", *MEASURES, "protocol", "missing"]]
+    return Table(
+        sheet.stem,
+        "diagnostics",
+        frame.astype({"group_size": "Int64"}),
+        grids,
+        {"files": plain(rows[rows["found"]]), "asked": len(rows), "notes": sheet_notes(sheet)},
+        rows.loc[~rows["found"], "missing"].to_list(),
+    )
+
+
+def _differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with FD² minus those without, where both are there."""
+    found = rows[rows["found"]]
+    same = [name for name in _IDENTITY if name != "fd2"]
+    pairs = found[found["fd2"] == "fd2"].merge(
+        found[found["fd2"] == "plain"], on=same, suffixes=("", "_plain")
+    )
+    pairs["is_difference"] = True
+    for name in MEASURES:
+        pairs[name] -= pairs[f"{name}_plain"]
+    return pairs
+
+
+def _numbers(record: Record) -> dict[str, Any]:
+    result = record.result
+    return {
+        "group_size": int(result["group_size"]),
+        "attention": str(result["attention"]),
+        **{name: None if result[name] is None else float(result[name]) for name in MEASURES},
+    }

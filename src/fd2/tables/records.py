@@ -1,0 +1,131 @@
+"""Results as a frame: one row a file, with its numbers and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fd2.artifacts.provenance import same_manifest
+from fd2.artifacts.records import Record, parsing, read_record
+from fd2.errors import FD2Error
+
+METRICS = ("top1", "balanced_top1")
+#: Columns that every frame of results has; all but these three are empty where a file is missing.
+PROVENANCE = (
+    *("row", "path", "dataset"),
+    *("protocol", "tested_on", "manifest", "device", "commit", "resolution"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that should hold numbers of a sheet's row.
+
+    Attributes:
+        row: position in the sheet.
+        path: the file.
+        kind, identity: what it must be of; see `fd2.artifacts.records.Record`.
+    """
+
+    row: int
+    path: Path
+    kind: str
+    identity: Mapping[str, Any]
+
+
+def read_results(
+    sources: Sequence[Source],
+    columns: Sequence[str],
+    numbers: Callable[[Record], Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Read the files that exist.
+
+    Args:
+        sources: of a sheet.
+        columns: names of the numbers.
+        numbers: takes them from a record.
+
+    Returns:
+        One row a source, in order: `PROVENANCE`, ``found`` and ``columns``.
+
+    Raises:
+        FD2Error: if a file is damaged or is of something else, or if files of one dataset were made
+            from different data.
+    """
+    lines = []
+    for source in sources:
+        line = {"row": source.row, "path": source.path, "dataset": source.identity["dataset"]}
+        if source.path.is_file():
+            record = read_record(source.path)
+            record.require(source.kind, source.identity)
+            with parsing(source.path):
+                line |= numbers(record)
+            line |= {
+                "protocol": record.protocol,
+                "tested_on": record.tested_on,
+                "manifest": record.manifest,
+                "device": record.run.device_name,
+                "commit": record.run.source(),
+                "resolution": record.resolution,
+            }
+        lines.append(line)
+    # Provenance as objects: one file that is missing must not make a fraction of a whole number.
+    provenance = pd.DataFrame(lines, columns=list(PROVENANCE), dtype=object).astype({"row": int})
+    frame = provenance.join(pd.DataFrame(lines, columns=list(columns)))
+    frame["found"] = frame["device"].notna()
+    for _, files in frame[frame["found"]].groupby("dataset"):
+        same_manifest(dict(zip(files["path"].astype(str), files["manifest"], strict=True)))
+    return frame
+
+
+def student_numbers(record: Record) -> dict[str, Any]:
+    """Accuracies of a cell's student at its last epoch, in percent."""
+    last = record.result["last"]
+    return {
+        **{metric: float(last[metric]) for metric in METRICS},
+        "epoch": int(last["epoch"]),
+        "initialisation": str(record.settings["initialisation"]),
+    }
+
+
+def teacher_numbers(record: Record, head: str = "backbone") -> dict[str, Any]:
+    """Accuracies of one head of a teacher as distillation uses it, in percent.
+
+    Args:
+        record: of a teacher.
+        head: ``backbone``, which labels distilled images, or ``cal``.
+    """
+    result = record.result
+    return {
+        **{metric: float(result["chosen"][head][metric]) for metric in METRICS},
+        "epoch": int(result["last"]["epoch"]),
+        "majority_top1": float(result["majority_class_top1"]),
+        "chosen_on_test": result["selected"] == "best_on_test",
+    }
+
+
+def require_rows(names: Sequence[tuple[object, ...]], sheet: Path) -> None:
+    """Refuse a sheet without rows, or with a row given twice.
+
+    Args:
+        names: what makes each row another.
+        sheet: the file.
+
+    Raises:
+        FD2Error: with the row that is given twice.
+    """
+    if not names:
+        raise FD2Error("the sheet has no rows", str(sheet), "add a row or take it off its list")
+    for name in names:
+        if names.count(name) > 1:
+            words = ",".join("" if word is None else str(word) for word in name)
+            raise FD2Error(f"row given twice: {words}", str(sheet), "delete one of the two")
+
+
+def command(paths: Iterable[object]) -> str:
+    """What makes files that are missing."""
+    return f"snakemake {' '.join(map(str, paths))}"

@@ -1,0 +1,174 @@
+"""A table as csv, Markdown and LaTeX, from one layout and the templates that have its words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from fd2.artifacts.files import write_frame, write_text
+
+NOTHING = "–"
+_LATEX: dict[str, str] = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "²": r"\textsuperscript{2}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "←": r"$\leftarrow$",
+    "ρ": r"$\rho$",
+    "α": r"$\alpha$",
+    "λ": r"$\lambda$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A part of a table that is shown as one grid.
+
+    Attributes:
+        title: what the template makes its title of; empty where a table is one grid alone.
+        lines: the values of each line, by the names that the template uses.
+        columns: name of the template's list of headers and cells.
+        counts: images per class, where each has a column; then a line has a ``label`` and
+            ``cells``, the values for each of them, and the template has ``measures``.
+    """
+
+    title: Mapping[str, Any]
+    lines: Sequence[Line]
+    columns: str = "columns"
+    counts: Sequence[int | None] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything that a table shows.
+
+    Attributes:
+        name: of the sheet.
+        kind: of the sheet; its words are in the template ``{kind}.j2``.
+        frame: the csv: one line a row of the sheet.
+        grids: to show.
+        caption: values for the template's caption.
+        missing: commands for what is not there.
+    """
+
+    name: str
+    kind: str
+    frame: pd.DataFrame
+    grids: Sequence[Grid]
+    caption: Mapping[str, Any]
+    missing: Sequence[str]
+
+
+def write_table(table: Table, templates: Path, stem: Path) -> None:
+    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``, each whole or not at all.
+
+    Args:
+        table: what to show.
+        templates: the folder of templates.
+        stem: output path without suffix.
+    """
+    write_frame(stem.with_name(stem.name + ".csv"), table.frame)
+    for suffix, text in texts(table, templates).items():
+        write_text(stem.with_name(stem.name + suffix), text)
+
+
+def texts(table: Table, templates: Path) -> dict[str, str]:
+    """The table as Markdown and LaTeX, by suffix."""
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(number=number, signed=signed, md=markdown, tex=latex, listed=listed)
+    words: Any = environment.get_template(f"{table.kind}.j2").make_module()
+    values = {
+        "name": table.name,
+        "caption": _lines(words.caption(table.caption)),
+        "grids": [_written(grid, words) for grid in table.grids],
+        "missing": table.missing,
+    }
+    return {
+        suffix: environment.get_template(f"table{suffix}.j2").render(values)
+        for suffix in (".md", ".tex")
+    }
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with so many decimals; a dash for None and NaN."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """As `number`, with a sign; ``+0.0`` also for what is rounded to it from below."""
+    text = number(value, digits)
+    return text if text[0] in f"−{NOTHING}" else f"+{text}"
+
+
+def markdown(text: str) -> str:
+    """Text that stays in its cell of a Markdown table."""
+    return text.replace("|", "\\|")
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX prints as it stands, with ², ±, minus and dash as commands."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Sorted, each once, without None and NaN."""
+    return ", ".join(str(value) for value in sorted({v for v in values if not pd.isna(v)}))
+
+
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's lines with None where it has no value, for templates."""
+    objects = frame.astype(object)
+    return [
+        {str(name): value for name, value in line.items()}
+        for line in objects.where(frame.notna(), None).to_dict("records")
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _written(grid: Grid, words: Any) -> dict[str, Any]:
+    """A grid's title, header and lines in words."""
+    title = str(words.title(grid.title)).strip() if grid.title else ""
+    if grid.counts is not None:
+        return {"title": title, **_pivoted(grid.counts, grid.lines, words)}
+    columns: Sequence[tuple[str, Callable[[Line], str]]] = getattr(words, grid.columns)
+    return {
+        "title": title,
+        "header": [header for header, _ in columns],
+        "lines": [[str(cell(line)).strip() for _, cell in columns] for line in grid.lines],
+    }
+
+
+def _pivoted(counts: Sequence[int | None], lines: Sequence[Line], words: Any) -> dict[str, Any]:
+    """A line for each measure of a line that has one, with a column for each number of images."""
+    written = []
+    for line in lines:
+        for measure, cell in words.measures:
+            cells = [str(cell(row)).strip() if row else "" for row in line["cells"]]
+            if any(cells):
+                written.append([f"{NOTHING} {measure}" if measure else line["label"], *cells])
+    header = [words.method, *(str(words.count(count)).strip() for count in counts)]
+    return {"header": header, "lines": written}

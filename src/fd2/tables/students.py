@@ -1,0 +1,203 @@
+"""The table of a sheet of cells: students' accuracies, and what they say of their images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fd2.artifacts.records import Record
+from fd2.config.cells import FULL_DATA, Row, read_sheet, sheet_notes
+from fd2.tables.compare import (
+    STATISTICS,
+    Comparisons,
+    fd2_partners,
+    of_mean,
+    random_partners,
+    variant_partners,
+)
+from fd2.tables.grids import student_grids
+from fd2.tables.labels import row_label
+from fd2.tables.records import (
+    METRICS,
+    Source,
+    command,
+    read_results,
+    require_rows,
+    student_numbers,
+    teacher_numbers,
+)
+from fd2.tables.render import Table, plain
+
+_IDENTITY = ("dataset", "method", "fd2", "variant", "ipc", "student")
+_FACTS = (
+    *("initialisation", "labels", "training", "images", "image_seeds", "labels_of_any_teacher"),
+    *("images_of_any_teacher", "teacher_seeds", "without_fd2"),
+)
+_NUMBERS = (*METRICS, "epoch", "initialisation", "majority_top1", "chosen_on_test")
+#: Comparisons by the start of their columns' names.
+COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
+
+
+def student_table(
+    sheet: Path, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+) -> Table:
+    """Read a sheet and every result of it that exists.
+
+    Args:
+        sheet: a csv of ``config/tables``.
+        results: the results folder, as the user would name it in a target.
+        seeds: the students' seeds.
+        facts: what the settings say of each row; see `fd2.config.row_facts`.
+
+    Raises:
+        FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
+            dataset that were made from different data.
+    """
+    listed = read_sheet(sheet)
+    require_rows([tuple(getattr(row, name) for name in _IDENTITY) for row in listed], sheet)
+    rows = _rows(listed, facts, str(sheet))
+    files = _files(listed, seeds, results)
+    rows = rows.join(_numbers(rows, files)).join(_comparisons(rows, files))
+    missing = files[~files["found"]]
+    rows["missing"] = ""
+    for position, paths in missing.groupby("row")["path"]:
+        rows.loc[[position], "missing"] = command(paths)
+    return Table(
+        sheet.stem,
+        "students",
+        rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
+        student_grids(rows),
+        _caption(rows, files, seeds, sheet_notes(sheet)),
+        [command([path]) for path in missing["path"]],
+    )
+
+
+def _columns() -> list[str]:
+    """Of the csv, in order."""
+    names = [*_IDENTITY, "label", "initialisation", "asked", "n"]
+    names += [f"{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")]
+    names += ["published", "difference", "published_elsewhere", "difference_elsewhere"]
+    names += ["protocol", "tested_on", "over", "repeats", "repeats_asked"]
+    names += [f"repeats_{metric}_{name}" for metric in METRICS for name in ("mean", "sd")]
+    for name in COMPARED:
+        names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
+        names += [f"{name}_reference"]
+    return [*names, "over_random_labels", "missing"]
+
+
+def _rows(rows: Sequence[Row], facts: Sequence[Mapping[str, str]], where: str) -> pd.DataFrame:
+    """Identity and facts of each row."""
+    frame = pd.DataFrame([asdict(row) for row in rows]).rename(columns={"label": "sheet_label"})
+    known = pd.DataFrame([dict(each) for each in facts], columns=list(_FACTS), index=frame.index)
+    published = pd.DataFrame(
+        [(*row.published, np.nan, np.nan)[:2] for row in rows],
+        columns=["published", "published_elsewhere"],
+    )
+    frame = frame.drop(columns="published").join(known).join(published.astype(float))
+    frame["label"] = [
+        row_label(row.method, row.fd2, row.label or row.variant, where) for row in rows
+    ]
+    return frame
+
+
+def _files(rows: Sequence[Row], seeds: Sequence[int], results: Path) -> pd.DataFrame:
+    """One row a student or teacher."""
+    sources = []
+    for position, row in enumerate(rows):
+        paths = [results / path for path in row.sources(list(seeds))]
+        if row.ipc is None:
+            identity = {"dataset": row.dataset, "backbone": row.student, "training": paths[0].stem}
+            sources.append(Source(position, paths[0], "teacher", identity))
+            continue
+        for path, cell in zip(paths, row.cells(list(seeds)), strict=True):
+            sources.append(Source(position, path, "cell", asdict(cell)))
+    return read_results(sources, _NUMBERS, _score)
+
+
+def _score(record: Record) -> dict[str, Any]:
+    return teacher_numbers(record) if record.kind == "teacher" else student_numbers(record)
+
+
+def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """What each row's own files say: counts, means, standard deviations, published numbers."""
+    by_row = files.groupby("row")
+    numbers = pd.DataFrame({"asked": by_row.size(), "n": by_row["found"].sum()})
+    statistics = by_row[list(METRICS)].agg(list(STATISTICS))
+    for metric in METRICS:
+        numbers[f"{metric}_mean"] = statistics[metric]["mean"]
+        numbers[f"{metric}_sd"] = np.sqrt(statistics[metric]["var"])
+        numbers[f"{metric}_half_width"] = of_mean(statistics)[metric]
+    for end in ("", "_elsewhere"):
+        numbers[f"difference{end}"] = numbers["top1_mean"] - rows[f"published{end}"]
+    found = files[files["found"]].groupby("row")
+    for name in ("protocol", "tested_on"):
+        numbers[name] = found[name].agg(lambda values: ";".join(sorted(set(values))))
+        numbers[name] = numbers[name].astype(object).fillna("")
+    return numbers
+
+
+def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Over what a row's numbers are repeated, and its differences to other rows."""
+    comparisons = Comparisons(rows, files[files["found"]])
+    rows = comparisons.rows
+    found = rows[["over", "repeats_asked"]].assign(first_of_group=~rows["group"].duplicated())
+    repeats = comparisons.repeats()
+    several = rows["over"] != "students"
+    for metric in METRICS:
+        found[f"repeats_{metric}_mean"] = repeats[metric]["mean"].where(several)
+        found[f"repeats_{metric}_sd"] = np.sqrt(repeats[metric]["var"].where(several))
+    found["repeats"] = repeats["top1"]["count"].fillna(0).where(several)
+    names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
+    partners = (random_partners(rows), fd2_partners(rows), variant_partners(rows))
+    for name, chosen in zip(COMPARED, partners, strict=True):
+        difference, half = comparisons.differences(chosen["partner"])
+        for metric in METRICS:
+            found[f"{name}_{metric}"] = difference[metric]
+            found[f"{name}_{metric}_half_width"] = half[metric]
+        found[f"{name}_reference"] = chosen["partner"].map(names)
+    labels = partners[0]["same_labels"].map({True: "same", False: "other"})
+    trained_otherwise = partners[0]["same_labels"] & ~partners[0]["same_training"].astype(bool)
+    labels[trained_otherwise] = "same; students trained otherwise"
+    found["over_random_labels"] = labels
+    return found
+
+
+def _caption(
+    rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Values for the caption's sentences."""
+    found = files[files["found"]]
+    full = rows["method"] == FULL_DATA
+    teachers = files["row"].map(full).astype(bool)
+    labels = rows["label"] + rows["ipc"].map(lambda ipc: "" if pd.isna(ipc) else f" IPC {ipc:g}")
+    return {
+        "files": plain(found),
+        "asked": len(files),
+        "seeds": list(seeds),
+        "epochs": {
+            "students": sorted({int(e) for e in found.loc[~teachers[found.index], "epoch"]}),
+            "teachers": sorted({int(e) for e in found.loc[teachers[found.index], "epoch"]}),
+        },
+        "datasets": list(dict.fromkeys(rows["dataset"])),
+        "students": {
+            student: {
+                *own["initialisation"],
+                *found[found["row"].isin(own.index)]["initialisation"],
+            }
+            for student, own in rows[~full].groupby("student", sort=False)
+        },
+        "presets": {
+            protocol: list(dict.fromkeys(labels[own["row"]]))
+            for protocol, own in found.groupby("protocol")
+        },
+        "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
+        "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),
+        "published": bool(rows["published"].notna().any()),
+        "elsewhere": bool(rows["published_elsewhere"].notna().any()),
+        "notes": list(notes),
+    }

@@ -1,0 +1,247 @@
+"""Tables of teachers, diagnoses and costs: golden files, gaps and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.tables.conftest import RUN, TEMPLATES, check_golden, record, write_teacher
+
+from fd2.artifacts.records import read_content, write_record
+from fd2.config.diagnostic_sheets import Diagnosis
+from fd2.errors import FD2Error
+from fd2.stages.tabulate import tabulate
+from fd2.tables.diagnostics import MEASURES
+
+RESULTS = Path("results")
+TEACHERS = """\
+# A note.
+dataset,backbone,variant,published_backbone,published_cal
+d_1,resnet18,base,71.0,82.1;83.0
+d_1,resnet18,low-0.1,,
+d_1,resnet50,base,70.0,
+"""
+DIAGNOSES = """\
+dataset,method,fd2,variant,ipc,backbone,training
+d_1,full,plain,base,,resnet18,cal
+d_1,sre2lpp,plain,base,1,resnet18,cal
+d_1,sre2lpp,fd2,base,1,resnet18,cal
+d_1,sre2lpp,fd2,base,1,resnet50,plain
+"""
+REAL = Diagnosis("d_1", "full", "plain", "base", None, "resnet18", "cal")
+PLAIN = Diagnosis("d_1", "sre2lpp", "plain", "base", 1, "resnet18", "cal")
+FD2 = Diagnosis("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
+ITERATIONS = """\
+# A note.
+dataset,method,fd2,variant,published_ms,published_gb
+d,DSA,plain,,3900,68.4
+d,sre2lpp,plain,base,64.6,4.8
+d,sre2lpp,fd2,base,96.8,5.3
+"""
+GROUPS = """\
+dataset,method,fd2,variant,ipc,published_seconds,label
+d,sre2lpp,fd2,two,5,100.0,N_s = 2
+d,sre2lpp,fd2,five,5,125.0,N_s = 5
+"""
+
+
+def fill(text: str, name: str = "t") -> pd.DataFrame:
+    """Write a sheet and its table; the csv."""
+    path = Path(f"sheet/{name}.csv")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    tabulate(path, RESULTS, [0], [], TEMPLATES, Path(name))
+    return pd.read_csv(f"{name}.csv")
+
+
+def teach() -> None:
+    settings = {"accuracy": "exact", "cal": {"attention_maps": 8, "cal_ratio": 0.5}}
+    write_teacher(RESULTS, "d_1", "resnet18", "cal", settings=settings)
+    write_teacher(RESULTS, "d_1", "resnet18", "cal-low-0.1")
+
+
+def diagnose(row: Diagnosis, manifest: str = "m", **changes: Any) -> Path:
+    values = dict(zip(MEASURES, (0.25, 0.5, 0.4, -0.125, 0.6, 0.7, 0.3), strict=True))
+    return record(
+        RESULTS / row.path("json"),
+        diagnosis=vars(row),
+        protocol="paper",
+        result={**values, "group_size": 4, "attention": "cal", **changes},
+        manifest=manifest,
+        run={**RUN, "dirty": True},
+    )
+
+
+def diagnose_three() -> None:
+    undefined = {"intra_class_variance": None, "margin": None, "pairwise_distance": None}
+    diagnose(REAL)
+    diagnose(PLAIN, **undefined)
+    diagnose(FD2, **undefined, centre_distance=0.6, nearest_centre_distance=0.35)
+
+
+def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU") -> Path:
+    def slot(scale: float, earlier: int, peak: float) -> dict[str, Any]:
+        times = {"lower_quartile": 9 * scale, "median": 10 * scale, "upper_quartile": 12 * scale}
+        memory = {"resident": 512.0, kind: peak}
+        return {"earlier_slots": earlier, "milliseconds": times, "peak_memory_mb": memory}
+
+    return record(
+        RESULTS / f"measured/d/sre2lpp/{fd2}/base.json",
+        measured={"dataset": "d", "method": "sre2lpp", "fd2": fd2, "variant": "base"},
+        classes=100,
+        resolution=224,
+        slots={"first": slot(factor, 0, 1024.0), "last": slot(2 * factor, 3, 2048.0)},
+        settings={"distill": {"protocol": "paper"}},
+        run={**RUN, "device_name": device},
+    )
+
+
+def distil(variant: str, number: int, seconds: Sequence[float]) -> Path:
+    run = {**RUN, "device_name": "Test GPU", "slot_seconds": list(seconds)}
+    path = RESULTS / f"distilled/d/sre2lpp/fd2/{variant}/group{number}.json"
+    return record(path, settings={"protocol": "paper"}, run=run)
+
+
+def test_golden_teachers() -> None:
+    teach()
+    frame = fill(TEACHERS, "teachers")
+    check_golden(Path(), "teachers")
+    assert frame["backbone_difference"].tolist()[0] == pytest.approx(-1.0)
+    assert frame["cal_top1"].tolist()[:2] == [80.0, 80.0]
+    assert frame["missing"].tolist()[2] == "snakemake results/teachers/d_1/resnet50/cal.json"
+
+
+def test_golden_diagnoses() -> None:
+    diagnose_three()
+    frame = fill(DIAGNOSES, "diagnostics")
+    check_golden(Path(), "diagnostics")
+    assert frame["margin"].isna().tolist() == [False, True, True, True]
+
+
+def test_golden_iterations() -> None:
+    measure("fd2", 1.0)
+    frame = fill(ITERATIONS, "iterations")
+    check_golden(Path(), "iterations")
+    assert frame["last_median_ms"].tolist()[2] == 20.0
+    assert frame["peak_memory_gib"].tolist()[2] == 2.0
+
+
+def test_golden_groups() -> None:
+    """Groups of 2, 2 and 1: the last one is not full and has no earlier image to keep away from."""
+    for number, seconds in enumerate(([10.0, 12.0], [11.0, 15.0], [2.0])):
+        distil("two", number, seconds)
+    distil("five", 0, [10.0, 12.0, 14.0, 16.0, 18.0])
+    frame = fill(GROUPS, "groups")
+    check_golden(Path(), "groups")
+    assert frame["seconds_per_slot"].tolist() == [12.0, 14.0]
+    assert frame["total_seconds"].tolist() == [50.0, 70.0]
+
+
+@pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, ITERATIONS, GROUPS])
+def test_without_results_all_is_missing(text: str) -> None:
+    frame = fill(text)
+    told = Path("t.md").read_text()
+    missing = frame["missing"].dropna().tolist()
+    assert len(missing) >= 2 and all(command in told for command in missing)
+    assert "no result yet" in told and "missing" in told
+
+
+def test_teachers_chosen_on_test_images_or_tested_on_others_are_told() -> None:
+    teach()
+    fill(TEACHERS)
+    assert "chosen on" not in Path("t.md").read_text()
+    write_teacher(
+        RESULTS, "d_1", "resnet50", "cal", "best_on_test", tested_on="held-out training images"
+    )
+    fill(TEACHERS)
+    text = Path("t.md").read_text()
+    assert "chosen on test images" in text and "d_1: tested on held-out training images" in text
+
+
+def test_times_of_several_machines_are_marked() -> None:
+    measure("fd2", 1.0)
+    measure("plain", 1.0, "resident", "Test CPU")
+    fill(ITERATIONS)
+    text = Path("t.md").read_text()
+    assert "their times cannot be compared" in text
+    assert "| 2.00 | 4.8 | Test CPU |" in text, "the resident peak where there is no GPU"
+
+
+def test_a_row_without_all_of_its_groups_is_missing() -> None:
+    distil("two", 0, [10.0, 12.0])
+    distil("five", 0, [1.0] * 5)
+    frame = fill(GROUPS)
+    path = "results/distilled/d/sre2lpp/fd2/two/ipc5.safetensors"
+    assert frame["missing"].tolist()[0] == f"snakemake {path}"
+    assert frame["seconds_per_slot"].isna().tolist() == [True, False]
+    assert "| SRe²L++ + FD² (N_s = 5) | 1.0 | – | 125.0 | 1.250 |" in Path("t.md").read_text()
+
+
+def test_results_of_different_data_are_refused() -> None:
+    teach()
+    write_teacher(RESULTS, "d_1", "resnet50", "cal", manifest="other")
+    with pytest.raises(FD2Error, match="different manifests"):
+        fill(TEACHERS)
+    diagnose_three()
+    diagnose(REAL, manifest="other")
+    with pytest.raises(FD2Error, match="different manifests"):
+        fill(DIAGNOSES)
+
+
+def test_results_of_something_else_are_refused() -> None:
+    write_record(RESULTS / FD2.path("json"), read_content(diagnose(PLAIN)))
+    with pytest.raises(FD2Error, match="holds the numbers of"):
+        fill(DIAGNOSES)
+    path = measure("fd2", 1.0)
+    content = read_content(path)
+    content["measured"]["variant"] = "other"
+    write_record(path, content)
+    with pytest.raises(FD2Error, match=r"holds the numbers of .*other"):
+        fill(ITERATIONS)
+
+
+def test_records_without_their_numbers_are_damaged() -> None:
+    path = measure("fd2", 1.0)
+    content = read_content(path)
+    del content["classes"]
+    write_record(path, content)
+    with pytest.raises(FD2Error, match="damaged file: KeyError 'classes'"):
+        fill(ITERATIONS)
+    for seconds in ([], ["long"]):
+        distil("two", 0, seconds)
+        with pytest.raises(FD2Error, match="damaged file"):
+            fill(GROUPS)
+    path = diagnose(REAL)
+    content = read_content(path)
+    del content["result"]["margin"]
+    write_record(path, content)
+    with pytest.raises(FD2Error, match="damaged file: KeyError 'margin'"):
+        fill(DIAGNOSES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEACHERS.split("d_1,")[0], "no rows"),
+        (TEACHERS.replace("low-0.1", "base"), "row given twice: d_1,resnet18,base"),
+        (TEACHERS.replace("71.0", "a"), "not a number"),
+        (DIAGNOSES.split("d_1,")[0], "no rows"),
+        (DIAGNOSES.replace("resnet50,plain", "resnet18,cal"), "row given twice: d_1,sre2lpp,fd2"),
+        (DIAGNOSES.replace("base,1,", "base,two,"), "not a number"),
+        (DIAGNOSES.replace("base,1,", "base,0,"), "ipc 0"),
+        (DIAGNOSES.replace("fd2,base", "both,base"), "fd2 is 'both'"),
+        (DIAGNOSES.replace("full,plain", "full,fd2"), "fd2 is 'fd2'"),
+        (ITERATIONS.replace("64.6", "a"), "not a number"),
+        (ITERATIONS.replace("64.6", "1;2"), "2 published numbers"),
+        (ITERATIONS.replace("fd2,base", "FD2,base"), "fd2 is 'FD2'"),
+        (GROUPS.replace("two,5", "two,0"), "ipc '0'"),
+        (ITERATIONS.split("d,DSA")[0], "no rows"),
+        (GROUPS.split("d,sre")[0], "no rows"),
+    ],
+)
+def test_faulty_sheets(text: str, message: str) -> None:
+    with pytest.raises(FD2Error, match=message):
+        fill(text)

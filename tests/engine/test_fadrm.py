@@ -29,6 +29,7 @@ PHASES = [{"size": 48, "iterations": 3}, {"size": 32, "iterations": 4}]
 OFF = {
     "characteristic": {"weight": 0.0, "alpha": 0.5, "prototypes": "normalised"},
     "similarity": {"weight": 0.0, "crop": "shared"},
+    "total_variation": {"weight": 0.0},
 }
 PLAIN = {"fd2": "plain", "cal_ratio": 0.0, "regularisers": {}}
 SCRIPT = """

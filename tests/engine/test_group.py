@@ -73,3 +73,30 @@ def test_only_images_of_the_same_class_count(group: Group, patches: Tensor) -> N
 def test_images_are_finished_pixels(group: Group, patches: Tensor) -> None:
     images = distilled(group, 0, CLASSES[:2], patches[0, :2], [])
     assert images.shape == (2, 3, 32, 32) and images.dtype == torch.uint8
+
+
+@pytest.mark.parametrize(
+    ("weights", "runs"),
+    [
+        ({"characteristic": 20.0, "similarity": 0.0}, 0),
+        ({"characteristic": 0.0, "similarity": 20.0}, 2),
+        ({"total_variation": 20.0}, 0),
+    ],
+    ids=["characteristic", "similarity", "total_variation"],
+)
+def test_only_a_term_that_compares_looks_at_earlier_slots(
+    chain: Chain, teacher: LoadedTeacher, patches: Tensor, weights: dict[str, float], runs: int
+) -> None:
+    """One forward pass for each of two earlier slots, or none."""
+    settings = chain.distill_settings().regularisers | {"total_variation": {}}
+    regularisers = {name: {**settings[name], "weight": weight} for name, weight in weights.items()}
+    manifest = read_manifest(chain.data / "manifest.json")
+    settings = chain.distill_settings(regularisers=regularisers)
+    group = build_group(settings, manifest, [teacher], chain.job.device)
+    seen: list[object] = []
+    extractor = teacher.network.backbone.extractor
+    hook = extractor.register_forward_hook(lambda *_: seen.append(None))
+    group.slot(2, CLASSES, patches[3], [patches[0], patches[1]])
+    hook.remove()
+    assert len(seen) == runs
+    assert group.compares_slots == (runs > 0)

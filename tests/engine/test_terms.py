@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fd2.augment.views import Views
 from fd2.config import plugins
@@ -14,6 +14,7 @@ from fd2.engine.terms import TeacherTerms
 from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
 from fd2.regularisers._interface import Regulariser
+from fd2.regularisers.total_variation import total_variation
 
 LABELS = torch.tensor([2, 0, 1])
 #: The lower half of the image, mirrored, then rolled half an image to the right.
@@ -122,3 +123,48 @@ def test_a_plain_teacher_is_refused_by_name(
     with pytest.raises(FD2Error, match="without attention head") as refused:
         TeacherTerms(teacher, 0, ratio, 0.01, 10.0, regularisers(*weights))
     assert refused.value.where == named and "leave this out" in refused.value.fix
+
+
+def passes(module: nn.Module) -> list[object]:
+    """Grows by one with every forward pass."""
+    seen: list[object] = []
+    module.register_forward_hook(lambda *_: seen.append(None))
+    return seen
+
+
+@pytest.mark.parametrize(("name", "runs"), [("total_variation", 0), ("characteristic", 1)])
+def test_the_head_runs_only_for_a_term_that_needs_it(
+    make_teacher: Callable[..., LoadedTeacher], images: Tensor, name: str, runs: int
+) -> None:
+    """A pixel term under a plain cell's settings; nothing but that term is added."""
+    teacher = make_teacher(1, 4, 0.9)
+    settings = {"weight": 0.7, "alpha": 0.3, "prototypes": "normalised"}
+    term = plugins.load("regularisers", name).build(settings)
+    plain, added = (TeacherTerms(teacher, 0, 0.0, 0.01, 10.0, r) for r in ({}, {name: term}))
+    expected = plain.losses(images, VIEW, LABELS, {})
+    head = passes(teacher.network.cal)
+    losses = added.losses(images, VIEW, LABELS, {})
+    assert len(head) == runs
+    if name == "total_variation":
+        assert torch.equal(losses.pop(name), 0.7 * total_variation(images))
+    else:
+        losses.pop(name)
+    assert losses == expected
+
+
+def test_terms_declare_which_earlier_attention_they_compare_with(
+    make_teacher: Callable[..., LoadedTeacher],
+) -> None:
+    teacher = make_teacher(1, 4, 0.9)
+    load = plugins.load("regularisers", "similarity").build
+    off, shared, apart = (
+        load({"weight": weight, "crop": crop})
+        for weight, crop in ((0.0, "shared"), (0.1, "shared"), (0.1, "independent"))
+    )
+    for regularisers, forms in (
+        ({"a": off}, ()),
+        ({"a": shared, "b": shared}, ("whole",)),
+        ({"a": shared, "b": apart}, ("crops", "whole")),
+    ):
+        terms = TeacherTerms(teacher, 0, 0.0, 0.01, 10.0, regularisers)
+        assert terms.earlier_attention == forms

@@ -26,6 +26,7 @@ PERMUTATION = [2, 0, 1]
 OFF = {
     "characteristic": {"weight": 0.0, "alpha": 0.5, "prototypes": "normalised"},
     "similarity": {"weight": 0.0, "crop": "shared"},
+    "total_variation": {"weight": 0.0},
 }
 
 
@@ -153,8 +154,9 @@ def test_zero_weights_are_the_plain_method_to_the_bit(chain: Chain, tmp_path: Pa
         ({"cal_ratio": 0.5}, 0),
         ({"regularisers": {"characteristic": {**OFF["characteristic"], "weight": 20.0}}}, 0),
         ({"regularisers": {"similarity": {**OFF["similarity"], "weight": 20.0}}}, 1),
+        ({"regularisers": {"total_variation": {"weight": 20.0}}}, 0),
     ],
-    ids=["cal_ratio", "characteristic", "similarity"],
+    ids=["cal_ratio", "characteristic", "similarity", "total_variation"],
 )
 def test_a_positive_weight_changes_the_images(
     chain: Chain, tmp_path: Path, changes: dict[str, Any], from_slot: int

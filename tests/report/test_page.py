@@ -95,14 +95,9 @@ def run(seconds: float, resident: float, **more: Any) -> dict[str, Any]:
     """The field ``run`` of a record."""
     gpu = {"gpu": more.pop("gpu")} if "gpu" in more else {}
     facts = {
-        **{
-            "commit": "0123456789abcdef",
-            "dirty": False,
-            "host": "Linux",
-            "threads": 1,
-            "device": "cpu",
-        },
-        **{"device_name": "Test CPU", "versions": {"python": "3.11.2", "torch": "2.10.0"}},
+        **{"commit": "0123456789abcdef", "dirty": False, "host": "Linux", "threads": 1},
+        **{"device": "cpu", "device_name": "Test CPU"},
+        **{"versions": {"python": "3.11.2", "torch": "2.10.0"}},
         **{"started": "2026-01-02T03:00:00+00:00", "finished": "2026-01-02T04:00:00+00:00"},
         "seconds": seconds,
     }

@@ -22,6 +22,7 @@ from fd2.artifacts.prepared import Manifest, write_prepared
 from fd2.errors import FD2Error
 from fd2.stages.export import ExportSettings, export, folder_names, safe_name
 
+CARD = Path(__file__).resolve().parents[2] / "workflow/report/export/README.txt.j2"
 SIZE = 8
 HOSTILE = (
     "zebra finch",
@@ -112,7 +113,7 @@ def unzipped(sets: Sets, tmp_path: Path) -> Callable[..., Path]:
         distilled: Path, manifest: Path, groups: list[Path] | None = None, **names: Any
     ) -> Path:
         output = tmp_path / "out.zip"
-        export(replace(SETTINGS, **names), distilled, manifest, groups or [], output)
+        export(replace(SETTINGS, **names), distilled, manifest, groups or [], CARD, output)
         with zipfile.ZipFile(output) as archive:
             assert archive.testzip() is None
             archive.extractall(tmp_path / "out")
@@ -149,7 +150,7 @@ def test_labels_name_every_picture_and_its_true_class(
 
 def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
-    export(SETTINGS, sets.selected(), manifest, [], tmp_path / "out.zip")
+    export(SETTINGS, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -170,7 +171,7 @@ def test_same_bytes_twice(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest(**LICENCE)
     distilled = sets.selected()
     for name in ("one.zip", "two.zip"):
-        export(SETTINGS, distilled, manifest, [], tmp_path / name)
+        export(SETTINGS, distilled, manifest, [], CARD, tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
@@ -240,7 +241,7 @@ def test_other_groups_are_refused(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
     distilled, groups = sets.assembled()
     with pytest.raises(FD2Error, match="assembled from other groups"):
-        export(SETTINGS, distilled, manifest, groups[:1], tmp_path / "out.zip")
+        export(SETTINGS, distilled, manifest, groups[:1], CARD, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -249,7 +250,7 @@ def test_other_data_is_refused(sets: Sets, tmp_path: Path) -> None:
     distilled = sets.selected()
     manifest = sets.manifest(classes=tuple(reversed(HOSTILE)))
     with pytest.raises(FD2Error, match="different manifests"):
-        export(SETTINGS, distilled, manifest, [], tmp_path / "out.zip")
+        export(SETTINGS, distilled, manifest, [], CARD, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -259,13 +260,15 @@ def test_a_set_that_is_not_what_its_path_says_is_refused(
 ) -> None:
     manifest = sets.manifest()
     with pytest.raises(FD2Error, match="not \\(") as caught:
-        export(replace(SETTINGS, **names), sets.selected(), manifest, [], tmp_path / "out.zip")
+        export(
+            replace(SETTINGS, **names), sets.selected(), manifest, [], CARD, tmp_path / "out.zip"
+        )
     assert "delete the file" in caught.value.fix
 
 
 def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
-    export(SETTINGS, sets.selected(), manifest, [], tmp_path / "out.zip")
+    export(SETTINGS, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         content = archive.read(archive.namelist()[-1])
     assert io.BytesIO(content).read(8) == b"\x89PNG\r\n\x1a\n"

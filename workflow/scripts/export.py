@@ -20,5 +20,6 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.distilled),
         Path(snakemake.input.manifest),
         [Path(path) for path in snakemake.input.groups],
+        Path(snakemake.input.card),
         Path(snakemake.output.archive),
     )

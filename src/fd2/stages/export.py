@@ -7,12 +7,13 @@ import io
 import json
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from fd2.artifacts.files import atomic_write, file_digest
@@ -21,7 +22,6 @@ from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
 from fd2.errors import FD2Error
-from fd2.report.export_card import ExportFacts, card, provenance
 from fd2.tables.labels import row_label
 
 #: The earliest time that a zip can hold: equal sets give equal bytes.
@@ -49,18 +49,20 @@ def export(
     distilled: Path,
     manifest: Path,
     groups: Sequence[Path],
+    card: Path,
     output: Path,
 ) -> None:
     """Write a zip: a folder of lossless PNG files a class, labels, a card and provenance.
 
-    The card and ``provenance.json`` quote the manifest's licence and attribution. Equal inputs give
-    equal bytes with the same version of Pillow.
+    The card, ``README.txt``, and ``provenance.json`` quote the manifest's licence and attribution.
+    Equal inputs give equal bytes with the same version of Pillow.
 
     Args:
         settings: dataset, method, FD², variant and images per class.
         distilled: the distilled set.
         manifest: the dataset's ``manifest.json``.
         groups: the group files that the set was assembled from; none for a selecting method.
+        card: template of ``README.txt``.
         output: the zip.
 
     Raises:
@@ -73,20 +75,50 @@ def export(
     digests = {str(p): step["manifest"] for p, step in zip(paths, steps, strict=True)}
     same_manifest({str(manifest): described.digest(), **digests})
     _require_fitting(settings, images, described, groups, distilled)
-    facts = ExportFacts(
-        label=row_label(settings.method, settings.fd2, "base", f"export {output}"),
-        variant=settings.variant,
-        images_per_class=images.images_per_class,
-        size=(images.images.shape[2], images.images.shape[3]),
-        manifest=described,
-        distilled_sha256=file_digest(distilled),
-        steps=steps,
-    )
+    facts = {
+        "dataset": described.dataset,
+        "classes": described.classes,
+        "images_per_class": images.images_per_class,
+        "mean": described.mean,
+        "std": described.std,
+        "manifest": described.digest(),
+        "source": described.source,
+        "distilled_sha256": file_digest(distilled),
+        "steps": steps,
+    }
+    texts = {
+        "README.txt": _card(card, settings, images, described, facts),
+        "labels.csv": _labels(described.classes, images.images_per_class),
+        "provenance.json": _json(facts, indent=1) + "\n",
+    }
     with atomic_write(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, content in sorted(_texts(facts)):
-            _add(archive, name, content)
+        for name, text in texts.items():
+            _add(archive, name, text.encode())
         for name, content in _pictures(images, described.classes):
             _add(archive, name, content)
+
+
+def _card(
+    template: Path,
+    settings: ExportSettings,
+    images: DistilledSet,
+    manifest: Manifest,
+    provenance: Mapping[str, Any],
+) -> str:
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    height, width = images.images.shape[2:]
+    by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        label=row_label(settings.method, settings.fd2, "base", str(template)),
+        names=settings,
+        height=height,
+        width=width,
+        manifest=manifest,
+        provenance=provenance,
+        settings=_json(by_stage, indent=2),
+    )
 
 
 def _require_fitting(
@@ -168,15 +200,6 @@ def _png(picture: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _texts(facts: ExportFacts) -> list[tuple[str, bytes]]:
-    count, classes = facts.images_per_class, facts.manifest.classes
-    return [
-        ("README.txt", card(facts).encode()),
-        ("labels.csv", _labels(classes, count).encode()),
-        ("provenance.json", _json(provenance(facts)).encode()),
-    ]
-
-
 def _labels(classes: Sequence[str], images_per_class: int) -> str:
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
@@ -187,8 +210,8 @@ def _labels(classes: Sequence[str], images_per_class: int) -> str:
     return stream.getvalue()
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+def _json(value: Mapping[str, Any], indent: int) -> str:
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

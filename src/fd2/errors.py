@@ -7,15 +7,13 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-FREE_SPACE = "make the folder writable and check free space (df -h, df -i), then run again"
-
 
 class FD2Error(Exception):
-    """A fault that a user can mend.
+    """A fault that a user can fix.
 
     Args:
         what: what is wrong, with the bad value.
-        where: where: a file, a setting's path, a class or an image.
+        where: a file, a setting's path, a class or an image.
         fix: what to do about it, with the allowed values where they are known.
     """
 
@@ -30,6 +28,15 @@ class FD2Error(Exception):
 
     def __reduce__(self) -> tuple[type[FD2Error], tuple[str, str, str]]:
         return type(self), (self.what, self.where, self.fix)
+
+
+def cannot_write(path: object, error: OSError) -> FD2Error:
+    """The error for a file or folder that the system does not write."""
+    return FD2Error(
+        f"cannot write: {error.strerror or error}",
+        str(path),
+        "make the folder writable and check free space (df -h, df -i), then run again",
+    )
 
 
 def suggest(wrong: str, allowed: Iterable[str]) -> str:
@@ -58,10 +65,10 @@ def require_known(what: str, name: str, allowed: Collection[str], where: str) ->
     """Refuse a name that is not among the allowed ones.
 
     Args:
-        what: kind of thing that is named, for the error.
-        name: what was given.
-        allowed: what would have been accepted.
-        where: where it was given.
+        what: what the name is of, for the error.
+        name: as it was given.
+        allowed: names that would have been accepted.
+        where: of the name.
 
     Raises:
         FD2Error: names the nearest allowed one.

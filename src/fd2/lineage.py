@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from fd2.artifacts.files import damaged, file_digest, read_json
+from fd2.artifacts.files import damaged, file_digest, not_found, read_json
 from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
@@ -77,7 +77,7 @@ def origin(results: Path, path: Path) -> Origin | None:
         FD2Error: if the file is missing, damaged, or does not lie below ``results``.
     """
     if not path.is_file():
-        raise FD2Error("no such file", str(path), f"make it: snakemake {path}")
+        raise not_found(path)
     try:
         name = path.resolve().relative_to(results.resolve())
     except ValueError as error:
@@ -124,17 +124,13 @@ def _carried(path: Path) -> dict[str, Any] | None:
 def _record(path: Path) -> dict[str, Any] | None:
     """The record of the job that made the file, verified."""
     if path.suffix == ".json" and path.name != "manifest.json":
-        found = path
-    elif path.suffix in (".npy", ".json"):
-        found = path.with_name("record.json")
-    elif path.suffix == ".safetensors":
-        beside = path.with_suffix(".json")
-        found = beside if beside.is_file() else path.with_name("record.json")
-    else:
+        return read_content(path)
+    if path.suffix not in (".npy", ".json", ".safetensors"):
         return None
-    if not found.is_file():
-        return None
-    return read_content(found)
+    records = [path.with_name("record.json")]
+    if path.suffix == ".safetensors":
+        records.insert(0, path.with_suffix(".json"))
+    return next((read_content(record) for record in records if record.is_file()), None)
 
 
 def _manifest_now(results: Path, dataset: str) -> str | None:

@@ -116,7 +116,7 @@ def test_a_record_of_another_file_is_found(artefacts: Path, fd2: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("results/nothing.json", "no such file"),
+        ("results/nothing.json", "file not found"),
         ("config/config.yaml", "not below"),
     ],
 )

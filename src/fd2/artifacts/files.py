@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fd2.errors import FREE_SPACE, FD2Error
+from fd2.errors import FD2Error, cannot_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +42,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as error:
-        raise FD2Error(
-            f"cannot write: {error.strerror or error}",
-            str(target),
-            FREE_SPACE,
-        ) from error
+        raise cannot_write(target, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -57,11 +53,11 @@ def _remove_orphans(target: Path, host: str) -> None:
     start = f".{target.name}.{host}-"
     for path in target.parent.glob(f"{glob.escape(start)}*.tmp"):
         number = path.name.removeprefix(start).removesuffix(".tmp")
-        if number.isdecimal() and not _lives(int(number)):
+        if number.isdecimal() and not _runs(int(number)):
             path.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -107,7 +103,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError as error:
-        raise FD2Error("file not found", str(path), "make it: snakemake " + str(path)) from error
+        raise not_found(path) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise damaged(path, str(error)) from error
 
@@ -127,18 +123,23 @@ def read_array(path: str | Path) -> np.ndarray:
     try:
         array: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
-        raise FD2Error("file not found", str(path), "make it: snakemake " + str(path)) from error
+        raise not_found(path) from error
     except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
         # NumPy reads the header as a Python literal, so damage may show as broken syntax.
         raise damaged(path, str(error)) from error
-    described, there = array.offset + array.nbytes, Path(path).stat().st_size
-    if described != there:
-        raise damaged(path, f"its header describes {described} bytes, it holds {there}")
+    described, actual = array.offset + array.nbytes, Path(path).stat().st_size
+    if described != actual:
+        raise damaged(path, f"its header describes {described} bytes, it holds {actual}")
     return array
 
 
+def not_found(path: str | Path) -> FD2Error:
+    """The error for an artefact that has not been made."""
+    return FD2Error("file not found", str(path), f"make it: snakemake {path}")
+
+
 def damaged(path: str | Path, reason: str) -> FD2Error:
-    """The error for a file that is there but cannot be read."""
+    """The error for a file that exists but cannot be read."""
     return FD2Error(
         f"damaged file: {reason}", str(path), "delete it and run again; its stage makes it anew"
     )

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fd2.artifacts.files import atomic_write, canonical_json, damaged
+from fd2.artifacts.files import atomic_write, canonical_json, damaged, not_found
 from fd2.artifacts.identity import signed, verified
 from fd2.errors import FD2Error
 
@@ -69,7 +69,7 @@ def read_tensors(
             another artefact than its path says.
     """
     if not Path(path).is_file():
-        raise FD2Error("file not found", str(path), f"make it: snakemake {path}")
+        raise not_found(path)
     try:
         with safe_open(path, framework="pt") as stream:
             header = stream.metadata() or {}

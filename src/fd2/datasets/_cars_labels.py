@@ -25,15 +25,24 @@ def labelled_images(root: Path, where: str) -> tuple[tuple[str, ...], list[Sourc
     """Classes, images and split rule of a copy of any form, perhaps nested, as on Kaggle.
 
     Raises:
-        FD2Error: if the labels or the folders are not there, or the test labels have no classes.
+        FD2Error: if the labels or the folders are missing, or the test labels have no classes.
     """
     devkit = find(root, TRAIN_LABELS, CLASS_NAMES)
     if find(root, "cars_train") is not None and devkit is not None:
-        rule = f"official: {TRAIN_LABELS} and {TEST_LABELS}"
-        return *_two_folders(root, devkit, where), rule
-    labels = find(root, COMBINED_LABELS)
-    if find(root, "car_ims") is not None and labels is not None:
-        return *_one_folder(root, labels / COMBINED_LABELS), f"official: {COMBINED_LABELS}"
+        test_labels = _test_labels(root, where)
+        classes = _class_names(devkit / CLASS_NAMES)
+        images = [
+            *_images(root, "cars_train", devkit / TRAIN_LABELS, "fname", classes, "train"),
+            *_images(root, "cars_test", test_labels, "fname", classes, "test"),
+        ]
+        return classes, images, f"official: {TRAIN_LABELS} and {TEST_LABELS}"
+    parent = find(root, COMBINED_LABELS)
+    if find(root, "car_ims") is not None and parent is not None:
+        labels = parent / COMBINED_LABELS
+        classes = _class_names(labels)
+        images = _images(root, "car_ims", labels, "relative_im_path", classes)
+        images.sort(key=lambda image: image.split == "test")
+        return classes, images, f"official: {COMBINED_LABELS}"
     if has_tables(root):
         return *tabled_images(root), "official, as the tables' files are named"
     raise FD2Error(
@@ -44,50 +53,36 @@ def labelled_images(root: Path, where: str) -> tuple[tuple[str, ...], list[Sourc
     )
 
 
-def _two_folders(root: Path, devkit: Path, where: str) -> tuple[tuple[str, ...], list[SourceImage]]:
-    labelled = find(root, TEST_LABELS)
-    if labelled is None:
+def _test_labels(root: Path, where: str) -> Path:
+    parent = find(root, TEST_LABELS)
+    if parent is None:
         unlabelled = find(root, NO_LABELS)
         what = f"{NO_LABELS} has no classes" if unlabelled else f"no {TEST_LABELS}"
         raise FD2Error(what, f"{unlabelled or root} ({where})", _GET_LABELS)
-    classes = _class_names(devkit / CLASS_NAMES)
-    files: tuple[tuple[SplitName, Path], ...] = (
-        ("train", devkit / TRAIN_LABELS),
-        ("test", labelled / TEST_LABELS),
-    )
-    images = []
-    for split, path in files:
-        records = _records(path, "fname")
-        folder = _image_folder(root, f"cars_{split}", records)
-        for record in records:
-            name = f"cars_{split}/{record['fname']}"
-            label = class_position(record["class"], len(classes), str(path))
-            images.append(SourceImage(folder / str(record["fname"]), name, label, split))
-    return classes, images
+    return parent / TEST_LABELS
 
 
-def _one_folder(root: Path, path: Path) -> tuple[tuple[str, ...], list[SourceImage]]:
-    classes = _class_names(path)
-    records = _records(path, "relative_im_path")
-    for record in records:
-        record["fname"] = PurePosixPath(str(record["relative_im_path"])).name
-    folder = _image_folder(root, "car_ims", records)
-    images: dict[SplitName, list[SourceImage]] = {"train": [], "test": []}
-    for record in records:
-        name = f"car_ims/{record['fname']}"
-        label = class_position(record["class"], len(classes), str(path))
-        split: SplitName = "test" if int(record["test"]) else "train"
-        images[split].append(SourceImage(folder / record["fname"], name, label, split))
-    return classes, [*images["train"], *images["test"]]
-
-
-def _image_folder(root: Path, name: str, records: list[dict[str, Any]]) -> Path:
-    """The folder ``name`` that holds the first image, perhaps inside one of the same name."""
-    first = f"{name}/{records[0]['fname']}"
-    parent = find(root, first)
+def _images(
+    root: Path,
+    folder: str,
+    labels: Path,
+    name_field: str,
+    classes: tuple[str, ...],
+    split: SplitName | None = None,
+) -> list[SourceImage]:
+    """Images of a label file; without ``split`` each record says its own."""
+    records = _records(labels, name_field)
+    names = [PurePosixPath(str(record[name_field])).name for record in records]
+    # The folder may lie inside one of the same name.
+    parent = find(root, f"{folder}/{names[0]}")
     if parent is None:
-        raise incomplete(f"no image {first}", root)
-    return parent / name
+        raise incomplete(f"no image {folder}/{names[0]}", root)
+    images = []
+    for name, record in zip(names, records, strict=True):
+        label = class_position(record["class"], len(classes), str(labels))
+        part: SplitName = split or ("test" if int(record["test"]) else "train")
+        images.append(SourceImage(parent / folder / name, f"{folder}/{name}", label, part))
+    return images
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from fd2.config.held_out import HELD_OUT_IMAGES, TESTED_ON
-from fd2.datasets._source import ImageSource, SourceImage
+from fd2.datasets._source import ImageSource, SourceImage, name_order
 from fd2.errors import FD2Error
 
 _RULE = (
@@ -32,7 +31,7 @@ def hold_out(source: ImageSource, fraction: float | None, where: str) -> ImageSo
         source: with its own split.
         fraction: share of each class's training images, in (0, 1); the count is rounded up. None
             leaves the dataset as it is.
-        where: where the setting was read, for errors.
+        where: of the setting, for errors.
 
     Returns:
         Images in the same order; those held out have the split ``test``.
@@ -74,8 +73,8 @@ def _chosen(train: Sequence[SourceImage], fraction: float) -> set[str]:
     open_places = {c: math.ceil(Fraction(str(fraction)) * n) for c, n in total.items()}
     # Groups of equal counts differ in their hash alone, so that one of each kind is looked at.
     kinds: dict[_Kind, list[tuple[str, str]]] = defaultdict(list)
-    for digest, group in sorted(((_hash(group), group) for group in members), reverse=True):
-        kinds[tuple(sorted(members[group].items()))].append((digest, group))
+    for group in sorted(members, key=name_order, reverse=True):
+        kinds[tuple(sorted(members[group].items()))].append(name_order(group))
     change = {kind: _change(kind, open_places, total) for kind in kinds}
     chosen: set[str] = set()
     while change:
@@ -103,7 +102,3 @@ def _change(kind: _Kind, open_places: Mapping[int, int], total: Mapping[int, int
         ),
         Fraction(0),
     )
-
-
-def _hash(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()

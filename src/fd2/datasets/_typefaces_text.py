@@ -32,13 +32,13 @@ def texts(seed: int, split: SplitName, count: int) -> tuple[str, ...]:
         Texts of 2 to 4 letters a-z, in small letters, in capitals, or with one capital first.
     """
     generator = numpy_generator("typefaces", "texts", seed, split)
-    found: dict[str, str] = {}
-    while len(found) < count:
+    spellings: dict[str, str] = {}
+    while len(spellings) < count:
         text = _text(generator)
-        spelled = _spelled(text, int(generator.integers(3)))
+        spelling = (text, text.capitalize(), text.upper())[generator.integers(3)]
         if split_of(text) == split:
-            found.setdefault(text, spelled)
-    return tuple(found.values())
+            spellings.setdefault(text, spelling)
+    return tuple(spellings.values())
 
 
 def split_of(text: str) -> SplitName:
@@ -51,7 +51,3 @@ def _text(generator: np.random.Generator) -> str:
     alphabets = {"c": CONSONANTS, "v": VOWELS, "l": LETTERS}
     pattern = PATTERNS[generator.integers(len(PATTERNS))]
     return "".join(alphabets[kind][generator.integers(len(alphabets[kind]))] for kind in pattern)
-
-
-def _spelled(text: str, spelling: int) -> str:
-    return (text, text.capitalize(), text.upper())[spelling]

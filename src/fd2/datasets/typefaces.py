@@ -22,8 +22,6 @@ from fd2.runtime.seeds import numpy_generator
 if TYPE_CHECKING:
     import numpy as np
 
-    from fd2.datasets._typefaces_draw import Look
-
 
 def _range(description: str, maximum: float) -> dict[str, Any]:
     return {
@@ -105,22 +103,6 @@ _LICENCE = (
 _ATTRIBUTION = "rendered by fd2 with the fonts of matplotlib, https://matplotlib.org"
 
 
-class _Renderer:
-    """Draws the images of one source; see `ImageSource.render`."""
-
-    def __init__(self, seed: int, look: Look, text_of: Mapping[str, str]) -> None:
-        self.seed = seed
-        self.look = look
-        self.text_of = text_of
-
-    def __call__(self, image: SourceImage, resolution: int) -> np.ndarray:
-        from fd2.datasets._typefaces_draw import draw
-
-        # The name holds split, class, number and text: no image depends on another one.
-        generator = numpy_generator("typefaces", self.seed, image.name)
-        return draw(self.text_of[image.name], image.path, resolution, self.look, generator)
-
-
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; they are rendered at the resolution that is asked for.
 
@@ -130,7 +112,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     from PIL import __version__ as pillow_version
     from PIL import features
 
-    from fd2.datasets._typefaces_draw import Look
+    from fd2.datasets._typefaces_draw import Look, draw
 
     for key in ("blur", "noise"):
         if settings[key][0] > settings[key][1]:
@@ -165,7 +147,13 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         "attribution": _ATTRIBUTION,
     }
     look = Look(settings["slant"], tuple(settings["blur"]), tuple(settings["noise"]))
-    return ImageSource(CLASSES, tuple(images), facts, _Renderer(settings["seed"], look, text_of))
+
+    def render(image: SourceImage, resolution: int) -> np.ndarray:
+        # The name holds split, class, number and text: no image depends on another one.
+        generator = numpy_generator("typefaces", settings["seed"], image.name)
+        return draw(text_of[image.name], image.path, resolution, look, generator)
+
+    return ImageSource(CLASSES, tuple(images), facts, render)
 
 
 def _font(name: str, where: str) -> Path:

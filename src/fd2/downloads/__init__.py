@@ -1,1 +1,1 @@
-"""Archives from the network: fetched whole or not at all, checked, unpacked."""
+"""Archives from the network: fetched completely or not at all, checked, unpacked."""

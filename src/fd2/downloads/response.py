@@ -28,7 +28,7 @@ class Body:
 
     Attributes:
         offset: position of the first byte: 0 where the server ignores ranges.
-        total: bytes of the whole file; None if the server does not tell.
+        total: bytes of the complete file; None if the server does not say.
     """
 
     offset: int
@@ -48,11 +48,11 @@ class Body:
 def open_body(
     request: Request, offset: int, timeout: float, opener: Callable[..., Any]
 ) -> Iterator[Body]:
-    """Send a request and look at the answer before any of it is kept.
+    """Send a request and check the answer before any of it is written.
 
     Args:
         request: asks for bytes from ``offset`` on, if that is above 0.
-        offset: bytes that are there already.
+        offset: bytes that were received before.
         timeout: seconds without a byte.
         opener: ``urllib.request.urlopen``.
 
@@ -78,14 +78,12 @@ def open_body(
 
 
 def _extent(response: HTTPResponse, offset: int) -> tuple[int, int | None]:
-    """First position and total size that an answer of 200 or 206 tells."""
+    """First position and total size of an answer of 200 or 206."""
     length = response.headers.get("Content-Length")
     if response.status != 206:
         return 0, int(length) if length else None
-    told = re.fullmatch(
-        r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
-    )
-    if told is None or int(told[1]) != offset:
-        told_range = response.headers.get("Content-Range")
-        raise WrongRangeError(f"bytes from {offset} on were asked for, got {told_range}")
-    return offset, None if told[2] == "*" else int(told[2])
+    content_range = response.headers.get("Content-Range", "").strip()
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+    if match is None or int(match[1]) != offset:
+        raise WrongRangeError(f"bytes from {offset} on were asked for, got '{content_range}'")
+    return offset, None if match[2] == "*" else int(match[2])

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from fd2.artifacts.files import write_json
 from fd2.downloads.archive import Archive, Identity
 from fd2.downloads.transfer import fetch
 from fd2.downloads.unpack import unpack
@@ -78,16 +79,14 @@ def check_names(routes: Sequence[Sequence[Archive]], names: Sequence[str], where
 def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
     target = folder / archive.stem
     note = folder / f"{archive.stem}.json"
-    if target.is_dir() and (noted := _noted(archive, note)) is not None:
+    if target.is_dir() and (earlier := _noted(archive, note)) is not None:
         print(f"{archive.name}: unpacked already", flush=True)
-        return noted
+        return earlier
     fetched = fetch(archive, folder)
     note.unlink(missing_ok=True)
     unpack(fetched.path, target, archive.label_column)
     content = {"name": archive.name, "url": fetched.url, **asdict(fetched.identity)}
-    temporary = note.with_suffix(".json.part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    temporary.replace(note)
+    write_json(note, content)
     fetched.path.unlink()
     return content
 

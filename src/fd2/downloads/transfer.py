@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from fd2.downloads.archive import Archive, Identity, identify
 from fd2.downloads.response import Body, RefusedError, WrongRangeError, open_body
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, cannot_write
 from fd2.runtime.progress import Progress
 
 #: Some servers answer 403 to clients that do not look like a browser.
@@ -29,7 +29,7 @@ class Fetched:
 
     Attributes:
         path: where it lies.
-        url: the mirror it came from; None if it was there already.
+        url: the mirror it came from; None if it lay in the folder already.
         identity: its size and digests.
     """
 
@@ -42,8 +42,8 @@ def fetch(archive: Archive, folder: Path) -> Fetched:
     """Have the archive as a checked file in ``folder``, from the first mirror that gives it.
 
     A transfer that is cut leaves a ``.part`` file, which the next request or the next call
-    continues. Wrong content is removed. A file of the archive's name that is there already is
-    checked and taken.
+    continues. Wrong content is removed. A file of the archive's name that lies there already
+    is checked and taken.
 
     Raises:
         FD2Error: if no mirror gives the file (each one's failure is named), if a file that was
@@ -94,15 +94,15 @@ def _from_mirror(archive: Archive, url: str, path: Path) -> Identity:
             part.replace(path)
             return identity
         part.unlink()
-        # What was there may not have been the beginning of this file: once more, from the start.
+        # The part may have been of another file: once more, from the start.
         if not continued:
             raise RefusedError(fault)
 
 
 def _part(archive: Archive, url: str, path: Path) -> Path:
-    """Mirrors share an unfinished file only where a digest will tell if they fit together."""
-    own = "" if archive.identified else "." + hashlib.sha256(url.encode()).hexdigest()[:8]
-    return path.with_name(f"{path.name}{own}.part")
+    """Mirrors share an unfinished file only where a digest shows whether their parts fit."""
+    mirror = "" if archive.identified else "." + hashlib.sha256(url.encode()).hexdigest()[:8]
+    return path.with_name(f"{path.name}{mirror}.part")
 
 
 def _complete(archive: Archive, url: str, part: Path) -> None:
@@ -117,7 +117,7 @@ def _complete(archive: Archive, url: str, part: Path) -> None:
         except HTTPError as error:
             if error.code != 416 or offset == 0:
                 raise
-            if _is_whole(archive, error, offset):
+            if _is_complete(archive, error, offset):
                 return
             part.unlink()
         except WrongRangeError:
@@ -136,10 +136,10 @@ def _request(url: str, offset: int) -> Request:
     return Request(url, headers=headers, method="GET")
 
 
-def _is_whole(archive: Archive, error: HTTPError, offset: int) -> bool:
-    """Whether a 416 means that nothing is left to send: the size is known, or the answer tells."""
-    told = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
-    return offset in archive.sizes or told == str(offset)
+def _is_complete(archive: Archive, error: HTTPError, offset: int) -> bool:
+    """Whether a 416 means that nothing is left to send, by the known size or the answer's."""
+    size = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
+    return offset in archive.sizes or size == str(offset)
 
 
 def _check_total(archive: Archive, body: Body) -> None:
@@ -154,10 +154,10 @@ def _write(body: Body, part: Path, name: str) -> None:
         part.parent.mkdir(parents=True, exist_ok=True)
         stream = part.open("ab" if body.offset else "wb")
     except OSError as error:
-        raise _cannot_write(part, error) from error
+        raise cannot_write(part, error) from error
     with stream:
         expected = None if body.total is None else body.total - body.offset
-        # Where the length is not told, the blocks cannot be counted beforehand.
+        # Without a length the blocks cannot be counted beforehand.
         blocks = -(-expected // BLOCK) if expected is not None else None
         steps = iter(Progress(blocks, f"fetch {name}", unit="MiB")) if blocks else None
         while block := body.read(BLOCK):
@@ -166,7 +166,7 @@ def _write(body: Body, part: Path, name: str) -> None:
             try:
                 stream.write(block)
             except OSError as error:
-                raise _cannot_write(part, error) from error
+                raise cannot_write(part, error) from error
         if steps is not None:
             next(steps, None)
         stream.flush()
@@ -174,11 +174,3 @@ def _write(body: Body, part: Path, name: str) -> None:
     size = part.stat().st_size
     if body.total is not None and size < body.total:
         raise ConnectionError(f"cut after {size} of {body.total} bytes")
-
-
-def _cannot_write(path: Path, error: OSError) -> FD2Error:
-    return FD2Error(
-        f"cannot write: {error.strerror or error}",
-        str(path),
-        "make the folder writable and check free space (df -h), then run again",
-    )

@@ -17,7 +17,7 @@ def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
     The content is written to a temporary folder beside ``folder`` and renamed at the end, so that
-    ``folder`` is whole or not there. A folder that is there already is replaced.
+    ``folder`` is complete or missing. An existing folder is replaced.
 
     Args:
         path: the archive; what it is shows in its content, not in its name.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from fd2.errors import FREE_SPACE, FD2Error
+from fd2.errors import FD2Error, cannot_write
 from fd2.runtime.device import device_name, resolve_device
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
 
@@ -145,10 +145,9 @@ def _note(error: BaseException, fault: FD2Error | None, stream: TextIO) -> None:
 
 
 def _fault(error: BaseException, stage: str, log: Path) -> FD2Error | None:
-    """What a user can mend about an error; None where that is not known."""
+    """The error that a user is shown instead of a traceback; None where there is no known fix."""
     if isinstance(error, FD2Error):
         return error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = str(error.filename or log)
-        return FD2Error(f"cannot write: {error.strerror}", where, FREE_SPACE)
+        return cannot_write(error.filename or log, error)
     return out_of_memory(error, stage)

@@ -52,8 +52,8 @@ def iteration_table(sheet: Path, results: Path) -> Table:
     ]
     rows = rows.join(files.set_index("row").drop(columns="dataset"))
     rows["missing"] = [
-        f"snakemake {path}" if found is False else ""
-        for path, found in zip(rows["path"], rows["found"], strict=True)
+        f"snakemake {path}" if exists is False else ""
+        for path, exists in zip(rows["path"], rows["exists"], strict=True)
     ]
     frame = rows[
         [
@@ -105,15 +105,15 @@ def group_table(sheet: Path, results: Path) -> Table:
     for name in ("seconds_per_slot", "published_seconds"):
         rows[name] = rows[name].astype(float)
         rows[f"relative_{name}"] = rows[name] / rows[name].iloc[0]
-    rows["found"] = rows["groups"] > 0
+    rows["exists"] = rows["groups"] > 0
     rows["device"] = [
         ";".join(sorted({record.run.device_name for record in records})) for records in groups
     ]
-    rows["missing"] = ("snakemake " + rows["path"]).where(~rows["found"], "")
+    rows["missing"] = ("snakemake " + rows["path"]).where(~rows["exists"], "")
     files = pd.DataFrame(
         [
             {
-                "found": True,
+                "exists": True,
                 "protocol": record.protocol,
                 "device": record.run.device_name,
                 "commit": record.run.source(),
@@ -121,9 +121,9 @@ def group_table(sheet: Path, results: Path) -> Table:
             for records in groups
             for record in records
         ],
-        columns=["found", "protocol", "device", "commit"],
+        columns=["exists", "protocol", "device", "commit"],
     )
-    missing = pd.DataFrame({"found": [False] * int((~rows["found"]).sum())})
+    missing = pd.DataFrame({"exists": [False] * int((~rows["exists"]).sum())})
     frame = rows[
         [
             *("dataset", "method", "fd2", "variant", "ipc", "label", "seconds_per_slot"),
@@ -161,7 +161,7 @@ def _table(
     caption = {
         "datasets": list(dict.fromkeys(rows["dataset"])),
         "rows": plain(rows),
-        "files": plain(files[files["found"].astype(bool)]),
+        "files": plain(files[files["exists"].astype(bool)]),
         "asked": len(files),
         "notes": sheet_notes(sheet),
     }

@@ -47,7 +47,7 @@ def diagnostic_table(sheet: Path, results: Path) -> Table:
     rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet)) for row in listed]
     rows = rows.join(files.drop(columns=["row", "dataset"])).astype({"ipc": "Int64"})
     rows[list(MEASURES)] = rows[list(MEASURES)].astype(float)
-    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["found"], "")
+    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["exists"], "")
     rows["protocol"] = rows["protocol"].fillna("")
     rows["is_difference"] = False
     grids = [
@@ -63,17 +63,17 @@ def diagnostic_table(sheet: Path, results: Path) -> Table:
         "diagnostics",
         frame.astype({"group_size": "Int64"}),
         grids,
-        {"files": plain(rows[rows["found"]]), "asked": len(rows), "notes": sheet_notes(sheet)},
-        rows.loc[~rows["found"], "missing"].to_list(),
+        {"files": plain(rows[rows["exists"]]), "asked": len(rows), "notes": sheet_notes(sheet)},
+        rows.loc[~rows["exists"], "missing"].to_list(),
     )
 
 
 def _differences(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with FD² minus those without, where both are there."""
-    found = rows[rows["found"]]
+    existing = rows[rows["exists"]]
     same = [name for name in _IDENTITY if name != "fd2"]
-    pairs = found[found["fd2"] == "fd2"].merge(
-        found[found["fd2"] == "plain"], on=same, suffixes=("", "_plain")
+    pairs = existing[existing["fd2"] == "fd2"].merge(
+        existing[existing["fd2"] == "plain"], on=same, suffixes=("", "_plain")
     )
     pairs["is_difference"] = True
     for name in MEASURES:

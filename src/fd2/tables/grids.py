@@ -52,13 +52,13 @@ def _grid(title: dict[str, Any], rows: pd.DataFrame, alone: bool) -> Grid:
     several = rows["student"].nunique() > 1
     lines = []
     for (method, *_), cells in rows.groupby(["method", "fd2", "variant", "student"], sort=False):
-        found = plain(cells)
-        label = found[0]["label"]
+        values = plain(cells)
+        label = values[0]["label"]
         if method == FULL_DATA:
-            label = f"{label}, {found[0]['student']}" if several else label
+            label = f"{label}, {values[0]['student']}" if several else label
             # Full data is the same whatever the number of distilled images.
-            lines.append({"label": label, "cells": found * len(counts)})
+            lines.append({"label": label, "cells": values * len(counts)})
         else:
-            by_count = {cell["ipc"]: cell for cell in found}
+            by_count = {cell["ipc"]: cell for cell in values}
             lines.append({"label": label, "cells": [by_count.get(count) for count in counts]})
     return Grid({} if alone else title, lines, counts=counts)

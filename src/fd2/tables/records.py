@@ -50,7 +50,7 @@ def read_results(
         numbers: takes them from a record.
 
     Returns:
-        One row a source, in order: `PROVENANCE`, ``found`` and ``columns``.
+        One row a source, in order: `PROVENANCE`, ``exists`` and ``columns``.
 
     Raises:
         FD2Error: if a file is damaged or is of something else, or if files of one dataset were made
@@ -76,8 +76,8 @@ def read_results(
     # Provenance as objects: one file that is missing must not make a fraction of a whole number.
     provenance = pd.DataFrame(lines, columns=list(PROVENANCE), dtype=object).astype({"row": int})
     frame = provenance.join(pd.DataFrame(lines, columns=list(columns)))
-    frame["found"] = frame["device"].notna()
-    for _, files in frame[frame["found"]].groupby("dataset"):
+    frame["exists"] = frame["device"].notna()
+    for _, files in frame[frame["exists"]].groupby("dataset"):
         same_manifest(dict(zip(files["path"].astype(str), files["manifest"], strict=True)))
     return frame
 

@@ -63,7 +63,7 @@ def student_table(
     rows = _rows(listed, facts, str(sheet))
     files = _files(listed, seeds, results)
     rows = rows.join(_numbers(rows, files)).join(_comparisons(rows, files))
-    missing = files[~files["found"]]
+    missing = files[~files["exists"]]
     rows["missing"] = ""
     for position, paths in missing.groupby("row")["path"]:
         rows.loc[[position], "missing"] = command(paths)
@@ -87,7 +87,8 @@ def _columns() -> list[str]:
     for name in COMPARED:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
-    return [*names, "over_random_labels", "missing"]
+    names.insert(names.index("over_random_reference") + 1, "over_random_labels")
+    return [*names, "missing"]
 
 
 def _rows(rows: Sequence[Row], facts: Sequence[Mapping[str, str]], where: str) -> pd.DataFrame:
@@ -126,7 +127,7 @@ def _score(record: Record) -> dict[str, Any]:
 def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     """What each row's own files say: counts, means, standard deviations, published numbers."""
     by_row = files.groupby("row")
-    numbers = pd.DataFrame({"asked": by_row.size(), "n": by_row["found"].sum()})
+    numbers = pd.DataFrame({"asked": by_row.size(), "n": by_row["exists"].sum()})
     statistics = by_row[list(METRICS)].agg(list(STATISTICS))
     for metric in METRICS:
         numbers[f"{metric}_mean"] = statistics[metric]["mean"]
@@ -134,66 +135,66 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
         numbers[f"{metric}_half_width"] = of_mean(statistics)[metric]
     for end in ("", "_elsewhere"):
         numbers[f"difference{end}"] = numbers["top1_mean"] - rows[f"published{end}"]
-    found = files[files["found"]].groupby("row")
+    existing = files[files["exists"]].groupby("row")
     for name in ("protocol", "tested_on"):
-        numbers[name] = found[name].agg(lambda values: ";".join(sorted(set(values))))
+        numbers[name] = existing[name].agg(lambda values: ";".join(sorted(set(values))))
         numbers[name] = numbers[name].astype(object).fillna("")
     return numbers
 
 
 def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     """Over what a row's numbers are repeated, and its differences to other rows."""
-    comparisons = Comparisons(rows, files[files["found"]])
+    comparisons = Comparisons(rows, files[files["exists"]])
     rows = comparisons.rows
-    found = rows[["over", "repeats_asked"]].assign(first_of_group=~rows["group"].duplicated())
+    columns = rows[["over", "repeats_asked"]].assign(first_of_group=~rows["group"].duplicated())
     repeats = comparisons.repeats()
     several = rows["over"] != "students"
     for metric in METRICS:
-        found[f"repeats_{metric}_mean"] = repeats[metric]["mean"].where(several)
-        found[f"repeats_{metric}_sd"] = np.sqrt(repeats[metric]["var"].where(several))
-    found["repeats"] = repeats["top1"]["count"].fillna(0).where(several)
+        columns[f"repeats_{metric}_mean"] = repeats[metric]["mean"].where(several)
+        columns[f"repeats_{metric}_sd"] = np.sqrt(repeats[metric]["var"].where(several))
+    columns["repeats"] = repeats["top1"]["count"].fillna(0).where(several)
     names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
     partners = (random_partners(rows), fd2_partners(rows), variant_partners(rows))
     for name, chosen in zip(COMPARED, partners, strict=True):
         difference, half = comparisons.differences(chosen["partner"])
         for metric in METRICS:
-            found[f"{name}_{metric}"] = difference[metric]
-            found[f"{name}_{metric}_half_width"] = half[metric]
-        found[f"{name}_reference"] = chosen["partner"].map(names)
+            columns[f"{name}_{metric}"] = difference[metric]
+            columns[f"{name}_{metric}_half_width"] = half[metric]
+        columns[f"{name}_reference"] = chosen["partner"].map(names)
     labels = partners[0]["same_labels"].map({True: "same", False: "other"})
     trained_otherwise = partners[0]["same_labels"] & ~partners[0]["same_training"].astype(bool)
     labels[trained_otherwise] = "same; students trained otherwise"
-    found["over_random_labels"] = labels
-    return found
+    columns["over_random_labels"] = labels
+    return columns
 
 
 def _caption(
     rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int], notes: Sequence[str]
 ) -> dict[str, Any]:
     """Values for the caption's sentences."""
-    found = files[files["found"]]
+    existing = files[files["exists"]]
     full = rows["method"] == FULL_DATA
     teachers = files["row"].map(full).astype(bool)
     labels = rows["label"] + rows["ipc"].map(lambda ipc: "" if pd.isna(ipc) else f" IPC {ipc:g}")
     return {
-        "files": plain(found),
+        "files": plain(existing),
         "asked": len(files),
         "seeds": list(seeds),
         "epochs": {
-            "students": sorted({int(e) for e in found.loc[~teachers[found.index], "epoch"]}),
-            "teachers": sorted({int(e) for e in found.loc[teachers[found.index], "epoch"]}),
+            "students": sorted({int(e) for e in existing.loc[~teachers[existing.index], "epoch"]}),
+            "teachers": sorted({int(e) for e in existing.loc[teachers[existing.index], "epoch"]}),
         },
         "datasets": list(dict.fromkeys(rows["dataset"])),
         "students": {
             student: {
                 *own["initialisation"],
-                *found[found["row"].isin(own.index)]["initialisation"],
+                *existing[existing["row"].isin(own.index)]["initialisation"],
             }
             for student, own in rows[~full].groupby("student", sort=False)
         },
         "presets": {
             protocol: list(dict.fromkeys(labels[own["row"]]))
-            for protocol, own in found.groupby("protocol")
+            for protocol, own in existing.groupby("protocol")
         },
         "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),

@@ -47,11 +47,15 @@ def teacher_table(sheet: Path, results: Path) -> Table:
         numbers = [(*pair, np.nan)[0] for pair in rows[f"published_{head}"]]
         rows[f"{head}_published"] = pd.Series(numbers, rows.index, dtype=float)
         rows[f"{head}_difference"] = rows[f"{head}_top1"] - rows[f"{head}_published"]
-    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["found"], "")
+    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["exists"], "")
     rows["protocol"] = rows["protocol"].fillna("")
     frame = rows[_csv_columns()].astype({"attention_maps": "Int64"})
-    caption = {"files": plain(rows[rows["found"]]), "asked": len(rows), "notes": sheet_notes(sheet)}
-    missing = rows.loc[~rows["found"], "missing"].to_list()
+    caption = {
+        "files": plain(rows[rows["exists"]]),
+        "asked": len(rows),
+        "notes": sheet_notes(sheet),
+    }
+    missing = rows.loc[~rows["exists"], "missing"].to_list()
     return Table(sheet.stem, "teachers", frame, [Grid({}, plain(rows))], caption, missing)
 
 

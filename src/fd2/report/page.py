@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fd2.artifacts.records import read_records
+from fd2.artifacts.files import read_json
+from fd2.artifacts.records import parsing, read_records
+from fd2.config.held_out import TEST_IMAGES, TESTED_ON
 from fd2.report.commands import Invocation
 from fd2.report.costs import circumstances, costs
-from fd2.report.parts import dataset_parts, figure_part, table_part
-from fd2.report.texts import from_caption
+from fd2.report.texts import from_caption, from_markdown
 
 UNKNOWN = "–"
 
@@ -49,7 +51,7 @@ def page(sources: PageSources) -> str:
     """One HTML file that loads nothing; equal files and settings give equal bytes.
 
     Raises:
-        FD2Error: for a damaged record or manifest.
+        FD2Error: for a damaged record, benchmark or manifest.
     """
     environment = Environment(
         loader=FileSystemLoader(sources.texts / "page"),
@@ -58,40 +60,23 @@ def page(sources: PageSources) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, mebibytes=mebibytes)
-    return environment.get_template("page.html").render(**_content(sources))
-
-
-def _content(sources: PageSources) -> dict[str, Any]:
-    records = list(read_records(sources.results))
-    by_path = {record.path: record for record in records}
-    caption = (sources.texts / "figure.rst").read_text(encoding="utf-8")
+    environment.filters.update(
+        {"duration": duration, "mebibytes": mebibytes, "table": from_markdown, "uri": _uri}
+    )
     introduction = (sources.texts / "workflow.rst").read_text(encoding="utf-8")
-    return {
-        "introduction": from_caption(introduction, sources.settings),
-        "tables": [
-            table_part(name, path, sources.numbers.get(name, ()), by_path, sources.invocation)
-            for name, path in sources.tables.items()
-        ],
-        "figures": [
-            figure_part(name, path, sources.settings, caption, sources.invocation)
-            for name, path in sources.figures.items()
-        ],
-        "datasets": dataset_parts(sources.results),
-        "costs": costs(records, sources.results, sources.benchmarks).to_dict("records"),
-        "started": min((record.run.started for record in records), default=None),
-        "finished": max((record.run.finished for record in records), default=None),
-        "circumstances": circumstances(records),
-        "settings": yaml.safe_dump(_plain(sources.settings), sort_keys=False, allow_unicode=True),
-        "protocol": sources.settings["protocol"],
-        "config_files": sources.invocation.config_files,
-        "seeds": sources.settings["seeds"],
-        "rerun_all": sources.invocation.make(),
-        "rerun_partial": sources.invocation.make("partial"),
-        "rerun_cell": sources.invocation.again(
-            sources.results / "students/DATASET/METHOD/FD2/VARIANT/ipcN/STUDENT/seedS.json"
-        ),
-    }
+    caption = (sources.texts / "figure.rst").read_text(encoding="utf-8")
+    records = list(read_records(sources.results))
+    return environment.get_template("page.html").render(
+        sources=sources,
+        invocation=sources.invocation,
+        introduction=from_caption(introduction, sources.settings),
+        captions={name: from_caption(caption, sources.settings, name) for name in sources.figures},
+        datasets=_datasets(sources.results),
+        records={record.path: record for record in records},
+        costs=costs(records, sources.results, sources.benchmarks).to_dict("records"),
+        circumstances=circumstances(records),
+        settings=yaml.safe_dump(_plain(sources.settings), sort_keys=False, allow_unicode=True),
+    )
 
 
 def duration(seconds: float) -> str:
@@ -109,6 +94,29 @@ def duration(seconds: float) -> str:
 def mebibytes(value: float) -> str:
     """``793 MiB``; a dash for NaN."""
     return UNKNOWN if math.isnan(value) else f"{value:.0f} MiB"
+
+
+def _uri(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+
+
+def _datasets(results: Path) -> list[dict[str, Any]]:
+    """What the page shows of each manifest, by the dataset's name."""
+    datasets = []
+    for path in sorted(results.glob("data/*/manifest.json")):
+        content = read_json(path)
+        with parsing(path):
+            source = content["source"]
+            tested = "test" if source.get(TESTED_ON, TEST_IMAGES) == TEST_IMAGES else "held out"
+            images = {split: len(files) for split, files in content["files"].items()}
+            datasets.append(
+                {
+                    **{key: content[key] for key in ("dataset", "classes", "resolution", "digest")},
+                    "images": {"train": images["train"], tested: images["test"]},
+                    "licence": source.get("licence"),
+                }
+            )
+    return datasets
 
 
 def _plain(value: Any) -> Any:

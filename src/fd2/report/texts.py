@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -17,13 +18,13 @@ from markupsafe import Markup
 _LEVEL = 3
 
 
-def from_markdown(text: str, anchor: str) -> Markup:
+def from_markdown(table: Path, anchor: str) -> Markup:
     """A table's Markdown as HTML: its headings below the page's, header cells with scopes.
 
     HTML in the text is shown, not obeyed. A wide table scrolls by itself, also by keyboard.
 
     Args:
-        text: of a table's ``.md``.
+        table: its ``.md``.
         anchor: id of the first heading.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -31,7 +32,7 @@ def from_markdown(text: str, anchor: str) -> Markup:
     rules = {"table_open": f"{opening.format(anchor)}\n", "table_close": "</table></div>\n"}
     for rule, html in rules.items():
         parser.add_render_rule(rule, lambda *_, html=html: html)
-    tokens = parser.parse(text)
+    tokens = parser.parse(table.read_text(encoding="utf-8"))
     headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
     for token in headings:
         token.tag = f"h{min(int(token.tag[1:]) + _LEVEL - 1, 6)}"

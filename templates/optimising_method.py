@@ -32,11 +32,6 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """The patches that the images start from."""
-    return str(settings["patches"])
-
-
 def recipe(settings: Mapping[str, Any], resolution: int) -> Recipe:
     """Half of the steps at half the size.
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fd2.methods._interface import SelectionRequest
@@ -19,11 +18,6 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     "properties": {},
     "description": "The first images have no settings.",
 }
-
-
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """No patches: whole images."""
-    return None
 
 
 def select(request: SelectionRequest) -> Tensor:

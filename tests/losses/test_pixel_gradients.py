@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fd2.engine.terms import dual_head_cross_entropy
 from fd2.losses.batch_norm import BatchNormStatistics
-from fd2.losses.class_loss import dual_head_cross_entropy
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.backbone import Backbone
 from fd2.networks.cal import CALOutput, CounterfactualAttention

@@ -57,10 +57,15 @@ def test_sre2lpp_is_one_phase_in_single_precision() -> None:
 
 
 @pytest.mark.parametrize(("name", "label"), [("fadrm", "FADRM"), ("fadrmplus", "FADRM+")])
-def test_patches_and_labels(name: str, label: str) -> None:
-    plugin = plugins.load("methods", name)
-    assert plugin.patch_kind({"patches": "1x1"}) == "1x1"
-    assert label == plugin.LABEL
+def test_labels(name: str, label: str) -> None:
+    assert label == plugins.load("methods", name).LABEL
+
+
+def test_methods_take_the_patches_that_their_settings_name() -> None:
+    config = read_yaml(CONFIG / "config.yaml")
+    settings = checked_configuration(config, "config.yaml", CONFIG)
+    for name, kind in (("fadrm", "1x1"), ("sre2lpp", "2x2"), ("rded", "2x2"), ("random", None)):
+        assert settings.patch_kind("elpv", name, "plain", "base") == kind
 
 
 @pytest.mark.parametrize("name", NAMES)

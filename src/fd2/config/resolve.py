@@ -187,7 +187,7 @@ class Configuration:
     def patch_kind(self, dataset: str, method: str, fd2: str, variant: str) -> str | None:
         """The patches that the method starts from or selects; None if it takes none."""
         settings = self.method_settings(dataset, method, fd2, variant)
-        kind: str | None = plugins.load("methods", method).patch_kind(settings)
+        kind: str | None = settings.get("patches")
         if kind is None or "patches" not in self.values["variants"].get(variant, {}):
             return kind
         return f"{kind}-{variant}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from fd2.augment.views import Views
 from fd2.errors import FD2Error
 from fd2.losses.batch_norm import BatchNormStatistics
-from fd2.losses.class_loss import dual_head_cross_entropy
 from fd2.networks.compilation import compiled
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.networks.teacher import TeacherOutput
@@ -123,3 +123,24 @@ class TeacherTerms:
     def close(self) -> None:
         """Remove the hooks from the teacher."""
         self._statistics.remove()
+
+
+def dual_head_cross_entropy(
+    backbone_logits: Tensor, cal_logits: Tensor | None, labels: Tensor, cal_ratio: float
+) -> Tensor:
+    """L_cls = (1 - rho) CE(z, y) + rho CE(p, y) (FD² eq. 11).
+
+    Args:
+        backbone_logits: z [B, C].
+        cal_logits: p [B, C]; ignored, and may be None, for ``cal_ratio`` 0.
+        labels: y [B] long, or class probabilities [B, C].
+        cal_ratio: rho in [0, 1].
+
+    Returns:
+        Scalar; exactly CE(z, y) for ``cal_ratio`` 0.
+    """
+    backbone_loss = F.cross_entropy(backbone_logits, labels)
+    if cal_ratio == 0:
+        return backbone_loss
+    assert cal_logits is not None
+    return (1 - cal_ratio) * backbone_loss + cal_ratio * F.cross_entropy(cal_logits, labels)

@@ -1,9 +1,10 @@
 """What a method hands to the stages. A method knows nothing of FD², and FD² of no method.
 
 A method's file defines ``LABEL`` (its name in tables), ``KIND`` (``optimisation`` or
-``selection``), ``SETTINGS_SCHEMA`` (a closed JSON schema), ``patch_kind(settings)``, and either
-``recipe(settings, resolution)`` or ``select(request)``. It imports torch inside functions only,
-because the plan of a whole grid reads every method.
+``selection``), ``SETTINGS_SCHEMA`` (a closed JSON schema), and either ``recipe(settings,
+resolution)`` or ``select(request)``. A setting ``patches`` names the scored crops that its images
+start from or are chosen from (``1x1`` or ``2x2``); a method without it takes whole images. It
+imports torch inside functions only, because the plan of a whole grid reads every method.
 """
 
 from __future__ import annotations

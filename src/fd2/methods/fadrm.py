@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-from fd2.methods._interface import Recipe
-from fd2.methods._residual import RESIDUAL, residual_recipe
-from fd2.methods._schema import OPTIMISATION, PATCHES, closed, teachers
+from fd2.methods._optimising import (
+    RESIDUAL,
+    optimising_schema,
+    residual_recipe,
+    teachers_schema,
+)
 
 LABEL = "FADRM"
 KIND = "optimisation"
-SETTINGS_SCHEMA: dict[str, Any] = closed(
-    {
-        "teachers": teachers(1, 1, "The one teacher."),
-        "patches": PATCHES,
-        **RESIDUAL,
-        **OPTIMISATION,
-    }
+SETTINGS_SCHEMA = optimising_schema(
+    teachers_schema(1, 1, "The one teacher."),
+    RESIDUAL,
 )
-
-
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """The patches that the images start from and that are merged in."""
-    return str(settings["patches"])
-
-
-def recipe(settings: Mapping[str, Any], resolution: int) -> Recipe:
-    """The phases of the settings; see `residual_recipe`.
-
-    Args:
-        settings: fits `SETTINGS_SCHEMA`.
-        resolution: of the prepared data, in pixels.
-
-    Raises:
-        FD2Error: if the phases do not fit the resolution.
-    """
-    return residual_recipe(settings, resolution, "fadrm", teachers_in_turn=False)
+recipe = partial(residual_recipe, method="fadrm", teachers_in_turn=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fd2.image_counts import require_whole_images
@@ -20,11 +19,6 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     "properties": {},
     "description": "Random selection has no settings but the distillation seed.",
 }
-
-
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """No patches: whole images."""
-    return None
 
 
 def select(request: SelectionRequest) -> Tensor:

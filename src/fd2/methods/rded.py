@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fd2.methods._interface import SelectionRequest
@@ -24,11 +23,6 @@ SETTINGS_SCHEMA: dict[str, Any] = {
         }
     },
 }
-
-
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """The patches that are selected."""
-    return str(settings["patches"])
 
 
 def select(request: SelectionRequest) -> Tensor:

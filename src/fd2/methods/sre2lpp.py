@@ -6,23 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fd2.methods._interface import Phase, Recipe
-from fd2.methods._schema import OPTIMISATION, PATCHES, closed, optimisation_recipe, teachers
+from fd2.methods._optimising import optimisation_recipe, optimising_schema, teachers_schema
 
 LABEL = "SRe²L++"
 KIND = "optimisation"
-SETTINGS_SCHEMA: dict[str, Any] = closed(
-    {
-        "teachers": teachers(1, 1, "The one teacher."),
-        "patches": PATCHES,
-        "iterations": {"type": "integer", "minimum": 1, "description": "Adam steps per slot."},
-        **OPTIMISATION,
-    }
+SETTINGS_SCHEMA = optimising_schema(
+    teachers_schema(1, 1, "The one teacher."),
+    {"iterations": {"type": "integer", "minimum": 1, "description": "Adam steps per slot."}},
 )
-
-
-def patch_kind(settings: Mapping[str, Any]) -> str | None:
-    """The patches that the images start from."""
-    return str(settings["patches"])
 
 
 def recipe(settings: Mapping[str, Any], resolution: int) -> Recipe:

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fd2.errors import FD2Error
-from fd2.losses.class_loss import dual_head_cross_entropy
+from fd2.engine.terms import dual_head_cross_entropy
 
 
 def slow_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -41,9 +40,3 @@ def test_ratio_zero_is_cross_entropy_bit_for_bit_and_ignores_the_other_head() ->
     assert torch.equal(dual_head_cross_entropy(z.float(), None, labels, 0.0), plain)
     loss.backward()
     assert p.grad is None
-
-
-def test_missing_head_is_an_error_that_says_what_to_do() -> None:
-    z, _, labels = example()
-    with pytest.raises(FD2Error, match=r"cal_ratio 0\.5 for a teacher without attention head"):
-        dual_head_cross_entropy(z, None, labels, 0.5)

@@ -78,7 +78,7 @@ def require_known(what: str, name: str, allowed: Collection[str], where: str) ->
 
 
 def require_writable(folder: str | Path, setting: str) -> None:
-    """Refuse an output folder that is a file, or that cannot be made or written.
+    """Refuse an output folder that is a file, or that cannot be created or written.
 
     Args:
         folder: may not exist yet; then the nearest folder above it counts.

@@ -34,7 +34,7 @@ class Input:
 
     @property
     def same(self) -> bool:
-        """Whether the file is still there and unchanged."""
+        """Whether the file still exists, unchanged."""
         return self.path is not None
 
 
@@ -44,11 +44,11 @@ class Origin:
 
     Attributes:
         path: the artefact.
-        stage: that made it.
+        stage: that wrote it.
         settings: that shaped it.
         manifest: digest of the data behind it; None for downloads.
-        manifest_now: digest of the data that lies prepared now; None where there is none.
-        inputs: files that it was made from.
+        manifest_now: digest of the data that is prepared now; None where there is none.
+        inputs: files that it was computed from.
         run: commit, versions, device, times; None where there is no record.
         faults: what does not fit together, in sentences.
     """

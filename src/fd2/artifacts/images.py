@@ -51,7 +51,7 @@ def write_slots(
     path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]
 ) -> None:
     """Write uint8 images ``[S, C, 3, H, W]`` of the given slots."""
-    _check(images, 5)
+    _check(images)
     write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
 
 
@@ -70,7 +70,7 @@ def read_slots(path: str | Path) -> SlotImages:
 
 def write_distilled(path: str | Path, slots_images: Tensor, metadata: Mapping[str, Any]) -> None:
     """Write a distilled set from uint8 ``[n, C, 3, H, W]`` in slot order."""
-    _check(slots_images, 5)
+    _check(slots_images)
     count, classes = slots_images.shape[:2]
     images = slots_images.transpose(0, 1).reshape(classes * count, *slots_images.shape[2:])
     labels = torch.arange(classes).repeat_interleave(count)
@@ -92,8 +92,6 @@ def read_distilled(path: str | Path) -> DistilledSet:
     return DistilledSet(images, labels, metadata["images_per_class"], metadata)
 
 
-def _check(images: Tensor, dimensions: int) -> None:
-    if images.dtype != torch.uint8 or images.ndim != dimensions:
-        raise ValueError(
-            f"uint8 images with {dimensions} axes wanted, got {images.dtype} {images.shape}"
-        )
+def _check(images: Tensor) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 5:
+        raise ValueError(f"uint8 images with 5 axes expected, got {images.dtype} {images.shape}")

@@ -56,7 +56,7 @@ class Manifest:
         return str(self.source.get(TESTED_ON, TEST_IMAGES))
 
     def digest(self) -> str:
-        """sha256 of the whole manifest in canonical JSON."""
+        """sha256 of the manifest in canonical JSON."""
         return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
 
 
@@ -201,11 +201,11 @@ def open_verified(folder: str | Path) -> PreparedDataset:
 def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
     images = read_array(root / f"{split}.npy")
     labels = np.array(read_array(root / f"{split}_labels.npy"))
-    wanted = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
-    fits = images.shape == wanted and labels.shape == wanted[:1]
+    expected = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
+    fits = images.shape == expected and labels.shape == expected[:1]
     if not fits or images.dtype != np.uint8 or labels.dtype != np.int64:
         raise FD2Error(
-            f"{split}.npy holds {images.dtype} {images.shape}, the manifest says {wanted}",
+            f"{split}.npy holds {images.dtype} {images.shape}, the manifest says {expected}",
             str(root),
             "delete the folder and prepare the dataset again",
         )

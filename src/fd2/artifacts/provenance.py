@@ -32,13 +32,12 @@ def shaped_by(
         manifest: digest of the prepared data's manifest.
         inputs: input files by role; their sha256 is recorded, not their path.
     """
-    plain = (
-        asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else settings
-    )
+    if is_dataclass(settings) and not isinstance(settings, type):
+        settings = asdict(settings)
     return {
         "format": FORMAT,
         "stage": stage,
-        "settings": plain,
+        "settings": settings,
         "manifest": manifest,
         "inputs": {role: file_digest(path) for role, path in sorted(inputs.items())},
     }
@@ -51,7 +50,7 @@ def record(
 
     Args:
         shaped: equal in all runs that make the same artefact.
-        circumstances: of this run, as `fd2.runtime.job.Job.facts` tells them.
+        circumstances: of this run, see `fd2.runtime.job.Job.facts`.
         measured: what else differs from run to run, such as times of its parts.
     """
     run = {**_commit(), "versions": _versions(), "host": platform.platform(), **circumstances}
@@ -99,10 +98,10 @@ def _commit() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in ("fd2", *_PACKAGES):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            versions[package] = None
+    return versions

@@ -85,8 +85,8 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
     logits = read_array(root / LOGITS)
     augmentation = StoredAugmentation(**tensors)
     if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
-        wanted = tuple(augmentation.order.shape)
-        raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {wanted} + (C,)")
+        expected = tuple(augmentation.order.shape)
+        raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {expected} + (C,)")
     if int(augmentation.half_sizes.sum()) != logits.shape[1]:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
     if metadata.pop(_DIGEST, None) != file_digest(root / LOGITS):

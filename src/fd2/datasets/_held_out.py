@@ -28,7 +28,7 @@ def hold_out(source: ImageSource, fraction: float | None, where: str) -> ImageSo
     Otherwise counts come as near to the share as whole groups allow. No generator is involved.
 
     Args:
-        source: with its own split.
+        source: as its authors split it.
         fraction: share of each class's training images, in (0, 1); the count is rounded up. None
             leaves the dataset as it is.
         where: of the setting, for errors.

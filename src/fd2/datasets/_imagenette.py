@@ -19,7 +19,7 @@ from fd2.datasets._public import (
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.errors import FD2Error
 
-#: Of a dataset entry: what stands for a copy that is already there.
+#: Settings that name a copy on this machine.
 LOCAL_COPIES = ("local_path", "imagenet_path")
 _SUFFIXES = (".jpeg", ".jpg")
 _SOLUTION = "LOC_val_solution.csv"
@@ -62,7 +62,7 @@ def subset_source(settings: Mapping[str, Any], subset: Subset, where: str) -> Im
     """List the images, class by class in the order of the WordNet ids, as ``ImageFolder`` does.
 
     Raises:
-        FD2Error: if both paths are set, or the copy is not there or not complete.
+        FD2Error: if both paths are set, or there is no complete copy.
     """
     imagenet = settings.get("imagenet_path") is not None
     if imagenet and settings.get("local_path") is not None:
@@ -121,5 +121,5 @@ def _flat(root: Path, wnids: Sequence[str]) -> list[tuple[str, Path]]:
     if not rows or not {"ImageId", "PredictionString"} <= rows[0].keys():
         raise incomplete("no columns ImageId and PredictionString", listing)
     labelled = ((row["PredictionString"].partition(" ")[0], row["ImageId"]) for row in rows)
-    wanted = sorted((wnid, name) for wnid, name in labelled if wnid in wnids)
-    return [(wnid, root / "val" / f"{name}.JPEG") for wnid, name in wanted]
+    chosen = sorted((wnid, name) for wnid, name in labelled if wnid in wnids)
+    return [(wnid, root / "val" / f"{name}.JPEG") for wnid, name in chosen]

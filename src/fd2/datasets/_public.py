@@ -1,4 +1,4 @@
-"""What the public datasets have in common: where a copy lies, and whether it is complete."""
+"""What the public datasets have in common: settings, and whether a copy is complete."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from fd2.datasets._source import SourceImage
 from fd2.errors import FD2Error
 
-#: How deep below the given folder a dataset's own folder is looked for: archives and mirrors add
-#: one or two folders around it.
+#: How deep below the given folder the dataset is searched: archives and mirrors add one or two
+#: folders around it.
 DEPTH = 3
 
 
@@ -113,7 +113,7 @@ def find_required(root: Path, where: str, *names: str) -> Path:
     """As `find`.
 
     Raises:
-        FD2Error: if there is no such folder; says what was looked for.
+        FD2Error: if there is no such folder; names the files.
     """
     folder = find(root, *names)
     if folder is None:

@@ -1,7 +1,7 @@
 """FGVC-Aircraft: 100 variants of aircraft.
 
 Source: Maji et al., "Fine-Grained Visual Classification of Aircraft", arXiv:1306.5151. Ten
-thousand images and 100 variants; the archive's own README tells older numbers. It lies on one
+thousand images and 100 variants; the archive's own README has older numbers. It lies on one
 server; the same images also go around in tables with their labels.
 """
 
@@ -84,15 +84,15 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     The classes are in the order of ``variants.txt``, or as the tables name them.
 
     Raises:
-        FD2Error: if the copy is not there or not complete, or a list names an unknown variant.
+        FD2Error: if there is no complete copy, or a list names an unknown variant.
     """
     root = local_copy(settings, where)
-    wanted = ("variants.txt", "images", *(name for name, _ in _LISTS))
-    if find(root, *wanted) is None and has_tables(root, _TABLE_SPLITS):
+    names = ("variants.txt", "images", *(name for name, _ in _LISTS))
+    if find(root, *names) is None and has_tables(root, _TABLE_SPLITS):
         classes, images = tabled_images(root, _TABLE_SPLITS)
         rule = "official, as the tables' files are named: train and validation, test"
     else:
-        root = find_required(root, where, *wanted)
+        root = find_required(root, where, *names)
         classes = tuple(line.strip() for line in read_lines(root / "variants.txt"))
         images = [
             image for name, split in _LISTS for image in _listed(root, root / name, split, classes)

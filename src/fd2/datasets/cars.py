@@ -88,7 +88,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     That order is not alphabetical, and a class name holds a slash.
 
     Raises:
-        FD2Error: if images or labels are not there or not complete.
+        FD2Error: if there is no complete copy.
     """
     root = local_copy(settings, where)
     classes, images, rule = labelled_images(root, where)

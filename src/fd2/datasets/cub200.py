@@ -57,7 +57,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images in the order of ``images.txt``; classes in the order of their prefixes.
 
     Raises:
-        FD2Error: if the copy is not there or not complete, or its lists do not fit together.
+        FD2Error: if there is no complete copy, or its lists do not fit together.
     """
     lists = ("images.txt", "image_class_labels.txt", "train_test_split.txt", "classes.txt")
     root = find_required(local_copy(settings, where), where, *lists, "images")

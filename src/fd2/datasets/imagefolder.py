@@ -98,11 +98,11 @@ def _one_folder(root: Path, fraction: float, test_folder: str | None) -> ImageSo
 def _two_folders(root: Path, test_folder: str) -> ImageSource:
     train, ignored_train = _class_files(root, root / "train")
     test, ignored_test = _class_files(root, root / test_folder)
-    for here, there, has, lacks in (
+    for classes, others, has, lacks in (
         (train, test, "train", test_folder),
         (test, train, test_folder, "train"),
     ):
-        if missing := [repr(name) for name in here if name not in there]:
+        if missing := [repr(name) for name in classes if name not in others]:
             raise FD2Error(
                 f"{len(missing)} class(es) in {has} but not in {lacks}: {listing(missing)}",
                 str(root / lacks),

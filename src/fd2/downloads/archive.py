@@ -14,7 +14,7 @@ class Archive:
     """A file of a dataset and where it can be had.
 
     Attributes:
-        name: file name, also the last part of its URL on a mirror of one's own.
+        name: file name, also the last part of its URL on a user's mirror.
         urls: mirrors in the order they are tried.
         sizes: bytes of the known versions; empty where they are not known.
         sha256: of the known versions, in hexadecimal.
@@ -32,7 +32,7 @@ class Archive:
 
     @property
     def identified(self) -> bool:
-        """Whether a digest tells a good copy."""
+        """Whether a digest is known to check a copy by."""
         return bool(self.sha256 or self.md5)
 
     @property

@@ -42,12 +42,12 @@ def fetch(archive: Archive, folder: Path) -> Fetched:
     """Have the archive as a checked file in ``folder``, from the first mirror that gives it.
 
     A transfer that is cut leaves a ``.part`` file, which the next request or the next call
-    continues. Wrong content is removed. A file of the archive's name that lies there already
-    is checked and taken.
+    continues. Wrong content is removed. An existing file of the archive's name is
+    checked and taken.
 
     Raises:
-        FD2Error: if no mirror gives the file (each one's failure is named), if a file that was
-            there already is another one, or if the folder cannot be written.
+        FD2Error: if no mirror gives the file (each one's failure is named), if an existing file
+            is another one, or if the folder cannot be written.
     """
     path = folder / archive.name
     if path.exists():

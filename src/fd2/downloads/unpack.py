@@ -1,4 +1,4 @@
-"""Archives unpacked beside their place, every member checked, then renamed in one step."""
+"""Archives unpacked into a temporary folder, every member checked, then renamed in one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the data of a config is there and is what its digests say."""
+"""Whether the data of a config exists and is what its digests say."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def check_folders(project: Project) -> Iterator[Finding]:
         try:
             require_writable(path, f"pathvar '{name}'")
             existing = next(p for p in (path, *path.parents) if p.exists())
-            # Permissions do not tell all: file systems can be read-only, or have none.
+            # Permissions are not all: file systems can be read-only, or have none.
             with tempfile.NamedTemporaryFile(dir=existing, prefix=".fd2-doctor-"):
                 disks.setdefault(os.stat(existing).st_dev, str(existing))
         except FD2Error as error:

@@ -25,9 +25,9 @@ def check_versions(pyproject: Path) -> Iterator[Finding]:
         yield Finding("bounds", f"no {pyproject}", "run fd2 from a checkout, pip install -e .")
         return
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    wanted, found = SpecifierSet(project["requires-python"]), platform.python_version()
-    fix = None if wanted.contains(found, prereleases=True) else f"use Python {wanted}"
-    yield Finding("python", f"{found}, wanted {wanted}", fix)
+    bounds, installed = SpecifierSet(project["requires-python"]), platform.python_version()
+    fix = None if bounds.contains(installed, prereleases=True) else f"use Python {bounds}"
+    yield Finding("python", f"{installed}, wanted {bounds}", fix)
     for text in project["dependencies"]:
         yield _package(Requirement(text), optional=False)
     for group, texts in project.get("optional-dependencies", {}).items():
@@ -38,24 +38,22 @@ def check_versions(pyproject: Path) -> Iterator[Finding]:
 
 
 def _package(requirement: Requirement, *, optional: bool) -> Finding:
-    name, wanted = requirement.name, requirement.specifier
+    name, bounds = requirement.name, requirement.specifier
     install = f"pip install '{requirement}'"
     try:
-        found = version(name)
+        installed = version(name)
     except PackageNotFoundError:
-        return Finding(
-            name,
-            "not installed" + (", optional" if optional else ""),
-            None if optional else install,
-        )
-    if wanted.contains(found, prereleases=True):
-        return Finding(name, found)
-    return Finding(name, f"{found}, wanted {wanted}", install)
+        if optional:
+            return Finding(name, "not installed, optional")
+        return Finding(name, "not installed", install)
+    if bounds.contains(installed, prereleases=True):
+        return Finding(name, installed)
+    return Finding(name, f"{installed}, wanted {bounds}", install)
 
 
 def check_encoding() -> Finding:
     """Text files are written in the encoding of the locale, and hold names such as SRe²L."""
-    found = locale.getpreferredencoding(False)
-    if found.lower().replace("-", "") == "utf8":
-        return Finding("locale", found)
-    return Finding("locale", f"{found}, not UTF-8", "export LC_ALL=C.UTF-8, or PYTHONUTF8=1")
+    encoding = locale.getpreferredencoding(False)
+    if encoding.lower().replace("-", "") == "utf8":
+        return Finding("locale", encoding)
+    return Finding("locale", f"{encoding}, not UTF-8", "export LC_ALL=C.UTF-8, or PYTHONUTF8=1")

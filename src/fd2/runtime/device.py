@@ -17,7 +17,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def nvidia_gpu_visible() -> bool:
-    """Whether the machine shows an NVIDIA GPU, told without importing torch.
+    """Whether the machine shows an NVIDIA GPU, without importing torch.
 
     The plan is made in a process that should start in milliseconds, so it looks for the driver's
     device file and tool instead of asking CUDA.
@@ -46,7 +46,7 @@ def visible_gpus(count: int) -> list[str]:
 
     Returns:
         The first ``count`` words of ``CUDA_VISIBLE_DEVICES`` (numbers, or UUIDs such as
-        ``GPU-8932f937``), which tell devices apart also between processes that see others; numbers
+        ``GPU-8932f937``), which are unique also between processes that see other devices; numbers
         from 0 where it is not set.
     """
     words = [w.strip() for w in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if w.strip()]
@@ -54,7 +54,7 @@ def visible_gpus(count: int) -> list[str]:
 
 
 def resolve_device(setting: str, jobs_per_gpu: int = 1) -> torch.device:
-    """The torch device for ``setting``, or an error when it is not there.
+    """The torch device for ``setting``, or an error if there is none.
 
     A GPU is leased for the rest of the process, and made the default one, so that jobs side by
     side do not meet on the first.
@@ -81,8 +81,8 @@ def resolve_device(setting: str, jobs_per_gpu: int = 1) -> torch.device:
         )
     if not available or setting == "cpu":
         return torch.device("cpu")
-    leased = lease(visible_gpus(torch.cuda.device_count()), jobs_per_gpu, lease_folder())
-    device = torch.device("cuda", leased.index)
+    index = lease(visible_gpus(torch.cuda.device_count()), jobs_per_gpu, lease_folder())
+    device = torch.device("cuda", index)
     torch.cuda.set_device(device)
     return device
 

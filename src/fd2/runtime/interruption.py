@@ -1,4 +1,4 @@
-"""Signals that ask a job to stop: noted at once, obeyed between two steps."""
+"""Signals that ask a job to stop: recorded at once, obeyed between two steps."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Interruption:
 
 @contextmanager
 def watched_signals() -> Iterator[Interruption]:
-    """Note the first of `SIGNALS` instead of dying of it; the second does what it always does.
+    """Note the first of `SIGNALS`; the second one has its usual effect.
 
     Outside the main thread, where Python sets no handlers, nothing is watched.
     """

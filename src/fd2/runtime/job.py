@@ -80,7 +80,7 @@ def start_job(
         state: where the stage keeps its state; by default in ``state`` below the working folder.
 
     Raises:
-        FD2Error: if the device is unknown or not there.
+        FD2Error: if the device is unknown or missing.
     """
     import torch
 
@@ -94,14 +94,14 @@ def start_job(
 
 @contextlib.contextmanager
 def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Iterator[None]:
-    """Send standard output and error to ``log``; a user's fault ends in one clear message.
+    """Send standard output and error to ``log``; a fault of the user ends in one clear message.
 
     On a terminal standard error stays on the terminal, for the progress bar. An `FD2Error`, a lack
     of memory and a full disk are printed without a traceback, in the log and on standard error,
     and end the process with 1; a stop by a signal ends it with 128 plus the signal's number.
 
     Args:
-        log: the file to write; its folder is made.
+        log: the file to write, with its folder.
         stage: its name, for what to lower when memory runs out.
         echo_errors: also print the message of an error to the original standard error.
     """

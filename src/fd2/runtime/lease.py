@@ -13,7 +13,6 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.errors import FD2Error
@@ -21,30 +20,11 @@ from fd2.errors import FD2Error
 SECONDS_BETWEEN_TRIES = 0.2
 
 
-@dataclass(frozen=True)
-class Lease:
-    """A claim on one device, held until `release` or the end of the process.
-
-    Attributes:
-        index: position of the device in the list that was asked for.
-        file: the lock's file.
-        descriptor: the open file that carries the lock.
-    """
-
-    index: int
-    file: Path
-    descriptor: int
-
-    def release(self) -> None:
-        """Give the device back before the process ends."""
-        os.close(self.descriptor)
-
-
 def lease_folder() -> Path:
-    """The folder of this user's locks on this machine, inside a SLURM allocation one of its own.
+    """The folder of this user's locks on this machine, or in this SLURM allocation.
 
-    Two allocations on a node may both call their device 0 although it is not the same one; what
-    SLURM gave a job is its own already, and only the jobs inside it have to share.
+    Two allocations on a node may both call their device 0 although it is not the same one; only the
+    jobs inside an allocation have to share.
 
     Raises:
         FD2Error: if another user owns the folder.
@@ -62,8 +42,8 @@ def lease_folder() -> Path:
     return folder
 
 
-def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> Lease:
-    """Claim a device; wait where all are taken.
+def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> int:
+    """Claim a device until the process ends; wait where all are taken.
 
     The devices with the fewest jobs come first, so that two jobs share one only when every other
     is taken too.
@@ -72,6 +52,9 @@ def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> Lease:
         devices: names that mean the same device in every process that uses ``folder``.
         jobs_per_device: how many jobs may hold a device at once, at least 1.
         folder: of the locks.
+
+    Returns:
+        The position of the device in ``devices``.
 
     Raises:
         FD2Error: if there is no device, or ``jobs_per_device`` is below 1.
@@ -87,9 +70,8 @@ def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> Lease:
         for slot in range(jobs_per_device):
             for index, device in enumerate(devices):
                 file = folder / f"{re.sub(r'[^A-Za-z0-9-]', '_', device)}.{slot}.lock"
-                descriptor = _locked(file)
-                if descriptor is not None:
-                    return Lease(index, file, descriptor)
+                if _lock(file):
+                    return index
         if not waited:
             names = ", ".join(devices)
             print(f"waiting for a GPU: all of {names} are taken ({folder})", flush=True)
@@ -97,12 +79,12 @@ def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> Lease:
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
-def _locked(file: Path) -> int | None:
-    """The descriptor of ``file``, locked by this process; None where another holds it."""
+def _lock(file: Path) -> bool:
+    """Lock ``file`` for the rest of the process, unless another one holds it."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        return None
-    return descriptor
+        return False
+    return True

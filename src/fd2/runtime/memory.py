@@ -71,22 +71,16 @@ def out_of_memory(error: BaseException, stage: str) -> FD2Error | None:
         error: as it was caught.
         stage: whose settings to name.
     """
-    # Nothing but torch raises its own errors, so it is looked at only where it was imported.
+    # Only torch raises its own errors: nothing to compare with where it was not imported.
     torch = sys.modules.get("torch")
     on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
     on_cpu = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
     if not (on_gpu or on_cpu):
         return None
-    setting = _LOWER.get(stage)
-    less = (
-        f"lower {setting} or the dataset's resolution, which changes the result, or take"
-        if setting
-        else "take"
-    )
-    return FD2Error(
-        f"out of {'GPU ' if on_gpu else ''}memory: {str(error).splitlines()[0]}"
-        if str(error)
-        else "out of memory",
-        f"stage {stage}" if stage else "this job",
-        f"{less} a device with more memory; a stage that keeps a state goes on from it",
-    )
+    fix = "take a device with more memory; a stage with a saved state goes on from it"
+    if stage in _LOWER:
+        less = f"lower {_LOWER[stage]} or the dataset's resolution, which changes the result"
+        fix = f"{less}, or {fix}"
+    reason = f": {str(error).splitlines()[0]}" if str(error) else ""
+    what = f"out of {'GPU ' if on_gpu else ''}memory{reason}"
+    return FD2Error(what, f"stage {stage}" if stage else "this job", fix)

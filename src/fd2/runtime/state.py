@@ -23,10 +23,9 @@ from fd2.runtime.interruption import Interruption, StoppedError, watched_signals
 if TYPE_CHECKING:
     from fd2.runtime.job import Job
 
-STATE_FORMAT = 1
 _RANDOM = "random."
 #: The newest one and the one before it, should the newest be damaged.
-_KEPT_SNAPSHOTS = 2
+_SNAPSHOTS = 2
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Snapshot:
     """A loop between two steps.
 
     Attributes:
-        tensors: by name; names that start with ``random.`` are taken.
+        tensors: by name; names that start with ``random.`` are reserved.
         facts: JSON-able: positions, curves, schedules, states of NumPy generators.
     """
 
@@ -43,7 +42,7 @@ class Snapshot:
 
 
 class LoopState(Protocol):
-    """Where a loop leaves its snapshots."""
+    """Where a loop saves its snapshots."""
 
     def restore(self) -> Snapshot | None:
         """The latest snapshot, with torch's global generators set to it; None at a first start."""
@@ -53,14 +52,14 @@ class LoopState(Protocol):
 
 
 class NoState:
-    """A `LoopState` that keeps nothing, for loops that are never resumed."""
+    """A `LoopState` that saves nothing, for loops that are never resumed."""
 
     def restore(self) -> Snapshot | None:
-        """None."""
+        """There is no snapshot."""
         return None
 
     def checkpoint(self, take: Callable[[], Snapshot]) -> None:
-        """Nothing."""
+        """No snapshot is ever due."""
 
 
 NO_STATE = NoState()
@@ -105,16 +104,17 @@ class StageState:
         return self._interruption.number is not None or waited >= self._seconds
 
     def write(self, path: Path, snapshot: Snapshot, seconds: float) -> None:
-        """Write a snapshot with the global generators, whole or not at all.
-
-        ``seconds`` were spent on the part so far.
-        """
+        """Write a snapshot, the global generators, and the seconds spent on the part so far."""
         random = {f"{_RANDOM}cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random[f"{_RANDOM}cuda"] = torch.cuda.get_rng_state(self.device)
-        own = {"about": dict(self._about), "part": path.name, "seconds": seconds}
-        facts = {**own, "facts": dict(snapshot.facts)}
-        write_tensors(path, {**snapshot.tensors, **random}, facts)
+        metadata = {
+            "about": dict(self._about),
+            "part": path.name,
+            "seconds": seconds,
+            "facts": dict(snapshot.facts),
+        }
+        write_tensors(path, {**snapshot.tensors, **random}, metadata)
         self._latest = time.monotonic()
 
     def read(self, path: Path) -> tuple[Snapshot, float]:
@@ -138,11 +138,11 @@ class StageState:
             StoppedError: names the folder.
         """
         if self._interruption.number is not None:
-            where = f"stage {self._about['shaped']['stage']}, state kept in {self.folder}"
+            where = f"stage {self._about['shaped']['stage']}, state in {self.folder}"
             raise StoppedError(self._interruption.number, where)
 
     def remove(self) -> None:
-        """Forget everything: the stage's outputs are written."""
+        """Delete all snapshots: the stage's outputs are written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -160,7 +160,7 @@ class Part:
         self._start = time.monotonic()
 
     def seconds(self) -> float:
-        """Time spent on the part in all runs, but for what a kill lost."""
+        """Time spent on the part in all runs, without what a kill lost."""
         return time.monotonic() - self._start
 
     def restore(self) -> Snapshot | None:
@@ -174,9 +174,7 @@ class Part:
                 self._start = time.monotonic() - seconds
                 return snapshot
             except FD2Error as error:
-                print(
-                    f"dropping a damaged state file, what it held is made anew: {error}", flush=True
-                )
+                print(f"dropping a damaged state file: {error}", flush=True)
                 path.unlink(missing_ok=True)
         return None
 
@@ -194,13 +192,13 @@ class Part:
         """Write a snapshot now, then delete all but the newest two.
 
         Raises:
-            FD2Error: if it cannot be written; the earlier ones are still there.
+            FD2Error: if it cannot be written; the earlier ones remain.
         """
-        there = self._snapshots()
-        number = there[-1][0] + 1 if there else 0
+        earlier = self._snapshots()
+        number = earlier[-1][0] + 1 if earlier else 0
         path = self._state.folder / f"{self._name}.{number}.safetensors"
         self._state.write(path, snapshot, self.seconds())
-        for _, old in there[: 1 - _KEPT_SNAPSHOTS]:
+        for _, old in earlier[: 1 - _SNAPSHOTS]:
             old.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -210,8 +208,8 @@ class Part:
 
     def _snapshots(self) -> list[tuple[int, Path]]:
         start, end = f"{self._name}.", ".safetensors"
-        found = self._state.folder.glob(f"{start}*{end}")
-        numbers = ((path.name.removeprefix(start).removesuffix(end), path) for path in found)
+        paths = self._state.folder.glob(f"{start}*{end}")
+        numbers = ((path.name.removeprefix(start).removesuffix(end), path) for path in paths)
         return sorted((int(number), path) for number, path in numbers if number.isdecimal())
 
 
@@ -225,7 +223,6 @@ def stage_state(job: Job, shaped: Mapping[str, Any], code: Sequence[Path]) -> It
         code: source files; state that other code left is not taken over.
     """
     about = {
-        "format": STATE_FORMAT,
         "shaped": dict(shaped),
         "code": [file_digest(path) for path in code],
         "device": job.device.type,

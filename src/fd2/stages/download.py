@@ -30,8 +30,8 @@ class DownloadSettings:
 def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
     """Have the archives of a dataset kind unpacked in ``folder``.
 
-    The record depends on what was unpacked alone, not on when: a run that finds all there writes
-    the same bytes.
+    The record depends on what was unpacked alone, not on when: a run that has nothing to fetch
+    writes the same bytes.
 
     Args:
         settings: which kind, from where.

@@ -104,28 +104,25 @@ def prepare(
     warnings = _unusual_statistics(plugin, settings, source, manifest)
     for line in warnings:
         print(f"warning: {line}", flush=True)
-    noted = {"warnings": warnings} if warnings else {}
-    write_record(
-        Path(folder) / "record.json", {**record(shaped, job.facts()), **folder_digest, **noted}
-    )
+    extra = {**folder_digest, **({"warnings": warnings} if warnings else {})}
+    write_record(folder / "record.json", {**record(shaped, job.facts()), **extra})
 
 
 def _unusual_statistics(
     plugin: ModuleType, settings: PrepareSettings, source: ImageSource, manifest: Manifest
 ) -> list[str]:
-    """What tells the images from those that the kind's published statistics are of.
+    """How the images differ from those that the kind's published statistics are of.
 
-    These are of whole frames of all training images at one resolution, so that others are not
-    compared.
+    These are of uncropped frames of all training images at one resolution: others are not compared.
     """
     known = getattr(plugin, "REFERENCE_STATISTICS", None)
-    whole = settings.held_out is None and not source.crop_bottom
-    if known is None or settings.resolution != STATISTICS_RESOLUTION or not whole:
+    complete = settings.held_out is None and not source.crop_bottom
+    if known is None or settings.resolution != STATISTICS_RESOLUTION or not complete:
         return []
-    found = (("mean", manifest.mean), ("std", manifest.std))
+    computed = (("mean", manifest.mean), ("std", manifest.std))
     return [
         f"{name} {[round(value, 4) for value in ours]}, FD²'s code has {list(published)}"
-        for (name, ours), published in zip(found, known, strict=True)
+        for (name, ours), published in zip(computed, known, strict=True)
         if max(abs(a - b) for a, b in zip(ours, published, strict=True)) > STATISTICS_TOLERANCE
     ]
 

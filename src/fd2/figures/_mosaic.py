@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,7 +113,5 @@ def _panel(
 
 def _blocks(names: Sequence[str]) -> tuple[list[str], list[float]]:
     """Each run of equal names, and the mean position of its rows."""
-    starts = [i for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
-    ends = [*starts[1:], len(names)]
-    centres = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    return [names[start] for start in starts], centres
+    runs = [list(run) for _, run in groupby(enumerate(names), key=itemgetter(1))]
+    return [run[0][1] for run in runs], [(run[0][0] + run[-1][0]) / 2 for run in runs]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,34 +44,17 @@ def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.
     return described, arrays
 
 
-@dataclass(frozen=True)
-class DiagnosedSet:
-    """One set in a network's feature space; arrays as `fd2.stages.diagnose` describes them.
-
-    Attributes:
-        label: the set's name for readers.
-        features: float32 ``[N, D]``.
-        labels, ids: int64 ``[N]``.
-        nearest_distances: float64 ``[C]``.
-        nearest_classes: int64 ``[C]``.
-    """
-
-    label: str
-    features: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    nearest_distances: np.ndarray
-    nearest_classes: np.ndarray
-
-
 def open_diagnosed(
     spec: Mapping[str, Any], files: Mapping[str, list[Path]]
-) -> tuple[Manifest, list[DiagnosedSet]]:
+) -> tuple[Manifest, list[tuple[str, dict[str, np.ndarray]]]]:
     """Read the rows of a figure.
 
     Args:
         spec: the figure's entry in the config.
         files: the paths of `fd2.figures._rows.diagnosis_inputs`, by the same roles.
+
+    Returns:
+        The manifest, and of each row its label and the arrays that `fd2.stages.diagnose` writes.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
@@ -88,7 +70,7 @@ def open_diagnosed(
     for label, (file,) in row_files(spec, files):
         tensors, metadata = read_tensors(file, names)
         digests[str(file)] = metadata["manifest"]
-        sets.append(DiagnosedSet(label, **{name: tensors[name].numpy() for name in names}))
+        sets.append((label, {name: tensor.numpy() for name, tensor in tensors.items()}))
     same_manifest(digests)
     return manifest, sets
 

@@ -41,13 +41,13 @@ def distances(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.Da
         [
             pd.DataFrame(
                 {
-                    "label": one.label,
+                    "label": label,
                     "class": manifest.classes,
-                    "nearest": [manifest.classes[c] for c in one.nearest_classes],
-                    "distance": one.nearest_distances,
+                    "nearest": [manifest.classes[c] for c in arrays["nearest_classes"]],
+                    "distance": arrays["nearest_distances"],
                 }
             )
-            for one in sets
+            for label, arrays in sets
         ],
         ignore_index=True,
     )

@@ -103,13 +103,15 @@ def points(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
     manifest, sets = open_diagnosed(spec, files)
     classes = drawn_classes(spec["class_count"], len(manifest.classes), spec["seed"])
     frames, features = [], []
-    for one in sets:
+    for label, arrays in sets:
+        ids = arrays["labels"]
         chosen = np.concatenate(
-            [np.flatnonzero(one.labels == c)[: spec["images_per_class"]] for c in classes]
+            [np.flatnonzero(ids == c)[: spec["images_per_class"]] for c in classes]
         )
-        names = [manifest.classes[label] for label in one.labels[chosen]]
-        frames.append(pd.DataFrame({"label": one.label, "class": names, "image": one.ids[chosen]}))
-        features.append(one.features[chosen])
+        names = [manifest.classes[c] for c in ids[chosen]]
+        images = arrays["ids"][chosen]
+        frames.append(pd.DataFrame({"label": label, "class": names, "image": images}))
+        features.append(arrays["features"][chosen])
     frame = pd.concat(frames, ignore_index=True)
     embedded = embed(np.concatenate(features), spec["perplexity"], spec["seed"])
     return frame.assign(x=embedded[:, 0], y=embedded[:, 1])

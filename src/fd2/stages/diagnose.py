@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from fd2.augment.normalise import Normaliser
 from fd2.config.settings import DiagnoseSettings
 from fd2.diagnostics.attention_spread import attention_spread
 from fd2.diagnostics.class_structure import class_structure
-from fd2.diagnostics.observation import observe
 from fd2.networks.stored_teacher import read_teacher
+from fd2.networks.teacher import Teacher
 from fd2.runtime.job import Job
 from fd2.runtime.seeds import torch_generator
 
@@ -66,11 +66,11 @@ def diagnose(
         ids, labels = torch.arange(len(images.labels)), images.labels
         batches = _distilled_batches(images.images, teacher.normaliser, job.device)
     shaped = shaped_by("diagnose", settings, same_manifest(digests), inputs)
-    seen = observe(teacher.network, batches)
-    structure = class_structure(seen.features, labels.to(job.device), dataset.num_classes)
-    spread = attention_spread(seen.attention, labels, settings.group_size)
+    features, attention = _observe(teacher.network, batches)
+    structure = class_structure(features, labels.to(job.device), dataset.num_classes)
+    spread = attention_spread(attention, labels, settings.group_size)
     tensors = {
-        "features": seen.features,
+        "features": features,
         "labels": labels,
         "ids": ids,
         "nearest_distances": structure.nearest_distances,
@@ -85,7 +85,7 @@ def diagnose(
         "nearest_centre_distance": structure.nearest_centre_distance,
         "margin": structure.margin,
         "attention": "channel_mean" if teacher.network.cal is None else "cal",
-        "attention_cells": list(seen.attention.shape[2:]),
+        "attention_cells": list(attention.shape[2:]),
         **asdict(spread),
     }
     named = asdict(settings)
@@ -98,6 +98,23 @@ def diagnose(
             **record(shaped, job.facts()),
         },
     )
+
+
+@torch.no_grad()
+def _observe(teacher: Teacher, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Pooled features ``[N, D]`` and attention ``[N, M, h, w]`` on the teacher's device.
+
+    Features are GAP(F), what the backbone's classifier sees (FD² eq. 7). Attention is A of a
+    teacher with attention head (eq. 3). A plain one has none; its channel-mean activation map
+    stands in, with M = 1, which does not compare with the maps of an attention head.
+    """
+    features, attention = [], []
+    for images in batches:
+        output = teacher(images)
+        features.append(output.features.float().mean(dim=(2, 3)))
+        maps = output.features.mean(dim=1, keepdim=True)
+        attention.append((maps if output.attention is None else output.attention).float())
+    return torch.cat(features), torch.cat(attention)
 
 
 def _training_rows(dataset: PreparedDataset, name: str) -> tuple[Tensor, Tensor]:

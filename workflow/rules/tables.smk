@@ -2,7 +2,7 @@
 
 TABULATE = code("tabulate", *(f"methods.{name}" for name in plugins.names("methods")))
 
-TEMPLATES = sorted(
+TABLE_TEMPLATES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "workflow/report/tables").glob("*.j2")
 )
 
@@ -10,7 +10,7 @@ TEMPLATES = sorted(
 rule tabulate:
     input:
         code=TABULATE,
-        templates=TEMPLATES,
+        templates=TABLE_TEMPLATES,
         sheet="config/tables/{table}.csv",
         sources=table_inputs,
     output:
@@ -52,7 +52,7 @@ rule tabulate:
 rule tabulate_partial:
     input:
         code=TABULATE,
-        templates=TEMPLATES,
+        templates=TABLE_TEMPLATES,
         sheet="config/tables/{table}.csv",
     output:
         csv=report(

@@ -23,7 +23,7 @@ _LATEX: dict[str, str] = {
     "±": r"$\pm$",
     "−": r"$-$",
     "–": "--",
-    "←": r"$\leftarrow$",
+    "×": r"$\times$",
     "ρ": r"$\rho$",
     "α": r"$\alpha$",
     "λ": r"$\lambda$",

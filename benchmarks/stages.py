@@ -16,6 +16,7 @@ from fd2.artifacts.images import DistilledSet
 from fd2.artifacts.prepared import Manifest, PreparedDataset, Split
 from fd2.artifacts.soft_labels import SoftLabels
 from fd2.augment.normalise import Normaliser
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.settings import (
     EvaluateSettings,
@@ -40,6 +41,7 @@ from fd2.training.teacher_training import TeacherTraining, _Run
 ROOT = Path(__file__).resolve().parents[1]
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 DATASET, BACKBONE = "cub200", "resnet18"
+SET = SetName(DATASET, "sre2lpp", "plain", "base")
 
 Repetition = tuple[Callable[[], object], int]
 
@@ -54,7 +56,7 @@ def teacher_training(
     job: Job,
 ) -> Repetition:
     """One epoch of a teacher; ``training`` is ``plain`` or ``cal``, ``ways`` change settings."""
-    values = {**_configuration().pretrain(DATASET, backbone, training), **ways}
+    values = {**_configuration().pretrain(Teacher(DATASET, backbone, training)), **ways}
     settings = replace(build(PretrainSettings, values), initialisation="scratch")
     training = TeacherTraining(settings, _dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
@@ -76,7 +78,7 @@ def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:
 
 def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     """One epoch of soft labels."""
-    values = _configuration().relabel(DATASET, "sre2lpp", "plain", "base", 1)
+    values = _configuration().relabel(SET, 1)
     settings = replace(build(RelabelSettings, values), epochs=1)
     teacher = _teacher(classes, job)
     set_label_mode(teacher.network, settings.teacher_mode, settings.teacher_dropout)
@@ -106,7 +108,7 @@ def student_training(
     job: Job,
 ) -> Repetition:
     """One epoch of a student on soft labels, ``ways`` change settings; counts optimiser steps."""
-    values = _configuration().evaluate(DATASET, "sre2lpp", "plain", "base", 1, backbone, seed=0)
+    values = _configuration().evaluate(Cell(SET, 1, backbone, seed=0))
     settings = replace(build(EvaluateSettings, {**values, **ways}), epochs=1)
     augmentation = plan_augmentation(
         ("benchmark",),

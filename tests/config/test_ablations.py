@@ -10,7 +10,9 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_yaml
+from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
+from fd2.config.rows import StudentRow, TeacherRow
 from fd2.config.variants import leaves, require_change
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -25,11 +27,11 @@ def settings() -> Configuration:
 
 def what_acts(settings: Configuration, dataset: str, variant: str) -> dict[str, Any]:
     """The numbers that tables 4 to 7 and appendix table 4 turn."""
-    values = settings.distill(dataset, "sre2lpp", "fd2", variant, 0)
+    name = SetName(dataset, "sre2lpp", "fd2", variant)
+    values = settings.distill(name, 0)
     ratio = values["cal_ratio"]
     if ratio is None:
-        training = settings.training_name("fd2", variant)
-        ratio = settings.pretrain(dataset, "resnet18", training)["cal"]["cal_ratio"]
+        ratio = settings.pretrain(settings.teacher(name, "resnet18"))["cal"]["cal_ratio"]
     characteristic = values[REGULARISERS]["characteristic"]
     return {
         "ρ": ratio,
@@ -52,7 +54,7 @@ def what_acts(settings: Configuration, dataset: str, variant: str) -> dict[str, 
 def test_a_labelled_row_has_the_value_of_its_label(
     settings: Configuration, table: str, fixed: dict[str, float]
 ) -> None:
-    rows = [row for row in settings.rows(table) if row.label]
+    rows = [row for row in settings.sheet(table).rows_of(StudentRow) if row.label]
     assert len(rows) == {"table4": 10, "table5": 5}.get(table, 4)
     for row in rows:
         name, value = row.label.split(" = ")
@@ -66,7 +68,8 @@ def test_a_labelled_row_has_the_value_of_its_label(
 
 
 def test_table_7_has_both_readings_of_no_constraint(settings: Configuration) -> None:
-    rows = {row.label: row for row in settings.rows("table7")}
+    table7 = settings.sheet("table7").rows_of(StudentRow)
+    rows = {row.label: row for row in table7}
     weights = {
         label: tuple(what_acts(settings, "cub200", rows[label].variant)[k] for k in keys)
         for keys in [("λ", "similarity")]
@@ -79,10 +82,10 @@ def test_table_7_has_both_readings_of_no_constraint(settings: Configuration) -> 
         "similarity alone": (0.0, 0.2),
         "both constraints": (0.8, 0.2),
     }
-    plain = [row for row in settings.rows("table7") if row.method == "sre2lpp" and not row.label]
+    plain = [row for row in table7 if row.method == "sre2lpp" and not row.label]
     assert [(row.fd2, row.published) for row in plain] == [("plain", (60.0,))]
-    cells = [("cub200", "sre2lpp", fd2) for fd2 in ("plain", "fd2")]
-    trainings = [settings.training_name(cell[2], "no-constraints") for cell in cells]
+    sets = [SetName("cub200", "sre2lpp", fd2, "no-constraints") for fd2 in ("plain", "fd2")]
+    trainings = [settings.teacher(name, "resnet18").training for name in sets]
     assert trainings == ["plain", "cal"], "without constraints the teacher keeps its attention"
 
 
@@ -100,15 +103,15 @@ def test_published_values_fall_and_rise_as_printed(
         "table6": [64.1, 64.9, 66.1, 64.6],
         "appendix4": [65.4, 65.0, 65.7, 67.0],
     }
-    rows = [row for row in settings.rows(table) if row.label]
+    rows = [row for row in settings.sheet(table).rows_of(StudentRow) if row.label]
     assert [row.published for row in rows] == [(value,) for value in printed[table]]
 
 
 def test_ratios_of_figure_4_are_the_teachers(settings: Configuration) -> None:
-    rows = settings.teacher_rows("cal_ratio_teachers")
+    rows = settings.sheet("cal_ratio_teachers").rows_of(TeacherRow)
     found = []
     for row in rows:
-        cal = settings.pretrain(row.dataset, row.backbone, row.training)["cal"]
+        cal = settings.pretrain(row.teacher)["cal"]
         assert cal["attention_maps"] == 8
         found.append(cal["cal_ratio"])
     assert found == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
@@ -154,7 +157,7 @@ def test_every_variant_of_a_sheet_changes_the_shipped_config(
     settings: Configuration,
 ) -> None:
     for table in settings.values["ablations"]:
-        for row in settings.rows(table):
+        for row in settings.sheet(table).rows_of(StudentRow):
             require_change(settings.values, row.variant, {"dataset": row.dataset}, "shipped")
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from fd2.config.checks import checked_configuration
-from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
-from fd2.config.diagnostic_sheets import Diagnosis
-from fd2.config.drawn_figures import drawn_figures
+from fd2.config.figures import drawn_figures
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName, Teacher
 from fd2.config.resolve import Configuration
+from fd2.config.rows import DiagnosticRow
 from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-HEADER = "dataset,method,fd2,variant,ipc,backbone,training\n"
+HEADER = "# kind: diagnostics\ndataset,method,fd2,variant,ipc,backbone,training\n"
 VARIANTS = {
     "pairs": {"distill": {"group_size": 2}},
     "long": {"pretrain": {"epochs": 60}},
@@ -42,23 +42,21 @@ def test_rows_and_their_paths(folder: Path) -> None:
     settings = configuration(
         folder, "cub200,full,plain,base,,resnet18,cal", "cub200,rded,plain,pairs,3,resnet50,plain"
     )
-    assert settings.rows("seen") == [] and settings.teacher_rows("seen") == []
-    first, second = diagnostic_rows(settings, "seen")
+    first, second = settings.sheet("seen").rows_of(DiagnosticRow)
     assert first.path("json") == "diagnostics/cub200/full/resnet18/cal.json"
-    assert second == Diagnosis("cub200", "rded", "plain", "pairs", 3, "resnet50", "plain")
+    assert second == DiagnosticRow("cub200", "rded", "plain", "pairs", 3, "resnet50", "plain")
     assert second.path("safetensors") == (
         "diagnostics/cub200/rded/plain/pairs/ipc3/resnet50/plain.safetensors"
     )
-    assert diagnostic_rows(settings, "table1") == []
+    assert settings.sheet("table1").rows_of(DiagnosticRow) == []
 
 
 def test_groups_are_those_of_distillation(folder: Path) -> None:
     settings = configuration(folder, "cub200,full,plain,base,,resnet18,cal")
-    network = {"dataset": "cub200", "backbone": "resnet18", "training": "cal"}
-    names = {"method": "sre2lpp", "fd2": "fd2", "ipc": 3}
-    pairs = diagnose_settings(settings, **network, **names, variant="pairs")
+    network = Teacher("cub200", "resnet18", "cal")
+    pairs = settings.diagnose(SetName("cub200", "sre2lpp", "fd2", "pairs"), 3, network)
     assert (pairs["group_size"], pairs["ipc"], pairs["variant"]) == (2, 3, "pairs")
-    real = diagnose_settings(settings, **network)
+    real = settings.diagnose(SetName("cub200", "full", "plain", "base"), None, network)
     assert (real["group_size"], real["method"], real["ipc"]) == (4, "full", None)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fd2.config.checks import checked_configuration
-from fd2.config.downloads import download_kind, download_settings
+from fd2.config.datasets import download_kind, download_settings
 from fd2.config.layers import merge, read_yaml
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fd2.config.checks import checked_configuration
-from fd2.config.drawn_figures import drawn_figures
-from fd2.config.figures import check_figure, check_figure_names
+from fd2.config.figures import check_figure, check_figure_names, drawn_figures
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
@@ -67,7 +67,9 @@ def test_figure_4_has_teachers_of_nine_ratios() -> None:
     settings = configured({})
     spec = settings.values["figures"]["figure4"]
     teachers = [
-        settings.pretrain(spec["dataset"], spec["backbone"], settings.training_name("fd2", variant))
+        settings.pretrain(
+            settings.teacher(SetName(spec["dataset"], "sre2lpp", "fd2", variant), spec["backbone"])
+        )
         for variant in spec["teacher_variants"]
     ]
     ratios = [teacher["cal"]["cal_ratio"] for teacher in teachers]

@@ -11,6 +11,7 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_yaml
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -111,7 +112,7 @@ def test_attention_maps_and_ratio_of_each_teacher(settings: Configuration) -> No
     found = {
         dataset: tuple(
             (cal["attention_maps"], cal["cal_ratio"])
-            for cal in (settings.pretrain(dataset, b, "cal")["cal"] for b in BACKBONES)
+            for cal in (settings.pretrain(Teacher(dataset, b, "cal"))["cal"] for b in BACKBONES)
         )
         for dataset in TEACHERS
     }
@@ -120,8 +121,8 @@ def test_attention_maps_and_ratio_of_each_teacher(settings: Configuration) -> No
 
 def test_plain_teachers_do_not_depend_on_attention(settings: Configuration) -> None:
     for dataset, backbone in product(TEACHERS, BACKBONES):
-        plain = settings.pretrain(dataset, backbone, "plain")
-        other = settings.pretrain("cub200", "resnet18", "plain")
+        plain = settings.pretrain(Teacher(dataset, backbone, "plain"))
+        other = settings.pretrain(Teacher("cub200", "resnet18", "plain"))
         names = {"dataset": dataset, "backbone": backbone}
         assert plain == {**other, **names}
 
@@ -131,7 +132,7 @@ def test_images_of_each_method(settings: Configuration) -> None:
         if settings.values["protocol"] not in protocols.split():
             continue
         for dataset, fd2 in product(datasets.split(), ("plain", "fd2")):
-            own = settings.method_settings(dataset, method, fd2, "base")
+            own = settings.method_settings(SetName(dataset, method, fd2, "base"))
             sizes = own.get("phases", [{"size": 224, "iterations": own.get("iterations")}])
             assert tuple((phase["size"], phase["iterations"]) for phase in sizes) == phases
             assert own["teachers"] == teachers
@@ -154,10 +155,11 @@ def test_images_were_asked_of_every_dataset_and_method() -> None:
 def test_slots_groups_chunks_and_files(settings: Configuration) -> None:
     release = settings.values["protocol"] == "release"
     for dataset, method, fd2 in product(TEACHERS, METHODS[2:], ("plain", "fd2")):
-        found = settings.distill(dataset, method, fd2, "base", 1)
+        name = SetName(dataset, method, fd2, "base")
+        found = settings.distill(name, 1)
         general, fadrm = dataset in GENERAL, method != "sre2lpp"
         assert found["slots"] == ([4, 5, 6, 7] if general else [4])
-        assert settings.slots(dataset, method, fd2, "base") == (50 if general else 5)
+        assert settings.slots(name) == (50 if general else 5)
         baseline = release and (dataset, method, fd2) == ("cub200", "fadrmplus", "plain")
         assert found["class_chunk"] == (200 if baseline else 100)
         own_code = release and not (general and fadrm and fd2 == "plain")
@@ -183,19 +185,20 @@ def test_teachers_of_soft_labels(settings: Configuration) -> None:
     for dataset, method, fd2 in product(TEACHERS, METHODS, ("plain", "fd2")):
         four = FOUR_GENERAL if dataset in GENERAL else FOUR
         expected = four if method == "fadrmplus" else ONE
-        assert settings.relabel_teachers(dataset, method, fd2, "base", 1) == expected
+        teachers = settings.relabel_teachers(SetName(dataset, method, fd2, "base"), 1)
+        assert [teacher.backbone for teacher in teachers] == expected
 
 
 def test_students_of_each_cell(settings: Configuration) -> None:
     for (protocol, *names, ipc, student), expected in lines():
         if protocol != settings.values["protocol"]:
             continue
-        dataset, method, fd2 = names
-        found = settings.evaluate(dataset, method, fd2, "base", ipc, student, 0)
+        cell = Cell(SetName(*names, "base"), ipc, student, 0)
+        found = settings.evaluate(cell)
         keys = ("initialisation", "learning_rate", "weight_decay", "eta", "epochs", "batch_size")
         assert tuple(found[key] for key in keys) == expected, (names, ipc, student)
         assert found["temperature"] == 20
-        labels = settings.relabel(dataset, method, fd2, "base", ipc)
+        labels = settings.relabel(cell.set_name, ipc)
         assert (labels["epochs"], labels["batch_size"]) == expected[-2:]
         assert (labels["teacher_mode"], labels["head"]) == ("train_halves", "backbone")
 

@@ -61,4 +61,7 @@ def test_so_are_those_of_a_sheet(column: str, tmp_path: Path) -> None:
         with pytest.raises(FD2Error):
             checked_configuration(config, "config.yaml", tmp_path)
     sheet.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
-    assert checked_configuration(config, "config.yaml", tmp_path).rows("mine")[0].dataset == "elpv"
+    assert (
+        checked_configuration(config, "config.yaml", tmp_path).sheet("mine").rows[0].dataset
+        == "elpv"
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.config.test_shipped import AFTER, shipped
 
-from fd2.config.cells import Row
 from fd2.config.resolve import Configuration
 from fd2.config.row_facts import row_facts
+from fd2.config.rows import StudentRow
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def teachers() -> Configuration:
 
 
 def facts(settings: Configuration, method: str, fd2: str, variant: str) -> dict[str, str]:
-    row = Row("typefaces_held_out", method, fd2, variant, 3, "tf_efficientnet_lite0", ())
+    row = StudentRow("typefaces_held_out", method, fd2, variant, 3, "tf_efficientnet_lite0", ())
     return row_facts(settings, row)
 
 
@@ -69,7 +69,7 @@ def test_what_a_row_would_be_without_fd2(sets: Configuration) -> None:
 
 
 def test_full_data_has_no_facts(sets: Configuration) -> None:
-    row = Row("typefaces_held_out", "full", "plain", "base", None, "tf_efficientnet_lite0", ())
+    row = StudentRow("typefaces_held_out", "full", "plain", "base", None, "resnet18", ())
     assert row_facts(sets, row) == {}
 
 

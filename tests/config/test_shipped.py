@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ import pytest
 import yaml
 
 from fd2.config import plugins
-from fd2.config.cells import Row, read_sheet
 from fd2.config.checks import checked_configuration
-from fd2.config.cost_sheets import read_group_sheet, read_iteration_sheet
-from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.row_facts import row_facts
+from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, StudentRow, TeacherRow
 from fd2.config.schema import config_schema
 from fd2.config.settings import (
     DiagnoseSettings,
@@ -31,6 +29,7 @@ from fd2.config.settings import (
     SelectImagesSettings,
     build,
 )
+from fd2.config.sheets import read_sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
@@ -73,74 +72,71 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
     own = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
     settings = shipped(protocol, table, *AFTER.get(table, []), *own)
-    seeds = settings.values["seeds"]
-    rows = settings.rows(table)
-    teachers = settings.teacher_rows(table)
-    iterations = [row for row in read_iteration_sheet(settings.sheet(table)) if row.variant]
-    groups = read_group_sheet(settings.sheet(table))
-    diagnoses = diagnostic_rows(settings, table)
-    assert rows or teachers or iterations or groups or diagnoses
-    assert len(set(diagnoses)) == len(diagnoses), "a row stands twice"
-    for row in diagnoses:
-        build(PretrainSettings, settings.pretrain(row.dataset, row.backbone, row.training))
-        sets = {} if row.ipc is None else {k: vars(row)[k] for k in ("method", "fd2", "variant")}
-        network = {"dataset": row.dataset, "backbone": row.backbone, "training": row.training}
-        found = diagnose_settings(settings, **network, **sets, ipc=row.ipc)
-        assert build(DiagnoseSettings, found).method == row.method
-        # The independent network takes no part in distillation.
-        optimised = row.method in settings.methods("optimisation")
-        taken = settings.distill_teachers(*astuple(row)[:4]) if optimised else []
-        assert row.training == "cal" or row.backbone not in taken
-    for teacher in teachers:
-        values = settings.pretrain(teacher.dataset, teacher.backbone, teacher.training)
-        assert build(PretrainSettings, values).cal is not None
-    for optimised in (*iterations, *groups):
-        names4 = (optimised.dataset, optimised.method, optimised.fd2, optimised.variant)
-        build(DistillSettings, settings.distill(*names4, 0))
+    rows = settings.sheet(table).rows
+    assert rows
     assert len(set(rows)) == len(rows), "a row stands twice"
     for row in rows:
-        if row.ipc is None:
-            training = Path(row.sources(seeds)[0]).stem
-            build(PretrainSettings, settings.pretrain(row.dataset, row.student, training))
-            continue
-        names4 = (row.dataset, row.method, row.fd2, row.variant)
-        distilled = (*names4[:3], settings.variant_at(row.variant, "distill"))
-        kind = settings.patch_kind(*distilled)
-        if kind is not None:
-            build(PatchSettings, settings.patches(row.dataset, kind))
-        if row.method in settings.methods("optimisation"):
-            slots: list[int] = []
-            for group in settings.groups(*distilled, row.ipc):
-                values = settings.distill(*distilled, group)
-                slots += build(DistillSettings, values).slots
-            assert slots[: row.ipc] == list(range(row.ipc))
-            training = settings.training_name(row.fd2, row.variant)
-            for backbone in settings.distill_teachers(*distilled):
-                build(PretrainSettings, settings.pretrain(row.dataset, backbone, training))
-        else:
-            # Nothing is optimised: FD² acts in the teacher that labels them, to compare the images
-            # of FD² rows with, and has no place in sheets of published numbers.
-            assert row.fd2 == "plain" or not row.published
-            build(SelectImagesSettings, settings.select_images(*distilled, row.ipc))
-        build(RelabelSettings, settings.relabel(*names4, row.ipc))
-        for seed in seeds:
-            build(EvaluateSettings, settings.evaluate(*names4, row.ipc, row.student, seed))
+        match row:
+            case DiagnosticRow():
+                build(PretrainSettings, settings.pretrain(row.network))
+                found = settings.diagnose(row.set_name, row.ipc, row.network)
+                assert build(DiagnoseSettings, found).method == row.method
+                # The independent network takes no part in distillation.
+                optimised = row.method in settings.methods("optimisation")
+                taken = settings.distill_teachers(row.set_name) if optimised else []
+                backbones = [teacher.backbone for teacher in taken]
+                assert row.training == "cal" or row.backbone not in backbones
+            case TeacherRow():
+                values = settings.pretrain(row.teacher)
+                assert build(PretrainSettings, values).cal is not None
+            case IterationRow() | GroupRow():
+                if row.variant:
+                    build(DistillSettings, settings.distill(row.set_name, 0))
+            case StudentRow():
+                build_every_stage(settings, row)
+
+
+def build_every_stage(settings: Configuration, row: StudentRow) -> None:
+    seeds = settings.values["seeds"]
+    if row.ipc is None:
+        training = Path(row.sources(seeds)[0]).stem
+        build(PretrainSettings, settings.pretrain(Teacher(row.dataset, row.student, training)))
+        return
+    distilled = settings.set_at(row.set_name, "distill")
+    kind = settings.patch_kind(distilled)
+    if kind is not None:
+        build(PatchSettings, settings.patches(row.dataset, kind))
+    if row.method in settings.methods("optimisation"):
+        slots: list[int] = []
+        for group in settings.groups(distilled, row.ipc):
+            slots += build(DistillSettings, settings.distill(distilled, group)).slots
+        assert slots[: row.ipc] == list(range(row.ipc))
+        for teacher in settings.distill_teachers(distilled):
+            build(PretrainSettings, settings.pretrain(teacher))
+    else:
+        # Nothing is optimised: FD² acts in the teacher that labels them, to compare the images
+        # of FD² rows with, and has no place in sheets of published numbers.
+        assert row.fd2 == "plain" or not row.published
+        build(SelectImagesSettings, settings.select_images(distilled, row.ipc))
+    build(RelabelSettings, settings.relabel(row.set_name, row.ipc))
+    for cell in row.cells(seeds):
+        build(EvaluateSettings, settings.evaluate(cell))
 
 
 @pytest.mark.parametrize(("table", "cells"), [("table1", 90), ("table2", 36), ("table3", 20)])
 def test_published_numbers_stand_where_students_start_as_theirs(table: str, cells: int) -> None:
     """FD²'s release starts ResNet50 from ImageNet; RDED and the rows of FADRM's paper do not."""
     settings = shipped("paper", table)
-    rows = [row for row in settings.rows(table) if row.ipc is not None]
+    rows = [row for row in settings.sheet(table).rows_of(StudentRow) if row.ipc is not None]
     published = [row for row in rows if row.published]
     assert len(published) == cells
     for row in published:
         copied = row.method == "rded" or (table == "table2" and row.fd2 == "plain")
         warm = row.student == "resnet50" and not copied
-        assert settings.start(row) == ("imagenet" if warm else "scratch"), row
+        student = settings.evaluate(row.cells([0])[0])["initialisation"]
+        assert student == ("imagenet" if warm else "scratch"), row
         # The rows of FADRM's paper have teachers from scratch too, FD²'s from ImageNet.
-        training = settings.training_name(row.fd2, row.variant)
-        teacher = settings.pretrain(row.dataset, "resnet18", training)["initialisation"]
+        teacher = settings.pretrain(settings.teacher(row.set_name, "resnet18"))["initialisation"]
         assert teacher == ("scratch" if table == "table2" and copied else "imagenet"), row
     # Beside each published number stand the like-for-like row and random real images.
     names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
@@ -157,7 +153,7 @@ def test_cells_with_two_published_numbers_show_both_in_both_tables() -> None:
     pairs = {
         (table, row.fd2): row.published
         for table in ("table1", "table2", "table3")
-        for row in read_sheet(CONFIG / "tables" / f"{table}.csv")
+        for row in read_sheet(CONFIG / "tables" / f"{table}.csv").rows_of(StudentRow)
         if len(row.published) > 1
     }
     assert pairs == {
@@ -169,7 +165,7 @@ def test_cells_with_two_published_numbers_show_both_in_both_tables() -> None:
 
 
 def test_the_sheet_of_teachers() -> None:
-    rows = shipped("paper", "teachers").teacher_rows("teachers")
+    rows = shipped("paper", "teachers").sheet("teachers").rows_of(TeacherRow)
     assert len({(row.dataset, row.backbone) for row in rows}) == len(rows) == 25
     assert {row.variant for row in rows} == {"base"}
     assert all(len(row.published_backbone) == len(row.published_cal) == 1 for row in rows)
@@ -185,9 +181,10 @@ def test_scratch_teachers_are_those_of_fadrms_paper(
     """Its tables 14 and 16."""
     settings = shipped(protocol, "table2")
     variant = f"scratch-teachers-{dataset}"
-    for backbone in settings.distill_teachers(dataset, "fadrmplus", "plain", variant):
-        values = settings.pretrain(dataset, backbone, f"plain-{variant}")
-        found = build(PretrainSettings, values)
+    name = SetName(dataset, "fadrmplus", "plain", variant)
+    for teacher in settings.distill_teachers(name):
+        assert teacher.training == f"plain-{variant}"
+        found = build(PretrainSettings, settings.pretrain(teacher))
         assert (found.learning_rate, found.epochs, found.initialisation) == (
             *(rate, epochs),
             "scratch",
@@ -325,7 +322,7 @@ def test_each_distilled_set_has_random_images_under_its_labels(table: str) -> No
             assert (row.dataset, row.ipc, row.student, training) in random, row
 
 
-def students(settings: Configuration, row: Row) -> tuple[str | None, str | None]:
+def students(settings: Configuration, row: StudentRow) -> tuple[str | None, str | None]:
     """What a row's students learn from apart from the images."""
     facts = row_facts(settings, row)
     return facts.get("labels"), facts.get("training")
@@ -352,15 +349,12 @@ def test_labels_differ_by_teacher_and_training_by_budget() -> None:
 def test_a_sweep_leaves_the_test_images_alone() -> None:
     settings = shipped("paper", "sweep", *AFTER["sweep"], "sweep.yaml")
     swept, whole = (settings.prepare(name) for name in ("typefaces_held_out", "typefaces"))
-    assert {row.dataset for row in settings.rows("sweep")} == {"typefaces_held_out"}
+    assert {row.dataset for row in settings.sheet("sweep").rows} == {"typefaces_held_out"}
     assert (swept["held_out"], whole["held_out"]) == (0.25, None)
     same = ("kind", "resolution", "options")
     assert [swept[key] for key in same] == [whole[key] for key in same]
-    at_three = ("sre2lpp", "fd2", "base", 3)
-    for stage in (settings.relabel, settings.evaluate):
-        student = ("tf_efficientnet_lite0", 0) if stage == settings.evaluate else ()
-        here, there = (
-            {**stage(name, *at_three, *student), "dataset": None}  # type: ignore[operator]
-            for name in ("typefaces_held_out", "typefaces")
-        )
-        assert here == there
+    sets = [SetName(name, "sre2lpp", "fd2", "base") for name in ("typefaces_held_out", "typefaces")]
+    labels = [settings.relabel(name, 3) for name in sets]
+    students = [settings.evaluate(Cell(name, 3, "tf_efficientnet_lite0", seed=0)) for name in sets]
+    for here, there in (labels, students):
+        assert {**here, "dataset": None} == {**there, "dataset": None}

@@ -10,6 +10,7 @@ import yaml
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
@@ -47,28 +48,29 @@ def settings() -> Configuration:
 def test_a_variant_shares_the_stages_before_its_first(
     settings: Configuration, variant: str, training: str, patches: str, own: list[str]
 ) -> None:
-    assert settings.training_name("fd2", variant) == training
-    assert settings.patch_kind(*CELL, variant) == patches
+    name = SetName(*CELL, variant)
+    assert settings.teacher(name, "resnet18").training == training
+    assert settings.patch_kind(name) == patches
     for stage in ("distill", "relabel", "evaluate"):
-        assert settings.variant_at(variant, stage) == (variant if stage in own else "base")
+        assert settings.set_at(name, stage).variant == (variant if stage in own else "base")
         assert (variant in settings.variants_at(stage)) == (stage in own)
 
 
 def test_a_variants_value_reaches_its_stage_and_no_other(settings: Configuration) -> None:
     assert settings.patches("elpv", "2x2-repeated")["slot_patches"] == "repeated"
     assert settings.patches("elpv", "2x2")["slot_patches"] == "distinct"
-    cal = settings.pretrain("elpv", "resnet18", "cal-few-maps")["cal"]
+    cal = settings.pretrain(Teacher("elpv", "resnet18", "cal-few-maps"))["cal"]
     assert cal["attention_maps"] == 2
-    assert settings.pretrain("elpv", "resnet18", "cal")["cal"]["attention_maps"] == 8
-    assert settings.distill(*CELL, "short", 0)["method_settings"]["iterations"] == 7
-    assert settings.distill(*CELL, "base", 0)["method_settings"]["iterations"] == 60
+    assert settings.pretrain(Teacher("elpv", "resnet18", "cal"))["cal"]["attention_maps"] == 8
+    assert settings.distill(SetName(*CELL, "short"), 0)["method_settings"]["iterations"] == 7
+    assert settings.distill(SetName(*CELL, "base"), 0)["method_settings"]["iterations"] == 60
 
 
 def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
     settings: Configuration,
 ) -> None:
-    plain = settings.pretrain("elpv", "resnet18", "plain")
-    other = settings.pretrain("elpv", "resnet18", "plain-few-maps")
+    plain = settings.pretrain(Teacher("elpv", "resnet18", "plain"))
+    other = settings.pretrain(Teacher("elpv", "resnet18", "plain-few-maps"))
     assert {**plain, "training": ""} == {**other, "training": ""}
     assert plain["cal"] is None
 
@@ -110,11 +112,12 @@ def test_a_variant_of_what_is_no_setting_or_not_its_own_is_refused(
 
 def test_more_epochs_than_labels_are_refused_with_the_stage_that_is_not_named() -> None:
     settings = with_variant({"evaluate": {"epochs": 401}})
+    cell = Cell(SetName("cub200", "sre2lpp", "fd2", "v"), 1, "resnet18", 0)
     with pytest.raises(FD2Error, match=r"'relabel\.epochs' only 400") as refused:
-        settings.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)
+        settings.evaluate(cell)
     assert "as many epochs" in refused.value.fix
     both = with_variant({"relabel": {"epochs": 401}, "evaluate": {"epochs": 401}})
-    assert both.evaluate("cub200", "sre2lpp", "fd2", "v", 1, "resnet18", 0)["epochs"] == 401
+    assert both.evaluate(cell)["epochs"] == 401
 
 
 @pytest.mark.parametrize(

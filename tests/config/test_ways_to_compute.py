@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from fd2.config.checks import checked_configuration
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
@@ -25,12 +26,12 @@ def changed(section: str, **values: Any) -> Configuration:
 
 
 def of_stage(settings: Configuration, section: str) -> dict[str, Any]:
-    cell = ("cub200", "sre2lpp", "fd2", "base")
+    name = SetName("cub200", "sre2lpp", "fd2", "base")
     if section == "pretrain":
-        return settings.pretrain("cub200", "resnet18", "cal")
+        return settings.pretrain(Teacher("cub200", "resnet18", "cal"))
     if section == "distill":
-        return settings.distill(*cell, 0)
-    return settings.evaluate(*cell, 1, "resnet18", 0)
+        return settings.distill(name, 0)
+    return settings.evaluate(Cell(name, 1, "resnet18", 0))
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -19,11 +19,13 @@ from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
 from fd2.artifacts.records import write_record
 from fd2.augment.views import identity
 from fd2.config import plugins
-from fd2.config.cells import read_sheet
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
+from fd2.config.rows import StudentRow
 from fd2.config.schema import config_schema
+from fd2.config.sheets import read_sheet
 from fd2.errors import FD2Error
 from fd2.methods._interface import SelectionRequest
 from fd2.networks.teacher import TeacherOutput
@@ -143,8 +145,9 @@ def test_optimising_method(load: Load, configured: Callable[..., Configuration])
     }
     found = configured({"distill": {"methods": {"two_sizes": settings}}})
     assert "two_sizes" in found.methods("optimisation") and "first" in found.methods("selection")
-    assert found.distill("elpv", "two_sizes", "fd2", "base", 0)["method_settings"] == settings
-    assert found.patch_kind("elpv", "two_sizes", "fd2", "base") == "1x1"
+    name = SetName("elpv", "two_sizes", "fd2", "base")
+    assert found.distill(name, 0)["method_settings"] == settings
+    assert found.patch_kind(name) == "1x1"
     recipe = load("methods/two_sizes").recipe(settings, 96)
     assert recipe.iterations == 5 and [phase.size for phase in recipe.phases] == [48, 96]
 
@@ -161,7 +164,8 @@ def test_regulariser(load: Load, configured: Callable[..., Configuration], fd2: 
     assert features.grad is not None and features.grad.flatten().tolist() == [3.0, 3.0]
     change = {"distill": {"regularisers": {"feature_size": {"weight": 0.5}}}}
     found = configured({"variants": {"small": change}})
-    assert set(found.distill("elpv", "sre2lpp", fd2, "small", 0)["regularisers"]) == {
+    name = SetName("elpv", "sre2lpp", fd2, "small")
+    assert set(found.distill(name, 0)["regularisers"]) == {
         *("total_variation", "feature_size"),
         *(("characteristic", "similarity") if fd2 == "fd2" else ()),
     }
@@ -190,10 +194,11 @@ def test_sheet_and_variants(
 ) -> None:
     sheet = (repository / "templates/sheet.csv").read_text(encoding="utf-8")
     (tmp_path / "sheet.csv").write_text(sheet)
-    assert [row.ipc for row in read_sheet(tmp_path / "sheet.csv")] == [None, 5, 5]
+    rows = read_sheet(tmp_path / "sheet.csv").rows_of(StudentRow)
+    assert [row.ipc for row in rows] == [None, 5, 5]
     found = configured(read_yaml(repository / "templates/variants.yaml"))
-    assert found.groups("elpv", "sre2lpp", "fd2", "groups-of-2", 5) == [0, 1, 2]
-    without = found.distill("elpv", "sre2lpp", "fd2", "no-similarity", 0)
+    assert found.groups(SetName("elpv", "sre2lpp", "fd2", "groups-of-2"), 5) == [0, 1, 2]
+    without = found.distill(SetName("elpv", "sre2lpp", "fd2", "no-similarity"), 0)
     assert without["regularisers"]["similarity"]["weight"] == 0
 
 

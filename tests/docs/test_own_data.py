@@ -11,7 +11,9 @@ import yaml
 
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName
 from fd2.config.row_facts import row_facts
+from fd2.config.rows import StudentRow
 from fd2.config.variants import require_change
 
 DOCUMENT = "docs/own-data.md"
@@ -29,8 +31,8 @@ def test_own_images_are_accepted(
         config = merge(config, above)
     found = checked_configuration(config, "config/mine.yaml", tmp_path / "config")
     assert found.prepare("mine")["options"] == {"path": "photos/mine", "test_fraction": 0.25}
-    assert {row.dataset for row in found.rows("mine")} == {"mine"}
-    assert found.slots("mine", "sre2lpp", "fd2", "base") * 2 * 2 == 20
+    assert {row.dataset for row in found.sheet("mine").rows} == {"mine"}
+    assert found.slots(SetName("mine", "sre2lpp", "fd2", "base")) * 2 * 2 == 20
 
 
 def test_the_sweep_of_an_image_folder(
@@ -46,7 +48,7 @@ def test_the_sweep_of_an_image_folder(
     found = checked_configuration(config, "config/mine_sweep.yaml", tmp_path / "config")
     check_table(found, "mine_sweep")
     assert found.prepare("mine_held_out")["held_out"] == 0.25
-    rows = [row for row in found.rows("mine_sweep") if row.ipc is not None]
+    rows = [row for row in found.sheet("mine_sweep").rows_of(StudentRow) if row.ipc is not None]
     for row in rows:
         require_change(found.values, row.variant, {"dataset": row.dataset}, "config")
     facts = [row_facts(found, row) for row in rows]

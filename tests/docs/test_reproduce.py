@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from fd2.config.checks import checked_configuration
-from fd2.config.drawn_figures import drawn_figures
-from fd2.config.figures import check_figure
+from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.layers import merge, read_yaml
 
 DOCUMENT = "docs/reproduce.md"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fd2.config import plugins
-from fd2.config.downloads import download_kinds
+from fd2.config.datasets import download_kinds
 from fd2.datasets import cars
 from fd2.downloads.archive import Archive
 from fd2.downloads.store import obtain, redirected

@@ -11,6 +11,7 @@ import pytest
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 from fd2.methods._interface import Phase, Recipe
@@ -140,9 +141,8 @@ def test_the_plan_refuses_phases_of_another_resolution(folder: Path) -> None:
     assert "distill.methods.fadrmplus.phases" in refused.value.where
     assert "dataset 'small', small.yaml" in refused.value.where
     with pytest.raises(FD2Error, match="224 pixels, the data 64"):
-        small(folder, tables=[]).distill("small", "fadrmplus", "plain", "base", 0)
+        small(folder, tables=[]).distill(SetName("small", "fadrmplus", "plain", "base"), 0)
     phases = [{"size": 56, "iterations": 5}, {"size": 64, "iterations": 5}]
     found = small(folder, tables=["small"], phases=phases)
-    assert (
-        found.distill("small", "fadrmplus", "fd2", "base", 0)["method_settings"]["phases"] == phases
-    )
+    values = found.distill(SetName("small", "fadrmplus", "fd2", "base"), 0)
+    assert values["method_settings"]["phases"] == phases

@@ -19,7 +19,7 @@ import pytest
 from snakemake.cli import parse_config
 
 from fd2.artifacts.records import write_record
-from fd2.config.cells import Cell
+from fd2.config.names import Cell, SetName
 from fd2.errors import FD2Error
 from fd2.report.commands import Invocation
 from fd2.report.page import PageSources, duration, mebibytes, page
@@ -119,7 +119,7 @@ def write_benchmark(path: Path, seconds: float, memory: str) -> None:
 
 
 def cell(seed: int) -> Path:
-    return Path(Cell("birds", "sre2lpp", "fd2", "base", 3, "resnet18", seed).path())
+    return Path(Cell(SetName("birds", "sre2lpp", "fd2", "base"), 3, "resnet18", seed).path())
 
 
 @pytest.fixture

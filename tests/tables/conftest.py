@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fd2.artifacts.records import write_record
-from fd2.config.cells import Cell
+from fd2.config.names import Cell, SetName
+from fd2.config.sheets import read_sheet
 from fd2.tables.render import Table
 from fd2.tables.students import student_table
 
@@ -61,7 +61,7 @@ def write_cell(results: Path, cell: Cell, top1: float, balanced: float, **more: 
         "curve": [],
     }
     content = {"protocol": "paper", "resolution": 32, "settings": {"initialisation": "scratch"}}
-    parts = {**content, "cell": asdict(cell), "result": result, **more}
+    parts = {**content, "cell": cell.fields(), "result": result, **more}
     return record(results / cell.path(), **parts)
 
 
@@ -134,9 +134,9 @@ def table(sheet: Callable[..., Path], tmp_path: Path) -> Callable[..., Table]:
             method, fd2, variant = names.split(",")
             words.append(f"d,{names},3,resnet18,,{labels.get(variant, '')}")
             for seed, value in zip(seeds, values, strict=False):
-                cell = Cell("d", method, fd2, variant, 3, "resnet18", seed)
+                cell = Cell(SetName("d", method, fd2, variant), 3, "resnet18", seed)
                 write_cell(results, cell, value, value / 2)
         facts = [{**FACTS, **own} for _, own, _ in lines]
-        return student_table(sheet(*words), results, list(seeds), facts)
+        return student_table(read_sheet(sheet(*words)), results, list(seeds), facts)
 
     return build

@@ -11,13 +11,14 @@ import pytest
 from tests.tables.conftest import RUN, TEMPLATES, check_golden, record, write_teacher
 
 from fd2.artifacts.records import read_content, write_record
-from fd2.config.diagnostic_sheets import Diagnosis
+from fd2.config.rows import DiagnosticRow
 from fd2.errors import FD2Error
 from fd2.stages.tabulate import tabulate
 from fd2.tables.diagnostics import MEASURES
 
 RESULTS = Path("results")
 TEACHERS = """\
+# kind: teachers
 # A note.
 dataset,backbone,variant,published_backbone,published_cal
 d_1,resnet18,base,71.0,82.1;83.0
@@ -25,16 +26,18 @@ d_1,resnet18,low-0.1,,
 d_1,resnet50,base,70.0,
 """
 DIAGNOSES = """\
+# kind: diagnostics
 dataset,method,fd2,variant,ipc,backbone,training
 d_1,full,plain,base,,resnet18,cal
 d_1,sre2lpp,plain,base,1,resnet18,cal
 d_1,sre2lpp,fd2,base,1,resnet18,cal
 d_1,sre2lpp,fd2,base,1,resnet50,plain
 """
-REAL = Diagnosis("d_1", "full", "plain", "base", None, "resnet18", "cal")
-PLAIN = Diagnosis("d_1", "sre2lpp", "plain", "base", 1, "resnet18", "cal")
-FD2 = Diagnosis("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
+REAL = DiagnosticRow("d_1", "full", "plain", "base", None, "resnet18", "cal")
+PLAIN = DiagnosticRow("d_1", "sre2lpp", "plain", "base", 1, "resnet18", "cal")
+FD2 = DiagnosticRow("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
 ITERATIONS = """\
+# kind: iterations
 # A note.
 dataset,method,fd2,variant,published_ms,published_gb
 d,DSA,plain,,3900,68.4
@@ -42,6 +45,7 @@ d,sre2lpp,plain,base,64.6,4.8
 d,sre2lpp,fd2,base,96.8,5.3
 """
 GROUPS = """\
+# kind: groups
 dataset,method,fd2,variant,ipc,published_seconds,label
 d,sre2lpp,fd2,two,5,100.0,N_s = 2
 d,sre2lpp,fd2,five,5,125.0,N_s = 5
@@ -63,7 +67,7 @@ def teach() -> None:
     write_teacher(RESULTS, "d_1", "resnet18", "cal-low-0.1")
 
 
-def diagnose(row: Diagnosis, manifest: str = "m", **changes: Any) -> Path:
+def diagnose(row: DiagnosticRow, manifest: str = "m", **changes: Any) -> Path:
     values = dict(zip(MEASURES, (0.25, 0.5, 0.4, -0.125, 0.6, 0.7, 0.3), strict=True))
     return record(
         RESULTS / row.path("json"),
@@ -237,7 +241,7 @@ def test_records_without_their_numbers_are_damaged() -> None:
         (ITERATIONS.replace("64.6", "a"), "not a number"),
         (ITERATIONS.replace("64.6", "1;2"), "2 published numbers"),
         (ITERATIONS.replace("fd2,base", "FD2,base"), "fd2 is 'FD2'"),
-        (GROUPS.replace("two,5", "two,0"), "ipc '0'"),
+        (GROUPS.replace("two,5", "two,0"), "ipc 0"),
         (ITERATIONS.split("d,DSA")[0], "no rows"),
         (GROUPS.split("d,sre")[0], "no rows"),
     ],

@@ -13,7 +13,8 @@ import pytest
 from tests.tables.conftest import FACTS, RUN, TEMPLATES, check_golden, write_cell, write_teacher
 
 from fd2.artifacts.records import read_content, write_record
-from fd2.config.cells import Cell
+from fd2.config.names import Cell, SetName
+from fd2.config.sheets import read_sheet
 from fd2.errors import FD2Error
 from fd2.stages.tabulate import tabulate
 from fd2.tables.render import Table, texts
@@ -25,7 +26,7 @@ Sheet = Callable[..., Path]
 
 
 def cell(fd2: str = "plain", ipc: int = 1, seed: int = 0, variant: str = "base") -> Cell:
-    return Cell("d", "sre2lpp", fd2, variant, ipc, "resnet18", seed)
+    return Cell(SetName("d", "sre2lpp", fd2, variant), ipc, "resnet18", seed)
 
 
 def build(sheet: Path, seeds: list[int], **facts: list[str]) -> Table:
@@ -35,7 +36,7 @@ def build(sheet: Path, seeds: list[int], **facts: list[str]) -> Table:
         {} if ",full," in line else {**FACTS, **{k: v[i] for k, v in facts.items()}}
         for i, line in enumerate(lines)
     ]
-    return student_table(sheet, RESULTS, seeds, known)
+    return student_table(read_sheet(sheet), RESULTS, seeds, known)
 
 
 def first(table: Table) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def test_faulty_sheets(sheet: Sheet) -> None:
     path.write_text("# A note.\n# Another.\n" + path.read_text())
     with pytest.raises(FD2Error, match="not a number") as refused:
         build(path, [0])
-    assert refused.value.where.endswith("line 4"), "notes count as lines"
+    assert refused.value.where.endswith("line 4, column published"), "notes count as lines"
 
 
 GRID = (
@@ -261,7 +262,7 @@ def grid(sheet: Sheet) -> Path:
 
     def write(method: str, fd2: str, variant: str, ipc: int, *values: float) -> None:
         for seed, top1 in enumerate(values):
-            named = Cell("my_set", method, fd2, variant, ipc, "resnet18", seed)
+            named = Cell(SetName("my_set", method, fd2, variant), ipc, "resnet18", seed)
             write_cell(RESULTS, named, top1, 30.0 + seed)
 
     write("sre2lpp", "plain", "base", 1, 50.0, 52.0)
@@ -293,12 +294,14 @@ def caption(table: Table) -> str:
 
 
 def test_the_caption_tells_mixed_presets_machines_and_sources(grid: Path) -> None:
-    one, two = (Cell("my_set", "sre2lpp", "plain", "base", 3, "resnet18", s) for s in (0, 1))
+    one, two = (
+        Cell(SetName("my_set", "sre2lpp", "plain", "base"), 3, "resnet18", s) for s in (0, 1)
+    )
     write_cell(RESULTS, one, 50.0, 40.0, protocol="release")
     run = {**RUN, "commit": "f" * 40, "dirty": True, "device_name": "NVIDIA H200"}
     settings = {"initialisation": "imagenet"}
     write_cell(RESULTS, two, 50.0, 40.0, run=run, settings=settings)
-    text = caption(student_table(grid, RESULTS, [0, 1], GRID_FACTS))
+    text = caption(student_table(read_sheet(grid), RESULTS, [0, 1], GRID_FACTS))
     for told in (
         "release: SRe²L++ IPC 3.",
         "resnet18 (imagenet, scratch)",
@@ -311,11 +314,11 @@ def test_the_caption_tells_mixed_presets_machines_and_sources(grid: Path) -> Non
 
 def test_the_caption_tells_what_accuracies_are_of(grid: Path) -> None:
     held_out = "my_set: tested on held-out training images"
-    assert held_out not in caption(student_table(grid, RESULTS, [0, 1], GRID_FACTS))
-    one = Cell("my_set", "sre2lpp", "plain", "base", 3, "resnet18", 0)
+    assert held_out not in caption(student_table(read_sheet(grid), RESULTS, [0, 1], GRID_FACTS))
+    one = Cell(SetName("my_set", "sre2lpp", "plain", "base"), 3, "resnet18", 0)
     write_cell(RESULTS, one, 50.0, 40.0, tested_on="held-out training images")
     write_teacher(RESULTS, "my_set", "resnet18", "plain", selected="best_on_test")
-    table = student_table(grid, RESULTS, [0, 1], GRID_FACTS)
+    table = student_table(read_sheet(grid), RESULTS, [0, 1], GRID_FACTS)
     assert held_out in caption(table) and "chosen on test images" in caption(table)
     assert table.frame["tested_on"].tolist()[:2] == ["test images", "held-out training images"]
 

@@ -32,6 +32,7 @@ tiny,sre2lpp,plain,base,2,resnet10t,
 tiny,sre2lpp,fd2,base,2,resnet10t,60.5
 """
 SEEN_SHEET = """\
+# kind: diagnostics
 dataset,method,fd2,variant,ipc,backbone,training
 tiny,full,plain,base,,resnet10t,cal
 tiny,sre2lpp,plain,base,2,resnet10t,cal

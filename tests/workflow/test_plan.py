@@ -169,7 +169,9 @@ class Counting:
     def drawn(self) -> list[str]:
         """The figures of datasets that the config's tables name."""
         sheets = [CONFIG / "tables" / f"{name}.csv" for name in self.config["tables"]]
-        datasets = {row["dataset"] for sheet in sheets for row in csv.DictReader(sheet.open())}
+        texts = [sheet.read_text().splitlines() for sheet in sheets]
+        lines = [[line for line in text if not line.startswith("#")] for text in texts]
+        datasets = {row["dataset"] for sheet in lines for row in csv.DictReader(sheet)}
         return [n for n, figure in self.config["figures"].items() if figure["dataset"] in datasets]
 
     def figure(self, name: str) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import sys
+from functools import wraps
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -12,14 +13,13 @@ from fd2.image_counts import half_batch_sizes
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
-from fd2.config.diagnostic_settings import diagnose_settings, diagnostic_rows
-from fd2.config.drawn_figures import drawn_figures
-from fd2.config.downloads import download_kind, download_kinds, download_settings
-from fd2.config.figures import check_figure, check_figure_names
+from fd2.config.datasets import download_kind, download_kinds, download_settings
+from fd2.config.figures import check_figure, check_figure_names, drawn_figures
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.paths import ArtefactPaths
 from fd2.config.row_facts import row_facts
+from fd2.config.rows import StudentRow
 from fd2.config.settings import PatchSettings, build
-from fd2.config.sheets import all_tables, table_sources
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
 from fd2.image_counts import require_patch_images, require_whole_images
@@ -29,18 +29,23 @@ from fd2.errors import require_writable
 from snakemake.exceptions import WorkflowError
 
 
-def explained(call, *arguments):
-    """Turn a user's fault into Snakemake's own error, which prints without a traceback."""
-    try:
-        return call(*arguments)
-    except FD2Error as error:
-        raise WorkflowError(str(error)) from None
+def explained(function):
+    """The function with a user's fault as Snakemake's own error, which prints without a traceback."""
+
+    @wraps(function)
+    def call(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except FD2Error as error:
+            raise WorkflowError(str(error)) from None
+
+    return call
 
 
 SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
-SETTINGS = explained(checked_configuration, config, SOURCES, ROOT / "config")
+SETTINGS = explained(checked_configuration)(config, SOURCES, ROOT / "config")
 PATHS = ArtefactPaths(SETTINGS)
-FIGURES = explained(drawn_figures, SETTINGS)
+FIGURES = explained(drawn_figures)(SETTINGS)
 
 
 pathvars:
@@ -52,14 +57,12 @@ pathvars:
 
 
 for name in ("resources", "results", "logs", "benchmarks", "state"):
-    explained(
-        require_writable,
-        config.get("pathvars", {}).get(name, name),
-        f"pathvar '{name}'",
+    explained(require_writable)(
+        config.get("pathvars", {}).get(name, name), f"pathvar '{name}'"
     )
 
 
-TABLES = all_tables(SETTINGS.values)
+TABLES = SETTINGS.tables()
 OPTIMISING = SETTINGS.methods("optimisation")
 SELECTING = SETTINGS.methods("selection")
 
@@ -130,21 +133,6 @@ def folder(path):
     return f"<results>/{path}"
 
 
-def teacher(dataset, backbone, training):
-    """A teacher's file."""
-    return folder(f"teachers/{dataset}/{backbone}/{training}.safetensors")
-
-
 def require_variant(name, wildcards):
     """Refuse artefacts of a variant that would repeat those of ``base``."""
-    explained(require_change, SETTINGS.values, name, dict(wildcards.items()), SOURCES)
-
-
-def cell_settings(stage, wildcards):
-    """Settings of a stage whose wildcards are dataset, method, fd2, variant and others."""
-    names = dict(wildcards.items())
-    require_variant(names.get("variant", "base"), wildcards)
-    names.update(
-        {key: int(names[key]) for key in ("ipc", "group", "seed") if key in names}
-    )
-    return explained(lambda: getattr(SETTINGS, stage)(**names))
+    require_change(SETTINGS.values, name, dict(wildcards.items()), SOURCES)

@@ -27,7 +27,7 @@ rule diagnose:
         mem_mb=memory(8000),
         runtime=minutes(20),
     params:
-        settings=diagnose_params,
+        settings=diagnose_settings,
     message:
         "Looking at {wildcards.method} {wildcards.fd2} {wildcards.variant}, {wildcards.ipc} images"
         " per class, through {wildcards.backbone} ({wildcards.training})"
@@ -57,7 +57,7 @@ rule diagnose_real:
         mem_mb=memory(8000),
         runtime=minutes(20),
     params:
-        settings=diagnose_params,
+        settings=diagnose_settings,
     message:
         "Looking at the training images of {wildcards.dataset} through {wildcards.backbone}"
         " ({wildcards.training})"

@@ -30,7 +30,7 @@ rule distill:
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:
-        settings=lambda wildcards: cell_settings("distill", wildcards),
+        settings=distill_settings,
     message:
         "Distilling group {wildcards.group} of {wildcards.dataset}, {wildcards.method}"
         " {wildcards.fd2} {wildcards.variant}"
@@ -82,7 +82,7 @@ rule select_images:
         mem_mb=memory(4000),
         runtime=minutes(10),
     params:
-        settings=lambda wildcards: cell_settings("select_images", wildcards),
+        settings=select_settings,
     message:
         "Selecting {wildcards.ipc} images per class with {wildcards.method}"
     script:

@@ -20,8 +20,8 @@ rule download:
         mem_mb=memory(1000),
         runtime=minutes(240),
     params:
-        settings=lambda wildcards: explained(
-            download_settings, SETTINGS.values, wildcards.kind
+        settings=lambda wildcards: explained(download_settings)(
+            SETTINGS.values, wildcards.kind
         ),
     message:
         "Fetching the archives of {wildcards.kind}"

@@ -25,7 +25,7 @@ rule evaluate:
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:
-        settings=lambda wildcards: cell_settings("evaluate", wildcards),
+        settings=evaluate_settings,
     message:
         "Training student {wildcards.student} on {wildcards.method} {wildcards.fd2}"
         " {wildcards.variant}, {wildcards.ipc} images per class, seed {wildcards.seed}"

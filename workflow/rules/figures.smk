@@ -1,6 +1,6 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
-explained(check_figure_names, SETTINGS)
+explained(check_figure_names)(SETTINGS)
 
 
 rule draw:

@@ -1,9 +1,13 @@
-# Functions behind the inputs of the rules, in the order of the chain.
+# Functions behind the inputs and params of the rules, in the order of the chain.
 
 import os
 from functools import cache
 
 RESULTS = Path(config.get("pathvars", {}).get("results", "results"))
+
+
+def download_code(wildcards):
+    return code("download", f"datasets.{wildcards.kind}")
 
 
 def prepare_code(wildcards):
@@ -24,9 +28,10 @@ def prepare_download(wildcards):
 def listed_images(dataset):
     """Listed once, though Snakemake asks several times."""
     record = Path(RESULTS, "data", dataset, "record.json")
-    return explained(folder_listing, SETTINGS.prepare(dataset), record)
+    return folder_listing(SETTINGS.prepare(dataset), record)
 
 
+@explained
 def prepare_images(wildcards):
     return listed_images(wildcards.dataset)
 
@@ -34,10 +39,10 @@ def prepare_images(wildcards):
 @cache
 def counted_images(dataset):
     """Training images of each class of a user's folder, counted once; None of other data."""
-    return explained(training_counts, SETTINGS.prepare(dataset))
+    return training_counts(SETTINGS.prepare(dataset))
 
 
-def images_before(output, wildcards):
+def images_before(output, dataset):
     """As `counted_images`, for an output that is yet to be made.
 
     None where it is there: Snakemake would take an existing file for given rather than refuse, so
@@ -45,199 +50,238 @@ def images_before(output, wildcards):
     """
     if not workflow.is_main_process or Path(RESULTS, output).is_file():
         return None
-    return counted_images(wildcards.dataset)
+    return counted_images(dataset)
 
 
-def require_patch_sources(wildcards):
-    """Refuse a user's folder with too few images for the patches, before teachers are trained."""
-    output = f"patches/{wildcards.dataset}/{wildcards.kind}.safetensors"
-    counts = images_before(output, wildcards)
-    if counts is not None:
-        settings = SETTINGS.patches(wildcards.dataset, wildcards.kind)
-        explained(require_patch_images, build(PatchSettings, settings), counts)
-
-
-def cell_name(wildcards):
-    """Where the artefacts of one distilled set lie below each folder."""
-    names = "/".join(distill_variant(wildcards))
-    return f"{names}/ipc{wildcards.ipc}"
-
-
-def require_choice(wildcards):
-    """Refuse a user's folder with too few images for a method that chooses whole ones."""
-    counts = images_before(f"distilled/{cell_name(wildcards)}.safetensors", wildcards)
-    if counts is not None and not distill_patches(wildcards):
-        images_per_class = int(wildcards.ipc)
-        explained(require_whole_images, wildcards.dataset, counts, images_per_class)
-
-
-def require_batches(stage, output, wildcards):
+def require_batches(output, wildcards, settings):
     """Refuse distilled sets too small for batch normalisation, before anything is distilled."""
-    counts = images_before(output, wildcards)
+    counts = images_before(output, wildcards.dataset)
     if counts is not None:
-        images = len(counts) * int(wildcards.ipc)
-        batch_size = cell_settings(stage, wildcards)["batch_size"]
-        explained(half_batch_sizes, images, batch_size)
+        half_batch_sizes(len(counts) * int(wildcards.ipc), settings["batch_size"])
 
 
-def download_code(wildcards):
-    return code("download", f"datasets.{wildcards.kind}")
+def of_teacher(wildcards):
+    """The teacher that a rule makes or looks through."""
+    return Teacher.parse(dict(wildcards.items()))
 
 
+@explained
 def pretrain_code(wildcards):
-    require_variant(wildcards.training.partition("-")[2] or "base", wildcards)
+    require_variant(of_teacher(wildcards).variant, wildcards)
     return code("pretrain", f"backbones.{wildcards.backbone}")
 
 
+@explained
+def pretrain_settings(wildcards):
+    return SETTINGS.pretrain(of_teacher(wildcards))
+
+
+@explained
 def patches_code(wildcards):
-    require_patch_sources(wildcards)
-    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
-    return code("patches", f"backbones.{scorer}")
+    """Refuses a user's folder with too few images for the patches, before teachers are trained."""
+    settings = SETTINGS.patches(wildcards.dataset, wildcards.kind)
+    output = f"patches/{wildcards.dataset}/{wildcards.kind}.safetensors"
+    counts = images_before(output, wildcards.dataset)
+    if counts is not None:
+        require_patch_images(build(PatchSettings, settings), counts)
+    return code("patches", f"backbones.{settings['scorer']}")
 
 
 def patches_scorer(wildcards):
     scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
-    return teacher(wildcards.dataset, scorer, "plain")
+    return folder(Teacher(wildcards.dataset, scorer, "plain").path())
 
 
-def distill_variant(wildcards):
-    return wildcards.dataset, wildcards.method, wildcards.fd2, wildcards.variant
+def of_set(wildcards):
+    """The set that a rule makes or takes; not one that would repeat that of ``base``."""
+    names = dict(wildcards.items())
+    require_variant(names.get("variant", "base"), wildcards)
+    return SetName.parse(names)
 
 
-def require_slots(wildcards):
-    """Refuse a target with more images per class than are distilled."""
-    names = distill_variant(wildcards)
-    place = f"target .../{'/'.join(names)}/ipc{wildcards.ipc}"
-    explained(SETTINGS.check_ipc, *names, int(wildcards.ipc), place)
+def asked_set(wildcards):
+    """The set that a rule takes so many images of; not more than are distilled."""
+    name = SetName.parse(dict(wildcards.items()))
+    target = f"target .../{name}/ipc{wildcards.ipc}"
+    SETTINGS.check_ipc(name, int(wildcards.ipc), target)
+    return name
 
 
+@explained
 def distill_patches(wildcards):
-    kind = explained(SETTINGS.patch_kind, *distill_variant(wildcards))
+    kind = SETTINGS.patch_kind(of_set(wildcards))
     return folder(f"patches/{wildcards.dataset}/{kind}.safetensors") if kind else []
 
 
+@explained
 def distill_teachers(wildcards):
-    training = SETTINGS.training_name(wildcards.fd2, wildcards.variant)
-    names = explained(SETTINGS.distill_teachers, *distill_variant(wildcards))
-    return [teacher(wildcards.dataset, name, training) for name in names]
-
-
-def distill_modules(wildcards):
-    """The plug-ins that optimise images."""
-    names = distill_variant(wildcards)
-    modules = [f"methods.{wildcards.method}"]
-    backbones = explained(SETTINGS.distill_teachers, *names)
-    modules += [f"backbones.{name}" for name in backbones]
-    regularisers = explained(SETTINGS.distill, *names, 0)["regularisers"]
-    return modules + [f"regularisers.{name}" for name in regularisers]
-
-
-def distill_code(wildcards):
-    return code("distill", *distill_modules(wildcards))
-
-
-def measure_code(wildcards):
-    return code("measure_distill", *distill_modules(wildcards))
-
-
-def measure_settings(wildcards):
-    """Settings of the first group."""
-    require_variant(wildcards.variant, wildcards)
-    return explained(SETTINGS.distill, *distill_variant(wildcards), 0)
-
-
-def select_code(wildcards):
-    require_slots(wildcards)
-    require_choice(wildcards)
-    return code("select_images", f"methods.{wildcards.method}")
-
-
-def assemble_groups(wildcards):
-    require_slots(wildcards)
-    groups = explained(SETTINGS.groups, *distill_variant(wildcards), int(wildcards.ipc))
-    root = "distilled/" + "/".join(distill_variant(wildcards))
-    return [folder(f"{root}/group{group}.safetensors") for group in groups]
-
-
-def relabel_names(wildcards):
-    names = distill_variant(wildcards)
-    return explained(SETTINGS.relabel_teachers, *names, int(wildcards.ipc))
-
-
-def relabel_teachers(wildcards):
-    training = SETTINGS.training_name(wildcards.fd2, wildcards.variant)
     return [
-        teacher(wildcards.dataset, name, training) for name in relabel_names(wildcards)
+        folder(teacher.path())
+        for teacher in SETTINGS.distill_teachers(of_set(wildcards))
     ]
 
 
-def relabel_code(wildcards):
-    require_batches("relabel", f"labels/{cell_name(wildcards)}/logits.npy", wildcards)
-    return code("relabel", *(f"backbones.{name}" for name in relabel_names(wildcards)))
+def optimising_code(stage, wildcards):
+    """Code of a stage that optimises images, with its plug-ins."""
+    name = of_set(wildcards)
+    teachers = SETTINGS.distill_teachers(name)
+    regularisers = SETTINGS.distill(name, 0)["regularisers"]
+    return code(
+        stage,
+        f"methods.{name.method}",
+        *(f"backbones.{teacher.backbone}" for teacher in teachers),
+        *(f"regularisers.{regulariser}" for regulariser in regularisers),
+    )
 
 
+@explained
+def distill_code(wildcards):
+    return optimising_code("distill", wildcards)
+
+
+@explained
+def distill_settings(wildcards):
+    return SETTINGS.distill(of_set(wildcards), int(wildcards.group))
+
+
+@explained
+def measure_code(wildcards):
+    return optimising_code("measure_distill", wildcards)
+
+
+@explained
+def measure_settings(wildcards):
+    """Settings of the first group."""
+    return SETTINGS.distill(of_set(wildcards), 0)
+
+
+@explained
+def select_code(wildcards):
+    """Refuses a user's folder with too few images for a method that chooses whole ones."""
+    name, ipc = asked_set(wildcards), int(wildcards.ipc)
+    counts = images_before(name.images(ipc), name.dataset)
+    if counts is not None and SETTINGS.patch_kind(name) is None:
+        require_whole_images(name.dataset, counts, ipc)
+    return code("select_images", f"methods.{name.method}")
+
+
+@explained
+def select_settings(wildcards):
+    return SETTINGS.select_images(of_set(wildcards), int(wildcards.ipc))
+
+
+@explained
+def assemble_groups(wildcards):
+    name = asked_set(wildcards)
+    groups = SETTINGS.groups(name, int(wildcards.ipc))
+    return [folder(name.group(group)) for group in groups]
+
+
+@explained
 def distilled_set(wildcards):
-    require_slots(wildcards)
-    variant = SETTINGS.variant_at(wildcards.variant, "distill")
-    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
-    return folder(f"distilled/{cell}/ipc{wildcards.ipc}.safetensors")
+    name = SETTINGS.set_at(asked_set(wildcards), "distill")
+    return folder(name.images(int(wildcards.ipc)))
 
 
+def relabelling_teachers(wildcards):
+    return SETTINGS.relabel_teachers(of_set(wildcards), int(wildcards.ipc))
+
+
+@explained
+def relabel_teachers(wildcards):
+    return [folder(teacher.path()) for teacher in relabelling_teachers(wildcards)]
+
+
+@explained
+def relabel_code(wildcards):
+    labels = of_set(wildcards).labels(wildcards.ipc)
+    require_batches(f"{labels}/logits.npy", wildcards, relabel_settings(wildcards))
+    backbones = [teacher.backbone for teacher in relabelling_teachers(wildcards)]
+    return code("relabel", *(f"backbones.{backbone}" for backbone in backbones))
+
+
+@explained
+def relabel_settings(wildcards):
+    return SETTINGS.relabel(of_set(wildcards), int(wildcards.ipc))
+
+
+def of_cell(wildcards):
+    require_variant(wildcards.variant, wildcards)
+    return Cell.parse(dict(wildcards.items()))
+
+
+@explained
 def cell_labels(wildcards):
     """The soft labels' two files, or nothing where the student learns from class labels."""
-    if cell_settings("evaluate", wildcards)["labels"] == "hard":
+    cell = of_cell(wildcards)
+    if SETTINGS.evaluate(cell)["labels"] == "hard":
         return []
-    variant = SETTINGS.variant_at(wildcards.variant, "relabel")
-    cell = f"{wildcards.dataset}/{wildcards.method}/{wildcards.fd2}/{variant}"
-    root = f"labels/{cell}/ipc{wildcards.ipc}"
-    return [folder(f"{root}/logits.npy"), folder(f"{root}/augmentation.safetensors")]
+    labels = SETTINGS.set_at(cell.set_name, "relabel").labels(cell.ipc)
+    return [
+        folder(f"{labels}/logits.npy"),
+        folder(f"{labels}/augmentation.safetensors"),
+    ]
 
 
+@explained
 def evaluate_code(wildcards):
-    student = f"{wildcards.student}/seed{wildcards.seed}.json"
-    require_batches("evaluate", f"students/{cell_name(wildcards)}/{student}", wildcards)
+    path = of_cell(wildcards).path()
+    require_batches(path, wildcards, evaluate_settings(wildcards))
     return code("evaluate", f"backbones.{wildcards.student}")
+
+
+@explained
+def evaluate_settings(wildcards):
+    return SETTINGS.evaluate(of_cell(wildcards))
 
 
 def diagnose_code(wildcards):
     return code("diagnose", f"backbones.{wildcards.backbone}")
 
 
-def diagnose_params(wildcards):
-    names = dict(wildcards.items())
-    if "ipc" in names:
-        names["ipc"] = int(names["ipc"])
-    return explained(lambda: diagnose_settings(SETTINGS, **names))
+@explained
+def diagnose_settings(wildcards):
+    ipc = int(wildcards.ipc) if "ipc" in wildcards.keys() else None
+    name = SetName.parse(dict(wildcards.items()))
+    return SETTINGS.diagnose(name, ipc, of_teacher(wildcards))
 
 
+@explained
 def diagnostic_tables(wildcards):
     """The tables whose sheets list diagnoses; a target with none of them has nothing to do."""
-    tables = SETTINGS.values["tables"]
     return [
         folder(f"tables/{table}.md")
-        for table in tables
-        if explained(diagnostic_rows, SETTINGS, table)
+        for table in SETTINGS.values["tables"]
+        if SETTINGS.sheet(table).kind == "diagnostics"
     ]
 
 
+@explained
 def table_inputs(wildcards):
-    explained(check_table, SETTINGS, wildcards.table)
-    paths = explained(table_sources, SETTINGS, wildcards.table)
-    return [folder(path) for path in paths]
+    check_table(SETTINGS, wildcards.table)
+    return [folder(path) for path in table_sources(wildcards.table)]
+
+
+@explained
+def table_sources(table):
+    """Paths below the results folder of what fills a table."""
+    return SETTINGS.sheet(table).sources(SETTINGS.values["seeds"])
+
+
+@explained
+def student_rows(table):
+    return SETTINGS.sheet(table).rows_of(StudentRow)
 
 
 def table_seeds(wildcards):
     """The students' seeds; none for a table without students."""
-    rows = explained(SETTINGS.rows, wildcards.table)
-    return SETTINGS.values["seeds"] if rows else []
+    return SETTINGS.values["seeds"] if student_rows(wildcards.table) else []
 
 
+@explained
 def table_facts(wildcards):
     """What the settings say of each row, to find the rows to compare with each other."""
-    return [
-        explained(row_facts, SETTINGS, row)
-        for row in explained(SETTINGS.rows, wildcards.table)
-    ]
+    return [row_facts(SETTINGS, row) for row in student_rows(wildcards.table)]
 
 
 def table_found(wildcards):
@@ -245,21 +289,19 @@ def table_found(wildcards):
 
     It takes no ``output``: params that are derived from files rerun nothing.
     """
-    return digest_of_files(
-        RESULTS / path for path in explained(table_sources, SETTINGS, wildcards.table)
-    )
+    return digest_of_files(RESULTS / path for path in table_sources(wildcards.table))
 
 
 def figure_spec(wildcards):
     return SETTINGS.values["figures"][wildcards.figure]
 
 
+@explained
 def figure_inputs(wildcards):
     spec = figure_spec(wildcards)
-    results = Path(config.get("pathvars", {}).get("results", "results"))
-    explained(check_figure, SETTINGS, wildcards.figure, results)
+    check_figure(SETTINGS, wildcards.figure, RESULTS)
     plugin = plugins.load("figures", spec["kind"])
-    found = explained(plugin.inputs, spec, SETTINGS.values["seeds"])
+    found = plugin.inputs(spec, SETTINGS.values["seeds"])
     roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
     records = [folder(path) for path in figure_records(found)]
     return {
@@ -312,8 +354,7 @@ def page_content(partial):
     called = workflow.config_settings
     sources = {}
     for name in page_tables(partial):
-        found = explained(table_sources, SETTINGS, name)
-        sources[name] = [str(RESULTS / path) for path in found]
+        sources[name] = [str(RESULTS / path) for path in table_sources(name)]
     return {
         "results": str(RESULTS),
         "benchmarks": config.get("pathvars", {}).get("benchmarks", "benchmarks"),

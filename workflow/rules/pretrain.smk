@@ -25,7 +25,7 @@ rule pretrain:
         mem_mb=memory(8000),
         runtime=minutes(240),
     params:
-        settings=lambda wildcards: cell_settings("pretrain", wildcards),
+        settings=pretrain_settings,
     message:
         "Training teacher {wildcards.backbone} ({wildcards.training}) on {wildcards.dataset}"
     script:

@@ -29,7 +29,7 @@ rule relabel:
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:
-        settings=lambda wildcards: cell_settings("relabel", wildcards),
+        settings=relabel_settings,
     message:
         "Relabelling {wildcards.method} {wildcards.fd2} {wildcards.variant}, {wildcards.ipc}"
         " images per class"

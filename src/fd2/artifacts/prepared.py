@@ -22,7 +22,7 @@ from fd2.artifacts.files import (
     write_json,
 )
 from fd2.artifacts.identity import artefact_name, require_name
-from fd2.config.held_out import TEST_IMAGES, TESTED_ON
+from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 SPLITS = ("train", "test")

@@ -10,7 +10,7 @@ from typing import Any
 
 from fd2.artifacts.files import damaged, read_json, write_json
 from fd2.artifacts.identity import signed, verified
-from fd2.config.held_out import TEST_IMAGES, TESTED_ON
+from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
 _DIGEST = "record_sha256"

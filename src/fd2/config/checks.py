@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.cells import FULL_DATA, Row, sheet_header
-from fd2.config.cost_sheets import GroupRow, IterationRow, read_group_sheet, read_iteration_sheet
-from fd2.config.diagnostic_settings import check_diagnoses
-from fd2.config.layers import first_stage
 from fd2.config.resolve import Configuration
-from fd2.config.sheets import all_tables
+from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, StudentRow, TeacherRow
 from fd2.config.variants import check_variants
 from fd2.errors import FD2Error, require_known
 
@@ -38,8 +34,8 @@ def _check_names(settings: Configuration) -> None:
     check_variants(settings.values, settings.source)
     for table in settings.values["tables"]:
         check_table(settings, table)
-    for table in all_tables(settings.values):
-        sheet_header(settings.sheet(table))
+    for table in settings.tables():
+        settings.sheet(table)
     datasets = settings.values["datasets"]
     for name, figure in settings.values["figures"].items():
         require_known("dataset", figure["dataset"], datasets, f"figures.{name}")
@@ -55,55 +51,56 @@ def check_table(settings: Configuration, table: str) -> None:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
     sheet = settings.sheet(table)
-    where = str(sheet)
-    for row in settings.rows(table):
-        _check_row(settings, row, where)
-    for teacher in settings.teacher_rows(table):
-        require_known("dataset", teacher.dataset, settings.values["datasets"], where)
-        require_known("backbone", teacher.backbone, plugins.names("backbones"), where)
-        _check_teacher_variant(settings, teacher.variant, where)
-    for iteration in read_iteration_sheet(sheet):
-        if iteration.variant:
-            _check_optimised(settings, iteration, where)
-    for group in read_group_sheet(sheet):
-        _check_optimised(settings, group, where)
-        names = (group.dataset, group.method, group.fd2, group.variant)
-        settings.check_ipc(*names, group.ipc, where)
-    check_diagnoses(settings, table)
+    for row in sheet.rows:
+        require_known("dataset", row.dataset, settings.values["datasets"], str(sheet.path))
+        _check_row(settings, row, str(sheet.path))
 
 
-def _check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:
-    require_known("variant", variant, ["base", *settings.variants()], where)
-    if variant != "base" and first_stage(settings.values, variant) != "pretrain":
+def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
+    backbones, methods = plugins.names("backbones"), plugins.names("methods")
+    variants = ["base", *settings.variants()]
+    match row:
+        case StudentRow():
+            require_known("student", row.student, backbones, where)
+            if row.ipc is None:
+                _check_full_data(row, where)
+                return
+            require_known("method", row.method, methods, where)
+            require_known("variant", row.variant, variants, where)
+            settings.check_ipc(row.set_name, row.ipc, where)
+            # Refused if its method's settings do not fit the dataset's resolution.
+            settings.distill(row.set_name, 0)
+        case TeacherRow():
+            require_known("backbone", row.backbone, backbones, where)
+            require_known("variant", row.variant, variants, where)
+            if row.variant not in ("base", *settings.teacher_variants()):
+                raise FD2Error(
+                    f"variant '{row.variant}' has no teacher of its own",
+                    where,
+                    "name 'base' or a variant with a section 'pretrain'",
+                )
+        case DiagnosticRow():
+            require_known("backbone", row.backbone, backbones, where)
+            require_known("training", row.training, settings.trainings(), where)
+            if row.ipc is None:
+                require_known("variant of real images", row.variant, ["base"], where)
+                return
+            require_known("method", row.method, methods, where)
+            distilled = settings.variants_at("distill")
+            require_known("variant of distilled sets", row.variant, distilled, where)
+            settings.check_ipc(row.set_name, row.ipc, where)
+        case IterationRow() | GroupRow() if row.variant:
+            require_known("method", row.method, settings.methods("optimisation"), where)
+            require_known("variant", row.variant, settings.variants_at("distill"), where)
+            settings.distill(row.set_name, 0)
+            if isinstance(row, GroupRow):
+                settings.check_ipc(row.set_name, row.ipc, where)
+
+
+def _check_full_data(row: StudentRow, where: str) -> None:
+    if row.variant != "base":
         raise FD2Error(
-            f"variant '{variant}' has no teacher of its own",
+            f"variant '{row.variant}' of full data",
             where,
-            "name 'base' or a variant with a section 'pretrain'",
+            "write 'base'; teachers of variants stand in a sheet of teachers",
         )
-
-
-def _check_optimised(settings: Configuration, row: IterationRow | GroupRow, where: str) -> None:
-    require_known("dataset", row.dataset, settings.values["datasets"], where)
-    require_known("method", row.method, settings.methods("optimisation"), where)
-    require_known("variant", row.variant, settings.variants_at("distill"), where)
-    # Refused if its method's settings do not fit the dataset's resolution.
-    settings.distill(row.dataset, row.method, row.fd2, row.variant, 0)
-
-
-def _check_row(settings: Configuration, row: Row, where: str) -> None:
-    require_known("dataset", row.dataset, settings.values["datasets"], where)
-    require_known("student", row.student, plugins.names("backbones"), where)
-    if row.method == FULL_DATA:
-        if row.variant != "base":
-            raise FD2Error(
-                f"variant '{row.variant}' of full data",
-                where,
-                "write 'base'; teachers of variants stand in a sheet of teachers",
-            )
-        return
-    require_known("method", row.method, plugins.names("methods"), where)
-    require_known("variant", row.variant, ["base", *settings.variants()], where)
-    if row.ipc is not None:
-        settings.check_ipc(row.dataset, row.method, row.fd2, row.variant, row.ipc, where)
-    # Refused if its method's settings do not fit the dataset's resolution.
-    settings.distill(row.dataset, row.method, row.fd2, row.variant, 0)

@@ -1,4 +1,4 @@
-"""What a figure may name, checked when a run is planned."""
+"""Which figures are drawn by default, and what a figure may name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.cells import FULL_DATA
+from fd2.config.names import FULL_DATA, SetName
 from fd2.config.resolve import Configuration
+from fd2.config.rows import DiagnosticRow, StudentRow, TeacherRow
 from fd2.errors import FD2Error, require_known, suggest
+
+
+def tabled_datasets(settings: Configuration) -> set[str]:
+    """Datasets of the tables' students, teachers and diagnoses.
+
+    Raises:
+        FD2Error: for a faulty sheet.
+    """
+    kinds = (StudentRow, TeacherRow, DiagnosticRow)
+    sheets = [settings.sheet(table) for table in settings.values["tables"]]
+    return {row.dataset for sheet in sheets for row in sheet.rows if isinstance(row, kinds)}
+
+
+def drawn_figures(settings: Configuration) -> list[str]:
+    """Figures of `tabled_datasets`, in the config's order.
+
+    Config files are laid over config.yaml with its figures of the paper. One that fills tables of
+    other data must not fetch the paper's for a picture. A figure that is left out is still a
+    target.
+
+    Raises:
+        FD2Error: for a faulty sheet.
+    """
+    datasets = tabled_datasets(settings)
+    figures = settings.values["figures"]
+    return [name for name, figure in figures.items() if figure["dataset"] in datasets]
 
 
 def check_figure_names(settings: Configuration) -> None:
@@ -48,8 +75,8 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
         require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], where)
         require_known("variant", row["variant"], ["base", *settings.variants()], where)
         if "ipc" in spec and row["method"] != FULL_DATA:
-            names = (spec["dataset"], row["method"], row["fd2"], row["variant"])
-            settings.check_ipc(*names, spec["ipc"], where)
+            set_name = SetName(spec["dataset"], row["method"], row["fd2"], row["variant"])
+            settings.check_ipc(set_name, spec["ipc"], where)
     for variant in spec.get("teacher_variants", ()):
         _check_teacher_variant(settings, variant, where)
     manifest = results / "data" / spec["dataset"] / "manifest.json"

@@ -8,18 +8,8 @@ from typing import Any
 
 import yaml
 
+from fd2.config.stages import BY_NAME, SECTIONS
 from fd2.errors import FD2Error, suggest
-
-#: Stages in the order of the chain; a variant names the first that it changes by its section.
-STAGES = ("pretrain", "patches", "distill", "relabel", "evaluate")
-#: What each stage's result may depend on; an override of a stage can only look at these.
-STAGE_KEYS = {
-    "pretrain": ("dataset", "backbone"),
-    "patches": ("dataset",),
-    "distill": ("dataset", "method", "fd2"),
-    "relabel": ("dataset", "method", "fd2", "ipc"),
-    "evaluate": ("dataset", "method", "fd2", "ipc", "student"),
-}
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,12 +70,12 @@ def check_overrides(config: Mapping[str, Any]) -> None:
     """
     for name, override in config.get("overrides", {}).items():
         for stage in override["set"]:
-            foreign = sorted(set(override["where"]) - set(STAGE_KEYS[stage]))
+            foreign = sorted(set(override["where"]) - set(BY_NAME[stage].keys))
             if foreign:
                 raise FD2Error(
                     f"override '{name}' changes '{stage}' depending on {', '.join(foreign)}",
                     f"setting 'overrides.{name}'",
-                    f"'{stage}' can depend on {', '.join(STAGE_KEYS[stage])} only; "
+                    f"'{stage}' can depend on {', '.join(BY_NAME[stage].keys)} only; "
                     "its artefacts are shared by everything else",
                 )
 
@@ -97,9 +87,9 @@ def stage_config(
 
     Args:
         config: the whole config, with its protocol.
-        stage: one of `STAGES`.
+        stage: one of `SECTIONS`.
         variant: ``base`` or a name in ``variants``.
-        context: the job's names among `STAGE_KEYS` of the stage.
+        context: the job's names, at least the stage's `keys`.
 
     Returns:
         The section with all matching overrides, in order, and then the variant laid over it.
@@ -120,14 +110,7 @@ def is_among(actual: object, wanted: object) -> bool:
     return actual in wanted if isinstance(wanted, list) else actual == wanted
 
 
-def first_stage(config: Mapping[str, Any], variant: str) -> str:
+def first_section(config: Mapping[str, Any], variant: str) -> str:
     """The first stage that a variant changes."""
     changed = config["variants"][variant]
-    return next(stage for stage in STAGES if stage in changed)
-
-
-def variant_at(config: Mapping[str, Any], variant: str, stage: str) -> str:
-    """The variant whose artefact of ``stage`` a cell of ``variant`` uses: itself or ``base``."""
-    if variant == "base" or STAGES.index(first_stage(config, variant)) > STAGES.index(stage):
-        return "base"
-    return variant
+    return next(stage for stage in SECTIONS if stage in changed)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import product
 
 from fd2.config import plugins
-from fd2.config.resolve import FD2, Configuration
-from fd2.config.sheets import all_tables
+from fd2.config.names import FD2
+from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, suggest
 
 #: Every artefact's path below the results folder, as the rules write it; ``{field}`` or
@@ -67,7 +67,7 @@ class ArtefactPaths:
             "variant": ("base", *configuration.variants()),
             "variant:distill": configuration.variants_at("distill"),
             "variant:relabel": configuration.variants_at("relabel"),
-            "table": all_tables(values),
+            "table": configuration.tables(),
             "figure": values["figures"],
             **FILES,
         }

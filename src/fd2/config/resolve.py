@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.cells import Row, read_sheet
-from fd2.config.cost_sheets import is_cost_sheet
-from fd2.config.dataset_entries import prepare_settings
-from fd2.config.diagnostic_sheets import is_diagnostic_sheet
-from fd2.config.layers import (
-    check_overrides,
-    first_stage,
-    stage_config,
-    variant_at,
-    with_protocol,
-)
+from fd2.config.datasets import prepare_settings
+from fd2.config.layers import check_overrides, first_section, stage_config, with_protocol
+from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.recipes import check_recipe, regularisers_of
 from fd2.config.schema import config_schema, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
-from fd2.config.teacher_sheets import TeacherRow, is_teacher_sheet, read_teacher_sheet
+from fd2.config.sheets import Sheet, read_sheet
+from fd2.config.stages import SECTIONS
 from fd2.errors import FD2Error
 
-FD2 = ("plain", "fd2")
+#: Keys of the config that list sheets. Each is a target; only the first is part of the default.
+_LISTS = ("tables", "ablations", "measurements")
 
 
 class Configuration:
@@ -49,40 +43,60 @@ class Configuration:
         self.values = with_protocol(config, folder / "protocols")
         validate(self.values, config_schema(), source)
         check_overrides(self.values)
+        self._sheets: dict[str, Sheet] = {}
 
-    def check_ipc(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, where: str
-    ) -> None:
-        """Refuse more images per class than are distilled; ``where`` is where they were asked for.
+    # Sheets.
+
+    def tables(self) -> list[str]:
+        """The names of all sheets that the config lists, each once."""
+        return list(dict.fromkeys(name for key in _LISTS for name in self.values[key]))
+
+    def sheet(self, table: str) -> Sheet:
+        """A table's sheet, read once.
 
         Raises:
-            FD2Error: with the number of slots.
+            FD2Error: if there is none, or it cannot be read.
         """
-        slots = min(self.slots(dataset, method, fd2, variant), self._patch_slots(dataset))
-        if ipc > slots:
-            raise FD2Error(
-                f"ipc {ipc} of method '{method}' on '{dataset}'",
-                where,
-                f"only {slots} slots are distilled: raise 'distill.slots'",
-            )
+        if table not in self._sheets:
+            self._sheets[table] = read_sheet(self.folder / "tables" / f"{table}.csv")
+        return self._sheets[table]
 
-    # Names, for wildcard constraints and inputs.
+    # Names.
 
     def variants(self) -> list[str]:
         """Names of the variants, without ``base``."""
         return list(self.values["variants"])
 
     def variants_at(self, stage: str) -> list[str]:
-        """``base`` and the variants that have an own artefact of ``stage``."""
-        return ["base", *(v for v in self.variants() if self.variant_at(v, stage) == v)]
+        """``base`` and the variants that have an artefact of a stage with a section."""
+        return ["base", *(v for v in self.variants() if self._variant_at(v, stage) == v)]
 
-    def variant_at(self, variant: str, stage: str) -> str:
-        """See `fd2.config.layers.variant_at`."""
-        return variant_at(self.values, variant, stage)
+    def _variant_at(self, variant: str, stage: str) -> str:
+        if variant == "base":
+            return "base"
+        first = first_section(self.values, variant)
+        return variant if SECTIONS.index(first) <= SECTIONS.index(stage) else "base"
+
+    def set_at(self, set_name: SetName, stage: str) -> SetName:
+        """The set whose artefact of a stage is used: the variant's or, where shared, base's."""
+        variant = self._variant_at(set_name.variant, stage)
+        return SetName(set_name.dataset, set_name.method, set_name.fd2, variant)
 
     def teacher_variants(self) -> list[str]:
         """Variants that change the teacher."""
-        return [v for v in self.variants() if first_stage(self.values, v) == "pretrain"]
+        return [v for v in self.variants() if first_section(self.values, v) == "pretrain"]
+
+    def trainings(self) -> list[str]:
+        """Trainings of teachers: ``plain``, ``cal``, and each with the variants that change it."""
+        suffixes = ["", *(f"-{variant}" for variant in self.teacher_variants())]
+        return [name + suffix for name in ("plain", "cal") for suffix in suffixes]
+
+    def teacher(self, set_name: SetName, backbone: str) -> Teacher:
+        """The teacher of a backbone that a set is made with."""
+        name = "cal" if set_name.fd2 == "fd2" else "plain"
+        variant = self._variant_at(set_name.variant, "pretrain")
+        training = name if variant == "base" else f"{name}-{variant}"
+        return Teacher(set_name.dataset, backbone, training)
 
     def methods(self, kind: str) -> list[str]:
         """Methods of a kind: ``optimisation`` or ``selection``."""
@@ -90,59 +104,22 @@ class Configuration:
             name for name in plugins.names("methods") if kind == plugins.load("methods", name).KIND
         ]
 
-    def trainings(self) -> list[str]:
-        """Trainings of teachers: ``plain``, ``cal``, and each with the variants that change it."""
-        own = ["", *(f"-{variant}" for variant in self.teacher_variants())]
-        return [name + suffix for name in ("plain", "cal") for suffix in own]
-
-    def training_name(self, fd2: str, variant: str) -> str:
-        """The teacher's training for a cell: ``plain``, ``cal``, or with ``-{variant}``."""
-        name = "cal" if fd2 == "fd2" else "plain"
-        own = self.variant_at(variant, "pretrain")
-        return name if own == "base" else f"{name}-{own}"
-
-    # Sheets.
-
-    def sheet(self, table: str) -> Path:
-        """The sheet's path."""
-        return self.folder / "tables" / f"{table}.csv"
-
-    def rows(self, table: str) -> list[Row]:
-        """The sheet's rows; none for a sheet of anything but cells."""
-        path = self.sheet(table)
-        others = (is_teacher_sheet, is_cost_sheet, is_diagnostic_sheet)
-        return [] if any(is_other(path) for is_other in others) else read_sheet(path)
-
-    def teacher_rows(self, table: str) -> list[TeacherRow]:
-        """The rows of a sheet of teachers; none for a sheet of cells."""
-        path = self.sheet(table)
-        return read_teacher_sheet(path) if is_teacher_sheet(path) else []
-
-    def start(self, row: Row) -> str | None:
-        """Initial weights of a row's students; None for a full-data row."""
-        if row.ipc is None:
-            return None
-        names = (row.dataset, row.method, row.fd2, row.variant, row.ipc, row.student)
-        return str(self.evaluate(*names, seed=0)["initialisation"])
-
     # Settings of one artefact.
 
     def prepare(self, dataset: str) -> dict[str, Any]:
         """Settings of the prepared data."""
         return prepare_settings(dataset, self.values["datasets"][dataset])
 
-    def pretrain(self, dataset: str, backbone: str, training: str) -> dict[str, Any]:
-        """Settings of one teacher; ``training`` as in `training_name`."""
-        kind, _, variant = training.partition("-")
-        context = {"dataset": dataset, "backbone": backbone}
-        section = stage_config(self.values, "pretrain", variant or "base", context)
+    def pretrain(self, teacher: Teacher) -> dict[str, Any]:
+        """Settings of one teacher."""
+        context = {"dataset": teacher.dataset, "backbone": teacher.backbone}
+        section = stage_config(self.values, "pretrain", teacher.variant, context)
         # Kept apart, so that a setting of the attention head does not retrain plain teachers.
         cal = {field.name: section[field.name] for field in fields(CalSettings)}
         return {
             **{key: value for key, value in section.items() if key not in cal},
-            **context,
-            "training": training,
-            "cal": cal if kind == "cal" else None,
+            **asdict(teacher),
+            "cal": cal if teacher.training.startswith("cal") else None,
             "protocol": self.values["protocol"],
         }
 
@@ -154,145 +131,161 @@ class Configuration:
         slots = self._patch_slots(dataset)
         return {**section, "dataset": dataset, "kind": kind, "tiles": tiles, "slots": slots}
 
-    def _patch_slots(self, dataset: str) -> int:
-        """Patches are shared by all methods, so they number what the dataset's own layer says."""
-        return int(stage_config(self.values, "distill", "base", {"dataset": dataset})["slots"])
-
-    def _distill(self, dataset: str, method: str, fd2: str, variant: str) -> dict[str, Any]:
-        context = {"dataset": dataset, "method": method, "fd2": fd2}
-        section = stage_config(self.values, "distill", variant, context)
-        if method not in section["methods"]:
-            raise FD2Error(
-                f"no settings for method '{method}'",
-                f"setting 'distill.methods' in {self.source}",
-                f"add a block '{method}:'",
-            )
-        return section
-
-    def method_settings(self, dataset: str, method: str, fd2: str, variant: str) -> dict[str, Any]:
-        """The method's own settings."""
-        settings: dict[str, Any] = self._distill(dataset, method, fd2, variant)["methods"][method]
-        return settings
-
     def patch_kinds(self) -> list[str]:
         """``1x1`` and ``2x2``, and each with the variants that have a section ``patches``.
 
         A variant of the teacher alone keeps the patches: another, plain teacher scores them.
         """
-        own = [
-            f"-{name}" for name, changed in self.values["variants"].items() if "patches" in changed
+        changing = [
+            name for name, changed in self.values["variants"].items() if "patches" in changed
         ]
-        return [kind + suffix for kind in ("1x1", "2x2") for suffix in ("", *own)]
+        suffixes = ["", *(f"-{name}" for name in changing)]
+        return [kind + suffix for kind in ("1x1", "2x2") for suffix in suffixes]
 
-    def patch_kind(self, dataset: str, method: str, fd2: str, variant: str) -> str | None:
+    def patch_kind(self, set_name: SetName) -> str | None:
         """The patches that the method starts from or selects; None if it takes none."""
-        settings = self.method_settings(dataset, method, fd2, variant)
-        kind: str | None = settings.get("patches")
-        if kind is None or "patches" not in self.values["variants"].get(variant, {}):
+        kind: str | None = self.method_settings(set_name).get("patches")
+        if kind is None or "patches" not in self.values["variants"].get(set_name.variant, {}):
             return kind
-        return f"{kind}-{variant}"
+        return f"{kind}-{set_name.variant}"
 
-    def distill_teachers(self, dataset: str, method: str, fd2: str, variant: str) -> list[str]:
-        """Backbones that an optimising method looks through."""
-        return list(self.method_settings(dataset, method, fd2, variant)["teachers"])
+    def _patch_slots(self, dataset: str) -> int:
+        """Patches are shared by all methods, so they number what the dataset's own layer says."""
+        return int(stage_config(self.values, "distill", "base", {"dataset": dataset})["slots"])
 
-    def slots(self, dataset: str, method: str, fd2: str, variant: str) -> int:
+    def _distill(self, set_name: SetName) -> dict[str, Any]:
+        context = {"dataset": set_name.dataset, "method": set_name.method, "fd2": set_name.fd2}
+        section = stage_config(self.values, "distill", set_name.variant, context)
+        if set_name.method not in (*section["methods"], FULL_DATA):
+            raise FD2Error(
+                f"no settings for method '{set_name.method}'",
+                f"setting 'distill.methods' in {self.source}",
+                f"add a block '{set_name.method}:'",
+            )
+        return section
+
+    def method_settings(self, set_name: SetName) -> dict[str, Any]:
+        """Settings of the set's method.
+
+        Raises:
+            FD2Error: if there are none.
+        """
+        settings: dict[str, Any] = self._distill(set_name)["methods"][set_name.method]
+        return settings
+
+    def distill_teachers(self, set_name: SetName) -> list[Teacher]:
+        """Teachers that an optimising method looks through."""
+        backbones = self.method_settings(set_name)["teachers"]
+        return [self.teacher(set_name, backbone) for backbone in backbones]
+
+    def slots(self, set_name: SetName) -> int:
         """Distilled images per class at most."""
-        return int(self._distill(dataset, method, fd2, variant)["slots"])
+        return int(self._distill(set_name)["slots"])
 
-    def groups(self, dataset: str, method: str, fd2: str, variant: str, ipc: int) -> list[int]:
+    def check_ipc(self, set_name: SetName, ipc: int, where: str) -> None:
+        """Refuse more images per class than are distilled; ``where`` is where they were asked for.
+
+        Raises:
+            FD2Error: with the number of slots.
+        """
+        slots = min(self.slots(set_name), self._patch_slots(set_name.dataset))
+        if ipc > slots:
+            raise FD2Error(
+                f"ipc {ipc} of method '{set_name.method}' on '{set_name.dataset}'",
+                where,
+                f"only {slots} slots are distilled: raise 'distill.slots'",
+            )
+
+    def groups(self, set_name: SetName, ipc: int) -> list[int]:
         """Groups that hold the first ``ipc`` slots."""
-        size = int(self._distill(dataset, method, fd2, variant)["group_size"])
+        size = int(self._distill(set_name)["group_size"])
         return list(range(-(-ipc // size)))
 
-    def distill(
-        self, dataset: str, method: str, fd2: str, variant: str, group: int
-    ) -> dict[str, Any]:
-        """Settings of one distilled group. A slot's result does not depend on how many follow."""
-        section = self._distill(dataset, method, fd2, variant)
-        resolution = self.values["datasets"][dataset]["resolution"]
-        where = f"dataset '{dataset}', {self.source}"
-        check_recipe(method, section["methods"][method], resolution, where)
+    def distill(self, set_name: SetName, group: int) -> dict[str, Any]:
+        """Settings of one distilled group. A slot's result does not depend on how many follow.
+
+        Raises:
+            FD2Error: if the method or a regulariser refuses its settings.
+        """
+        section = self._distill(set_name)
+        method_settings = section["methods"][set_name.method]
+        where = f"dataset '{set_name.dataset}', {self.source}"
+        resolution = self.values["datasets"][set_name.dataset]["resolution"]
+        check_recipe(set_name.method, method_settings, resolution, where)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
-        with_fd2 = fd2 == "fd2"
+        with_fd2 = set_name.fd2 == "fd2"
         of_all_methods = [f.name for f in fields(DistillSettings) if f.name in section]
         return {
             **{key: section[key] for key in of_all_methods},
-            "dataset": dataset,
-            "method": method,
-            "fd2": fd2,
-            "variant": variant,
+            **asdict(set_name),
             "protocol": self.values["protocol"],
             "slots": list(range(first, last)),
-            "method_settings": section["methods"][method],
+            "method_settings": method_settings,
             "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
-            "regularisers": regularisers_of(section, fd2, where),
+            "regularisers": regularisers_of(section, set_name.fd2, where),
         }
 
-    def select_images(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
-    ) -> dict[str, Any]:
+    def select_images(self, set_name: SetName, ipc: int) -> dict[str, Any]:
         """Settings of a selecting method's set."""
-        section = self._distill(dataset, method, fd2, variant)
+        section = self._distill(set_name)
         return {
-            "dataset": dataset,
-            "method": method,
-            "fd2": fd2,
-            "variant": variant,
+            **asdict(set_name),
             "protocol": self.values["protocol"],
             "seed": section["seed"],
             "images_per_class": ipc,
-            "method_settings": section["methods"][method],
+            "method_settings": section["methods"][set_name.method],
         }
 
-    def _relabel(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
-    ) -> dict[str, Any]:
-        context = {"dataset": dataset, "method": method, "fd2": fd2, "ipc": ipc}
-        return stage_config(self.values, "relabel", variant, context)
+    def _relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:
+        context = {**asdict(set_name), "ipc": ipc}
+        return stage_config(self.values, "relabel", set_name.variant, context)
 
-    def relabel_teachers(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
-    ) -> list[str]:
-        """Backbones whose mean logits are the soft labels."""
-        return list(self._relabel(dataset, method, fd2, variant, ipc)["teachers"])
+    def relabel_teachers(self, set_name: SetName, ipc: int) -> list[Teacher]:
+        """Teachers whose mean logits are the soft labels."""
+        backbones = self._relabel(set_name, ipc)["teachers"]
+        return [self.teacher(set_name, backbone) for backbone in backbones]
 
-    def relabel(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int
-    ) -> dict[str, Any]:
+    def relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:
         """Settings of the soft labels, without the teachers (they are inputs)."""
-        section = self._relabel(dataset, method, fd2, variant, ipc)
+        section = self._relabel(set_name, ipc)
         shaping = {key: value for key, value in section.items() if key != "teachers"}
-        return {**shaping, "dataset": dataset, "protocol": self.values["protocol"]}
+        return {**shaping, "dataset": set_name.dataset, "protocol": self.values["protocol"]}
 
-    def evaluate(
-        self, dataset: str, method: str, fd2: str, variant: str, ipc: int, student: str, seed: int
-    ) -> dict[str, Any]:
-        """Settings of one cell."""
-        context = {
-            "dataset": dataset,
-            "method": method,
-            "fd2": fd2,
-            "ipc": ipc,
-            "student": student,
-        }
-        section = stage_config(self.values, "evaluate", variant, context)
-        relabel = self._relabel(dataset, method, fd2, variant, ipc)
+    def evaluate(self, cell: Cell) -> dict[str, Any]:
+        """Settings of one cell.
+
+        Raises:
+            FD2Error: if the student trains for more epochs than labels are stored for.
+        """
+        context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
+        section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
+        relabel = self._relabel(cell.set_name, cell.ipc)
         if section["labels"] == "soft" and section["epochs"] > relabel["epochs"]:
             raise FD2Error(
                 f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only "
                 f"{relabel['epochs']}",
-                f"{self.source}, cell {context}",
+                f"{self.source}, cell {cell.path()}",
                 "store labels for at least as many epochs as the student trains",
             )
         return {
             **section,
             **context,
-            "variant": variant,
-            "seed": seed,
+            "seed": cell.seed,
             "protocol": self.values["protocol"],
-            "batch_size": relabel["batch_size"],
-            "crop_scale": relabel["crop_scale"],
-            "cutmix_alpha": relabel["cutmix_alpha"],
+            **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},
+        }
+
+    def diagnose(self, set_name: SetName, ipc: int | None, network: Teacher) -> dict[str, Any]:
+        """Settings of how a network sees a set; ``ipc`` is None for all real training images.
+
+        The groups are those that the set was distilled in, and the dataset's own for real images.
+        """
+        return {
+            **asdict(set_name),
+            "ipc": ipc,
+            "backbone": network.backbone,
+            "training": network.training,
+            "protocol": self.values["protocol"],
+            "group_size": self._distill(set_name)["group_size"],
         }

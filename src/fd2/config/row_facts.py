@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.cells import Row
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
+from fd2.config.rows import StudentRow
 
 #: What names an artefact; two rows that differ in nothing else have the same settings.
 _NAMES = (
@@ -17,7 +19,7 @@ _NAMES = (
 )
 
 
-def row_facts(settings: Configuration, row: Row) -> dict[str, str]:
+def row_facts(settings: Configuration, row: StudentRow) -> dict[str, str]:
     """Texts of a row that are equal to another row's where the settings are.
 
     Args:
@@ -54,32 +56,31 @@ def row_facts(settings: Configuration, row: Row) -> dict[str, str]:
 
 
 def _students(
-    settings: Configuration, row: Row, fd2: str, ipc: int
+    settings: Configuration, row: StudentRow, fd2: str, ipc: int
 ) -> tuple[dict[str, str], list[int]]:
     """Labels and training, and the seeds of the labelling teachers."""
-    names = (row.dataset, row.method, fd2, row.variant, ipc)
-    student = settings.evaluate(*names, row.student, seed=0)
+    name = SetName(row.dataset, row.method, fd2, row.variant)
+    student = settings.evaluate(Cell(name, ipc, row.student, seed=0))
     # The preset is no name here: it is written beside a student's own settings.
     training = {k: v for k, v in student.items() if k not in _NAMES or k == "protocol"}
     facts = {"initialisation": str(student["initialisation"]), "training": _text(training)}
     if student["labels"] == "hard":
         return {**facts, "labels": "hard", "labels_of_any_teacher": "hard"}, []
-    relabel, teachers = settings.relabel(*names), settings.relabel_teachers(*names)
-    name = settings.training_name(fd2, row.variant)
-    trained, seeds = _without_seeds(settings, row.dataset, teachers, name)
-    facts["labels"] = _text([relabel, teachers, name])
+    relabel, teachers = settings.relabel(name, ipc), settings.relabel_teachers(name, ipc)
+    trained, seeds = _without_seeds(settings, teachers)
+    facts["labels"] = _text([relabel, [asdict(teacher) for teacher in teachers]])
     facts["labels_of_any_teacher"] = _text([relabel, trained])
     return facts, seeds
 
 
 def _images(
-    settings: Configuration, row: Row, fd2: str, ipc: int, slots: bool = True
+    settings: Configuration, row: StudentRow, fd2: str, ipc: int, slots: bool = True
 ) -> tuple[dict[str, str], list[int]]:
     """How images are made, and the seeds of the distilling teachers; a selection has none."""
-    names = (row.dataset, row.method, fd2, row.variant)
+    name = SetName(row.dataset, row.method, fd2, row.variant)
     selects = plugins.load("methods", row.method).KIND == "selection"
-    made = settings.select_images(*names, ipc) if selects else settings.distill(*names, 0)
-    patch_kind = settings.patch_kind(*names)
+    made = settings.select_images(name, ipc) if selects else settings.distill(name, 0)
+    patch_kind = settings.patch_kind(name)
     patches = {} if patch_kind is None else settings.patches(row.dataset, patch_kind)
     seeds = [] if selects and patches else [made["seed"]]
     seeds += [patches["seed"]] if patches else []
@@ -91,11 +92,9 @@ def _images(
     teacher_seeds: list[int] = []
     if not selects:
         # The training's name is not among the settings of distillation.
-        name = settings.training_name(fd2, row.variant)
-        teachers = [name]
-        trained, teacher_seeds = _without_seeds(
-            settings, row.dataset, settings.distill_teachers(*names), name
-        )
+        distilling = settings.distill_teachers(name)
+        teachers = [teacher.training for teacher in distilling]
+        trained, teacher_seeds = _without_seeds(settings, distilling)
     facts = {
         "images": _text([teachers, made, patches]),
         "images_of_any_teacher": _text([trained, made, patches]),
@@ -105,10 +104,10 @@ def _images(
 
 
 def _without_seeds(
-    settings: Configuration, dataset: str, backbones: Sequence[str], training: str
+    settings: Configuration, teachers: Sequence[Teacher]
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The settings of each teacher but for its seed and its training's name, and the seeds."""
-    trainings = [settings.pretrain(dataset, backbone, training) for backbone in backbones]
+    trainings = [settings.pretrain(teacher) for teacher in teachers]
     seeds = [each["seed"] for each in trainings]
     return [
         {k: v for k, v in each.items() if k not in ("seed", "training")} for each in trainings

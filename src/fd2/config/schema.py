@@ -12,6 +12,7 @@ import yaml
 from jsonschema.exceptions import ValidationError
 
 from fd2.config import plugins
+from fd2.config.stages import SECTIONS
 from fd2.errors import FD2Error, suggest
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
@@ -42,8 +43,7 @@ def config_schema() -> dict[str, Any]:
     schema["properties"]["figures"]["additionalProperties"] = _by_kind(figure, "figures")
     backbones = {"type": "string", "enum": plugins.names("backbones")}
     schema["$defs"] = {**schema.get("$defs", {}), "backbone": backbones}
-    stages = ("pretrain", "patches", "distill", "relabel", "evaluate")
-    partial = {name: _without_required(schema["properties"][name]) for name in stages}
+    partial = {name: _without_required(schema["properties"][name]) for name in SECTIONS}
     schema["$defs"]["stages"] = {
         "type": "object",
         "additionalProperties": False,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from fd2.config.held_out import HELD_OUT_IMAGES, TESTED_ON
+from fd2.config.datasets import HELD_OUT_IMAGES, TESTED_ON
 from fd2.datasets._source import ImageSource, SourceImage, name_order
 from fd2.errors import FD2Error
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fd2.config.cells import FULL_DATA, Cell
-from fd2.config.diagnostic_sheets import Diagnosis
+from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.errors import FD2Error, require_known
 from fd2.tables.labels import set_label
 
@@ -88,24 +87,23 @@ def schema(description: str, *shared: str, **others: dict[str, Any]) -> dict[str
 
 def distilled_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
     """Each row's distilled set, and the manifest."""
-    dataset, ipc = spec["dataset"], spec["ipc"]
-    return _by_row(
-        [f"distilled/{dataset}/{row['method']}/{row['fd2']}/{row['variant']}/ipc{ipc}.safetensors"]
-        for row in spec["rows"]
-    ) | {"manifest": [f"data/{dataset}/manifest.json"]}
+    dataset = spec["dataset"]
+    return _by_row([SetName(dataset, **row).images(spec["ipc"])] for row in spec["rows"]) | {
+        "manifest": [f"data/{dataset}/manifest.json"]
+    }
 
 
 def attention_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
     """As `distilled_inputs`, and the teacher with attention head."""
-    teacher = f"teachers/{spec['dataset']}/{spec['teacher']}/cal.safetensors"
-    return {**distilled_inputs(spec), "teacher": [teacher]}
+    teacher = Teacher(spec["dataset"], spec["teacher"], "cal")
+    return {**distilled_inputs(spec), "teacher": [teacher.path()]}
 
 
 def cell_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
     """Each row's cells, one a seed."""
     return _by_row(
         [
-            Cell(spec["dataset"], **row, ipc=spec["ipc"], student=spec["student"], seed=seed).path()
+            Cell(SetName(spec["dataset"], **row), spec["ipc"], spec["student"], seed).path()
             for seed in seeds
         ]
         for row in spec["rows"]
@@ -114,15 +112,12 @@ def cell_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list
 
 def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
     """Each row's diagnosis, and the manifest; a row's method may be ``full``, the real images."""
-    network = {"backbone": spec["backbone"], "training": spec["training"]}
+    network = Teacher(spec["dataset"], spec["backbone"], spec["training"])
     return _by_row(
         [
-            Diagnosis(
-                spec["dataset"],
-                **row,
-                ipc=None if row["method"] == FULL_DATA else spec["ipc"],
-                **network,
-            ).path("safetensors")
+            SetName(spec["dataset"], **row).diagnosis(
+                None if row["method"] == FULL_DATA else spec["ipc"], network
+            )
         ]
         for row in spec["rows"]
     ) | {"manifest": [f"data/{spec['dataset']}/manifest.json"]}

@@ -8,8 +8,8 @@ from pathlib import Path
 from fd2.artifacts.prepared import SPLITS, open_verified
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
-from fd2.config.downloads import download_kind
-from fd2.config.drawn_figures import tabled_datasets
+from fd2.config.datasets import download_kind
+from fd2.config.figures import tabled_datasets
 from fd2.datasets._held_out import hold_out
 from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error

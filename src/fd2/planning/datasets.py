@@ -10,7 +10,7 @@ from typing import Any
 
 from fd2.artifacts.files import read_json
 from fd2.config import plugins
-from fd2.config.downloads import download_kind
+from fd2.config.datasets import download_kind
 from fd2.datasets._held_out import hold_out
 from fd2.planning.image_folders import folder_listing, prepared_listing
 from fd2.planning.project import Project

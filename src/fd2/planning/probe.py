@@ -9,18 +9,17 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 
-from fd2.config.downloads import download_kind
+from fd2.config.datasets import download_kind
 from fd2.errors import FD2Error
-from fd2.planning.datasets import DatasetSize, planned_size
+from fd2.planning.datasets import planned_size
 from fd2.planning.forecast import JobForecast
 from fd2.planning.measurements import Measurement
 from fd2.planning.probe_task import ProbeTask, Timed
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import (
-    cell_of,
     dataset_of,
     images_per_class,
-    label_teachers,
+    set_of,
     settings_of,
 )
 
@@ -82,27 +81,24 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
         settings=settings,
         size=size,
         count=images_per_class(job) if job.rule in ("relabel", "evaluate") else 1,
-        teachers=_teachers(project, one, dataset, size),
+        teachers=_teachers(project, one),
         device="cuda" if one.gpu else "cpu",
         threads=one.threads,
     )
 
 
-def _teachers(
-    project: Project, one: JobForecast, dataset: str, size: DatasetSize
-) -> dict[str, int | None]:
+def _teachers(project: Project, one: JobForecast) -> dict[str, int | None]:
     """Attention maps by backbone of the teachers that a job looks through."""
     job, settings = one.job, project.settings
     if job.rule == "patches":
         return {settings.patches(*job.parts)["scorer"]: None}
     if job.rule == "relabel":
-        names: Sequence[str] = label_teachers(settings, job)
+        teachers = settings.relabel_teachers(set_of(job), images_per_class(job))
     elif job.rule == "distill":
-        names = settings.distill_teachers(*cell_of(job))
+        teachers = settings.distill_teachers(set_of(job))
     else:
         return {}
-    training = settings.training_name(job.parts[2], job.parts[3])
-    cal = {name: settings.pretrain(dataset, name, training)["cal"] for name in names}
+    cal = {teacher.backbone: settings.pretrain(teacher)["cal"] for teacher in teachers}
     return {name: values and values["attention_maps"] for name, values in cal.items()}
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fd2.config.cells import FULL_DATA
-from fd2.config.diagnostic_settings import diagnose_settings
+from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import Job
 
@@ -38,46 +37,47 @@ def settings_of(settings: Configuration, job: Job) -> dict[str, Any] | None:
     if job.rule == "prepare":
         return settings.prepare(parts[0])
     if job.rule == "pretrain":
-        return settings.pretrain(parts[0], parts[1], parts[2])
+        return settings.pretrain(Teacher(*parts[:3]))
     if job.rule == "patches":
         return settings.patches(parts[0], parts[1])
     if job.rule == "distill":
-        return settings.distill(*cell_of(job), number_of(parts[4]))
+        return settings.distill(set_of(job), number_of(parts[4]))
     if job.rule == "assemble":
         return {"images_per_class": images_per_class(job)}
     if job.rule == "select_images":
-        return settings.select_images(*cell_of(job), images_per_class(job))
+        return settings.select_images(set_of(job), images_per_class(job))
     if job.rule == "relabel":
-        return settings.relabel(*cell_of(job), images_per_class(job))
+        return settings.relabel(set_of(job), images_per_class(job))
     if job.rule == "evaluate":
         seed = number_of(parts[6])
-        return settings.evaluate(*cell_of(job), images_per_class(job), parts[5], seed)
+        return settings.evaluate(Cell(set_of(job), images_per_class(job), parts[5], seed))
     if job.rule in ("diagnose", "diagnose_real"):
         return _diagnose(settings, job)
     return None
 
 
 def _diagnose(settings: Configuration, job: Job) -> dict[str, Any]:
-    network: dict[str, Any] = {"backbone": job.parts[-2], "training": job.parts[-1]}
+    network = Teacher(job.parts[0], job.parts[-2], job.parts[-1])
     count = set_size(job)
     if count is None:
-        return diagnose_settings(settings, dataset=job.parts[0], **network)
-    dataset, method, fd2, variant = cell_of(job)
-    names = {"dataset": dataset, "method": method, "fd2": fd2, "variant": variant}
-    return diagnose_settings(settings, **names, **network, ipc=count)
+        set_name = SetName(job.parts[0], FULL_DATA, "plain", "base")
+        return settings.diagnose(set_name, None, network)
+    return settings.diagnose(set_of(job), count, network)
 
 
-def cell_of(job: Job) -> tuple[str, str, str, str]:
-    """Dataset, method, fd2 and variant of a job on a distilled set."""
-    dataset, method, fd2, variant = job.parts[:4]
-    return dataset, method, fd2, variant
+def set_of(job: Job) -> SetName:
+    """The distilled set that a job works on."""
+    return SetName(*job.parts[:4])
 
 
 def label_teachers(settings: Configuration, job: Job) -> tuple[str, ...]:
     """Backbones of the teachers behind a job ``relabel``; none for other rules."""
     if job.rule != "relabel":
         return ()
-    return tuple(settings.relabel_teachers(*cell_of(job), images_per_class(job)))
+    return tuple(
+        teacher.backbone
+        for teacher in settings.relabel_teachers(set_of(job), images_per_class(job))
+    )
 
 
 def images_per_class(job: Job) -> int:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fd2.artifacts.files import read_json
 from fd2.artifacts.records import parsing, read_records
-from fd2.config.held_out import TEST_IMAGES, TESTED_ON
+from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.report.commands import Invocation
 from fd2.report.costs import circumstances, costs
 from fd2.report.texts import from_caption, from_markdown

@@ -12,7 +12,7 @@ from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import SoftLabels, read_soft_labels
-from fd2.config.held_out import TESTED_ON
+from fd2.config.datasets import TESTED_ON
 from fd2.config.settings import EvaluateSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job

@@ -9,7 +9,7 @@ from typing import Any
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
-from fd2.config.held_out import TESTED_ON
+from fd2.config.datasets import TESTED_ON
 from fd2.config.settings import PretrainSettings
 from fd2.networks.stored_teacher import write_teacher
 from fd2.networks.teacher import Teacher

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fd2.config.cells import sheet_header
-from fd2.config.cost_sheets import GROUP_COLUMNS, ITERATION_COLUMNS
-from fd2.config.diagnostic_sheets import is_diagnostic_sheet
-from fd2.config.teacher_sheets import is_teacher_sheet
+from fd2.config.sheets import Sheet, read_sheet
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.render import Table, write_table
@@ -30,8 +27,7 @@ def tabulate(
     table can be read while its grid still runs.
 
     Args:
-        sheet: a csv of ``config/tables``; its lines give the table's order, and its header tells
-            whether it lists cells, teachers, diagnoses, iterations or groups.
+        sheet: a csv of ``config/tables``; its lines give the table's order.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
         facts: of each row of a sheet of cells; see `fd2.config.row_facts`.
@@ -41,19 +37,20 @@ def tabulate(
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
     """
-    write_table(_table(sheet, results, seeds, facts), templates, stem)
+    write_table(_table(read_sheet(sheet), results, seeds, facts), templates, stem)
 
 
 def _table(
-    sheet: Path, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
 ) -> Table:
-    header = sheet_header(sheet)
-    if header == ITERATION_COLUMNS:
-        return iteration_table(sheet, results)
-    if header == GROUP_COLUMNS:
-        return group_table(sheet, results)
-    if is_teacher_sheet(sheet):
-        return teacher_table(sheet, results)
-    if is_diagnostic_sheet(sheet):
-        return diagnostic_table(sheet, results)
-    return student_table(sheet, results, seeds, facts)
+    match sheet.kind:
+        case "iterations":
+            return iteration_table(sheet, results)
+        case "groups":
+            return group_table(sheet, results)
+        case "teachers":
+            return teacher_table(sheet, results)
+        case "diagnostics":
+            return diagnostic_table(sheet, results)
+        case _:
+            return student_table(sheet, results, seeds, facts)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fd2.config.cells import FULL_DATA
+from fd2.config.names import FULL_DATA
 from fd2.tables.records import METRICS
 
 CONFIDENCE = 0.95

@@ -11,8 +11,8 @@ import pandas as pd
 
 from fd2.artifacts.files import damaged
 from fd2.artifacts.records import Record, read_record
-from fd2.config.cells import sheet_notes
-from fd2.config.cost_sheets import GroupRow, read_group_sheet, read_iteration_sheet
+from fd2.config.rows import GroupRow, IterationRow
+from fd2.config.sheets import Sheet
 from fd2.tables.labels import row_label
 from fd2.tables.records import Source, read_results, require_rows
 from fd2.tables.render import Grid, Table, plain
@@ -24,14 +24,14 @@ _TIMES = tuple(
 )
 
 
-def iteration_table(sheet: Path, results: Path) -> Table:
+def iteration_table(sheet: Sheet, results: Path) -> Table:
     """Time and memory of an iteration beside the published, of every measurement that exists.
 
     Raises:
         FD2Error: for a faulty sheet, or a damaged or misplaced measurement.
     """
-    listed = read_iteration_sheet(sheet)
-    require_rows([(*asdict(row).values(),) for row in listed], sheet)
+    listed = sheet.rows_of(IterationRow)
+    require_rows([(*asdict(row).values(),) for row in listed], sheet.path)
     sources = [
         Source(
             position,
@@ -40,14 +40,14 @@ def iteration_table(sheet: Path, results: Path) -> Table:
             {name: getattr(row, name) for name in ("dataset", "method", "fd2", "variant")},
         )
         for position, row in enumerate(listed)
-        for path in row.sources()
+        for path in row.sources([])
     ]
     columns = (*_TIMES, "classes", "pixels", "peak_memory_gib", "memory")
     files = read_results(sources, columns, _iteration)
     rows = pd.DataFrame([asdict(row) for row in listed])
     # A row of published numbers alone names no variant, and any method.
     rows["label"] = [
-        row_label(row.method, row.fd2, row.variant, str(sheet)) if row.variant else row.method
+        row_label(row.method, row.fd2, row.variant, str(sheet.path)) if row.variant else row.method
         for row in listed
     ]
     rows = rows.join(files.set_index("row").drop(columns="dataset"))
@@ -84,20 +84,20 @@ def _iteration(record: Record) -> dict[str, Any]:
     }
 
 
-def group_table(sheet: Path, results: Path) -> Table:
+def group_table(sheet: Sheet, results: Path) -> Table:
     """Time of the groups of distilled sets, from their own records, beside the published.
 
     Raises:
         FD2Error: for a faulty sheet or a damaged record.
     """
-    listed = read_group_sheet(sheet)
-    require_rows([(*asdict(row).values(),) for row in listed], sheet)
+    listed = sheet.rows_of(GroupRow)
+    require_rows([(*asdict(row).values(),) for row in listed], sheet.path)
     rows = pd.DataFrame([asdict(row) for row in listed]).rename(columns={"label": "sheet_label"})
     rows["label"] = [
-        row_label(row.method, row.fd2, row.label or row.variant, str(sheet)) for row in listed
+        row_label(row.method, row.fd2, row.label or row.variant, str(sheet.path)) for row in listed
     ]
     groups = [_groups(row, results) for row in listed]
-    rows["path"] = [str(results / row.source()) for row in listed]
+    rows["path"] = [str(results / row.set_name.images(row.ipc)) for row in listed]
     rows["groups"] = [len(records) for records in groups]
     rows["seconds_per_slot"] = [_per_slot(records) for records in groups]
     seconds = [sum(sum(record.run.slot_seconds) for record in records) for records in groups]
@@ -135,7 +135,7 @@ def group_table(sheet: Path, results: Path) -> Table:
 
 def _groups(row: GroupRow, results: Path) -> list[Record]:
     """Records of all groups of a set; none while any is missing."""
-    folder = (results / row.source()).parent
+    folder = (results / row.set_name.images(row.ipc)).parent
     records: list[Record] = []
     while sum(len(record.run.slot_seconds) for record in records) < row.ipc:
         path = folder / f"group{len(records)}.json"
@@ -156,14 +156,14 @@ def _per_slot(records: list[Record]) -> float:
 
 
 def _table(
-    sheet: Path, kind: str, frame: pd.DataFrame, rows: pd.DataFrame, files: pd.DataFrame
+    sheet: Sheet, kind: str, frame: pd.DataFrame, rows: pd.DataFrame, files: pd.DataFrame
 ) -> Table:
     caption = {
         "datasets": list(dict.fromkeys(rows["dataset"])),
         "rows": plain(rows),
         "files": plain(files[files["exists"].astype(bool)]),
         "asked": len(files),
-        "notes": sheet_notes(sheet),
+        "notes": sheet.notes,
     }
     missing = [command for command in rows["missing"] if command]
-    return Table(sheet.stem, kind, frame, [Grid({}, plain(rows))], caption, missing)
+    return Table(sheet.path.stem, kind, frame, [Grid({}, plain(rows))], caption, missing)

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from fd2.artifacts.records import Record
-from fd2.config.cells import sheet_notes
-from fd2.config.diagnostic_sheets import read_diagnostic_sheet
+from fd2.config.rows import DiagnosticRow
+from fd2.config.sheets import Sheet
 from fd2.tables.labels import set_label
 from fd2.tables.records import Source, read_results, require_rows
 from fd2.tables.render import Grid, Table, plain
@@ -29,22 +29,22 @@ _IDENTITY = ["dataset", "method", "fd2", "variant", "ipc", "backbone", "training
 _NETWORK = ["dataset", "backbone", "training"]
 
 
-def diagnostic_table(sheet: Path, results: Path) -> Table:
+def diagnostic_table(sheet: Sheet, results: Path) -> Table:
     """Read a sheet of diagnoses and every result of it that exists.
 
     Raises:
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
             dataset that were made from different data.
     """
-    listed = read_diagnostic_sheet(sheet)
-    require_rows([tuple(asdict(row).values()) for row in listed], sheet)
+    listed = sheet.rows_of(DiagnosticRow)
+    require_rows([tuple(asdict(row).values()) for row in listed], sheet.path)
     sources = [
         Source(position, results / row.path("json"), "diagnosis", asdict(row))
         for position, row in enumerate(listed)
     ]
     files = read_results(sources, ("group_size", "attention", *MEASURES), _numbers)
     rows = pd.DataFrame([asdict(row) for row in listed], columns=_IDENTITY)
-    rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet)) for row in listed]
+    rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet.path)) for row in listed]
     rows = rows.join(files.drop(columns=["row", "dataset"])).astype({"ipc": "Int64"})
     rows[list(MEASURES)] = rows[list(MEASURES)].astype(float)
     rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["exists"], "")
@@ -59,11 +59,11 @@ def diagnostic_table(sheet: Path, results: Path) -> Table:
         grids.append(Grid({"differences": True}, plain(differences), "difference_columns"))
     frame = rows[[*_IDENTITY, "label", "group_size", "attention", *MEASURES, "protocol", "missing"]]
     return Table(
-        sheet.stem,
+        sheet.path.stem,
         "diagnostics",
         frame.astype({"group_size": "Int64"}),
         grids,
-        {"files": plain(rows[rows["exists"]]), "asked": len(rows), "notes": sheet_notes(sheet)},
+        {"files": plain(rows[rows["exists"]]), "asked": len(rows), "notes": sheet.notes},
         rows.loc[~rows["exists"], "missing"].to_list(),
     )
 

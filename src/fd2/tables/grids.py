@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from fd2.config.cells import FULL_DATA
+from fd2.config.names import FULL_DATA
 from fd2.tables.labels import BASE_VARIANT, row_label
 from fd2.tables.render import Grid, plain
 

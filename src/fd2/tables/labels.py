@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fd2.config import plugins
-from fd2.config.cells import FULL_DATA
+from fd2.config.names import FULL_DATA
 
 BASE_VARIANT = "base"
 FULL_DATA_LABEL = "Full data (teacher)"

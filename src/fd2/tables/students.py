@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from fd2.artifacts.records import Record
-from fd2.config.cells import FULL_DATA, Row, read_sheet, sheet_notes
+from fd2.config.names import FULL_DATA
+from fd2.config.rows import StudentRow
+from fd2.config.sheets import Sheet
 from fd2.tables.compare import (
     STATISTICS,
     Comparisons,
@@ -44,7 +46,7 @@ COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
 
 
 def student_table(
-    sheet: Path, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
 ) -> Table:
     """Read a sheet and every result of it that exists.
 
@@ -58,9 +60,9 @@ def student_table(
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
             dataset that were made from different data.
     """
-    listed = read_sheet(sheet)
-    require_rows([tuple(getattr(row, name) for name in _IDENTITY) for row in listed], sheet)
-    rows = _rows(listed, facts, str(sheet))
+    listed = sheet.rows_of(StudentRow)
+    require_rows([tuple(getattr(row, name) for name in _IDENTITY) for row in listed], sheet.path)
+    rows = _rows(listed, facts, str(sheet.path))
     files = _files(listed, seeds, results)
     rows = rows.join(_numbers(rows, files)).join(_comparisons(rows, files))
     missing = files[~files["exists"]]
@@ -68,11 +70,11 @@ def student_table(
     for position, paths in missing.groupby("row")["path"]:
         rows.loc[[position], "missing"] = command(paths)
     return Table(
-        sheet.stem,
+        sheet.path.stem,
         "students",
         rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
         student_grids(rows),
-        _caption(rows, files, seeds, sheet_notes(sheet)),
+        _caption(rows, files, seeds, sheet.notes),
         [command([path]) for path in missing["path"]],
     )
 
@@ -91,7 +93,9 @@ def _columns() -> list[str]:
     return [*names, "missing"]
 
 
-def _rows(rows: Sequence[Row], facts: Sequence[Mapping[str, str]], where: str) -> pd.DataFrame:
+def _rows(
+    rows: Sequence[StudentRow], facts: Sequence[Mapping[str, str]], where: str
+) -> pd.DataFrame:
     """Identity and facts of each row."""
     frame = pd.DataFrame([asdict(row) for row in rows]).rename(columns={"label": "sheet_label"})
     known = pd.DataFrame([dict(each) for each in facts], columns=list(_FACTS), index=frame.index)
@@ -106,7 +110,7 @@ def _rows(rows: Sequence[Row], facts: Sequence[Mapping[str, str]], where: str) -
     return frame
 
 
-def _files(rows: Sequence[Row], seeds: Sequence[int], results: Path) -> pd.DataFrame:
+def _files(rows: Sequence[StudentRow], seeds: Sequence[int], results: Path) -> pd.DataFrame:
     """One row a student or teacher."""
     sources = []
     for position, row in enumerate(rows):
@@ -116,7 +120,7 @@ def _files(rows: Sequence[Row], seeds: Sequence[int], results: Path) -> pd.DataF
             sources.append(Source(position, paths[0], "teacher", identity))
             continue
         for path, cell in zip(paths, row.cells(list(seeds)), strict=True):
-            sources.append(Source(position, path, "cell", asdict(cell)))
+            sources.append(Source(position, path, "cell", cell.fields()))
     return read_results(sources, _NUMBERS, _score)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fd2.artifacts.records import Record
-from fd2.config.cells import sheet_notes
-from fd2.config.teacher_sheets import read_teacher_sheet
+from fd2.config.rows import TeacherRow
+from fd2.config.sheets import Sheet
 from fd2.tables.records import METRICS, Source, read_results, require_rows, teacher_numbers
 from fd2.tables.render import Grid, Table, plain
 
@@ -22,21 +22,21 @@ _COLUMNS = (
 )
 
 
-def teacher_table(sheet: Path, results: Path) -> Table:
+def teacher_table(sheet: Sheet, results: Path) -> Table:
     """Read a sheet of teachers and every result of it that exists.
 
     Raises:
         FD2Error: for a faulty sheet, a teacher given twice, a damaged result, or teachers of one
             dataset that were trained on different data.
     """
-    listed = read_teacher_sheet(sheet)
-    require_rows([(row.dataset, row.backbone, row.variant) for row in listed], sheet)
+    listed = sheet.rows_of(TeacherRow)
+    require_rows([(row.dataset, row.backbone, row.variant) for row in listed], sheet.path)
     sources = [
         Source(
             position,
-            results / row.source(),
+            results / row.teacher.path("json"),
             "teacher",
-            {"dataset": row.dataset, "backbone": row.backbone, "training": row.training},
+            asdict(row.teacher),
         )
         for position, row in enumerate(listed)
     ]
@@ -53,10 +53,10 @@ def teacher_table(sheet: Path, results: Path) -> Table:
     caption = {
         "files": plain(rows[rows["exists"]]),
         "asked": len(rows),
-        "notes": sheet_notes(sheet),
+        "notes": sheet.notes,
     }
     missing = rows.loc[~rows["exists"], "missing"].to_list()
-    return Table(sheet.stem, "teachers", frame, [Grid({}, plain(rows))], caption, missing)
+    return Table(sheet.path.stem, "teachers", frame, [Grid({}, plain(rows))], caption, missing)
 
 
 def _csv_columns() -> list[str]:

@@ -1,4 +1,4 @@
-"""Which datasets are downloaded, and what the config says of where from."""
+"""From a dataset's entry in the config to the settings of its data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,47 @@ from typing import Any
 from fd2.config import plugins
 from fd2.errors import FD2Error
 
-#: Keys of an entry that say where archives come from; they do not shape what is prepared from them.
-SOURCE_KEYS = ("mirrors",)
-_SHARED = ("mirrors", "sha256")
+#: In a manifest's metadata and in results: which images accuracies are of.
+TESTED_ON = "tested_on"
+TEST_IMAGES = "test images"
+HELD_OUT_IMAGES = "held-out training images"
+DEFAULT_FRACTION = 0.25
+_COMMON = ("kind", "resolution")
+#: Where archives come from does not shape what is prepared from them.
+_NO_OPTIONS = (*_COMMON, "mirrors", "tested_on", "held_out_fraction")
+_OF_ARCHIVES = ("mirrors", "sha256")
+
+
+def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the prepared data.
+
+    Args:
+        dataset: the config's name for it.
+        entry: of the config's ``datasets``.
+
+    Returns:
+        ``options`` has the keys of its kind; ``held_out`` as in `held_out_fraction`.
+    """
+    return {
+        "dataset": dataset,
+        **{key: entry[key] for key in _COMMON},
+        "options": {key: value for key, value in entry.items() if key not in _NO_OPTIONS},
+        "held_out": held_out_fraction(entry),
+    }
+
+
+def held_out_fraction(entry: Mapping[str, Any]) -> float | None:
+    """The share of the training images that takes the place of the test images.
+
+    Args:
+        entry: of the config's ``datasets``.
+
+    Returns:
+        None where the test images themselves are used, whatever fraction the entry names.
+    """
+    if entry.get("tested_on", "test") == "test":
+        return None
+    return float(entry.get("held_out_fraction", DEFAULT_FRACTION))
 
 
 def download_kinds() -> list[str]:
@@ -26,7 +64,7 @@ def download_kind(values: Mapping[str, Any], dataset: str) -> str | None:
     """The kind whose archives a dataset is prepared from; None where it names a local copy.
 
     Args:
-        values: the whole config.
+        values: the config.
         dataset: the config's name for it.
     """
     entry = values["datasets"][dataset]
@@ -41,7 +79,7 @@ def download_settings(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Settings of a kind's download. Entries of one kind share it, so that they must agree.
 
     Args:
-        values: the whole config.
+        values: the config.
         kind: one of `download_kinds`.
 
     Raises:
@@ -53,7 +91,7 @@ def download_settings(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
         if entry["kind"] == kind and download_kind(values, name)
     }
     settings: dict[str, Any] = {"kind": kind}
-    for key in _SHARED:
+    for key in _OF_ARCHIVES:
         given = {name: entry[key] for name, entry in entries.items() if key in entry}
         if any(value != next(iter(given.values())) for value in given.values()):
             raise FD2Error(

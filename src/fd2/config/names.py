@@ -1,0 +1,126 @@
+"""Names of what the workflow makes; each spells its paths below the results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+FD2 = ("plain", "fd2")
+#: In place of a method: all real training images.
+FULL_DATA = "full"
+TENSORS = "safetensors"
+RECORD = "json"
+
+
+@dataclass(frozen=True, order=True)
+class Teacher:
+    """A network trained on all training images.
+
+    Attributes:
+        dataset, backbone: names from the config and the plug-in folder.
+        training: ``plain``, ``cal``, or either with ``-`` and a variant.
+    """
+
+    dataset: str
+    backbone: str
+    training: str
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Teacher:
+        """From the fields of a path; see `fd2.config.paths.path_fields`."""
+        return cls(fields["dataset"], fields["backbone"], fields["training"])
+
+    @property
+    def variant(self) -> str:
+        """The variant that the training belongs to."""
+        return self.training.partition("-")[2] or "base"
+
+    def path(self, suffix: str = TENSORS) -> str:
+        """Its weights; its record for the suffix json."""
+        return f"teachers/{self.dataset}/{self.backbone}/{self.training}.{suffix}"
+
+
+@dataclass(frozen=True, order=True)
+class SetName:
+    """A distilled or selected set of any number of images per class.
+
+    Attributes:
+        dataset, method, variant: names from the config and the plug-in folder; the method may be
+            `FULL_DATA`.
+        fd2: one of `FD2`.
+    """
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> SetName:
+        """From the fields of a path; see `fd2.config.paths.path_fields`.
+
+        All real images have neither FD² nor a variant.
+        """
+        full = {"method": FULL_DATA, "fd2": "plain", "variant": "base"}
+        names = {**full, **fields}
+        return cls(names["dataset"], names["method"], names["fd2"], names["variant"])
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.method}/{self.fd2}/{self.variant}"
+
+    def group(self, group: int, suffix: str = TENSORS) -> str:
+        """One group of slots; its record for the suffix json."""
+        return f"distilled/{self}/group{group}.{suffix}"
+
+    def images(self, ipc: int, suffix: str = TENSORS) -> str:
+        """So many images per class; their record or picture for the suffixes json and png."""
+        return f"distilled/{self}/ipc{ipc}.{suffix}"
+
+    def labels(self, ipc: int) -> str:
+        """The folder of soft labels."""
+        return f"labels/{self}/ipc{ipc}"
+
+    def measured(self) -> str:
+        """Time and memory of an iteration."""
+        return f"measured/{self}.{RECORD}"
+
+    def export(self, ipc: int) -> str:
+        """The archive of so many images per class."""
+        return f"exports/{self}/ipc{ipc}.zip"
+
+    def diagnosis(self, ipc: int | None, network: Teacher, suffix: str = TENSORS) -> str:
+        """How a network sees the images; ``ipc`` is None for `FULL_DATA`."""
+        images = f"{self.dataset}/{FULL_DATA}" if ipc is None else f"{self}/ipc{ipc}"
+        return f"diagnostics/{images}/{network.backbone}/{network.training}.{suffix}"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One student trained once on one set: one number of one table.
+
+    Attributes:
+        set_name: the set.
+        ipc: images per class.
+        student: a backbone.
+        seed: the student's.
+    """
+
+    set_name: SetName
+    ipc: int
+    student: str
+    seed: int
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Cell:
+        """From the fields of a path; see `fd2.config.paths.path_fields`."""
+        ipc, seed = int(fields["ipc"]), int(fields["seed"])
+        return cls(SetName.parse(fields), ipc, fields["student"], seed)
+
+    def fields(self) -> dict[str, str | int]:
+        """All names of the cell and its set by field, as its record holds them."""
+        own = {"ipc": self.ipc, "student": self.student, "seed": self.seed}
+        return {**asdict(self.set_name), **own}
+
+    def path(self) -> str:
+        """Its record, with its accuracy."""
+        return f"students/{self.set_name}/ipc{self.ipc}/{self.student}/seed{self.seed}.{RECORD}"

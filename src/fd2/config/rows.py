@@ -1,0 +1,169 @@
+"""The rows of sheets by kind: their fields are the columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fd2.config.names import Cell, SetName, Teacher
+
+
+@dataclass(frozen=True)
+class _SetRow:
+    """The columns that name a set; see `SetName`."""
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+
+    @property
+    def set_name(self) -> SetName:
+        """The set."""
+        return SetName(self.dataset, self.method, self.fd2, self.variant)
+
+
+@dataclass(frozen=True)
+class StudentRow(_SetRow):
+    """Students of all seeds on one set, and the published numbers.
+
+    With the method `FULL_DATA` it is the teacher ``student`` (``fd2`` tells with or without
+    counterfactual attention).
+
+    Attributes:
+        ipc: images per class; None for full data.
+        student: a backbone.
+        published: top-1 in percent, at most two numbers: the table's, and another that its source
+            prints elsewhere for the same cell.
+        label: what an ablation's row tries, e.g. ``ρ = 0.1``.
+    """
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("label",)
+
+    ipc: int | None
+    student: str
+    published: tuple[float, ...]
+    label: str = ""
+
+    def cells(self, seeds: list[int]) -> list[Cell]:
+        """One cell a seed; none for full data."""
+        if self.ipc is None:
+            return []
+        return [Cell(self.set_name, self.ipc, self.student, seed) for seed in seeds]
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """Paths below the results folder of the files that hold the row's numbers."""
+        if self.ipc is None:
+            training = "cal" if self.fd2 == "fd2" else "plain"
+            return [Teacher(self.dataset, self.student, training).path("json")]
+        return [cell.path() for cell in self.cells(seeds)]
+
+
+@dataclass(frozen=True)
+class TeacherRow:
+    """A teacher with counterfactual attention: both heads beside their published numbers.
+
+    Attributes:
+        dataset, backbone: names from the config and the plug-in folder.
+        variant: ``base``, or one that changes the teacher.
+        published_backbone, published_cal: top-1 of either head; see `StudentRow.published`.
+    """
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("variant",)
+
+    dataset: str
+    backbone: str
+    variant: str = "base"
+    published_backbone: tuple[float, ...] = ()
+    published_cal: tuple[float, ...] = ()
+
+    @property
+    def teacher(self) -> Teacher:
+        """The teacher."""
+        training = "cal" if self.variant == "base" else f"cal-{self.variant}"
+        return Teacher(self.dataset, self.backbone, training)
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`; seeds do not matter."""
+        return [self.teacher.path("json")]
+
+
+@dataclass(frozen=True)
+class DiagnosticRow(_SetRow):
+    """One set seen through one network.
+
+    Attributes:
+        ipc: images per class; None for the method `FULL_DATA`.
+        backbone, training: of the network, a teacher.
+    """
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+
+    ipc: int | None
+    backbone: str
+    training: str
+
+    @property
+    def network(self) -> Teacher:
+        """The network."""
+        return Teacher(self.dataset, self.backbone, self.training)
+
+    def path(self, suffix: str = "json") -> str:
+        """The diagnosis below the results folder."""
+        return self.set_name.diagnosis(self.ipc, self.network, suffix)
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`; seeds do not matter."""
+        return [self.path()]
+
+
+@dataclass(frozen=True)
+class IterationRow(_SetRow):
+    """Time and memory of one iteration.
+
+    Without a variant the row shows published numbers alone, and the method is any name.
+
+    Attributes:
+        published_ms: milliseconds per iteration; None if unknown.
+        published_gb: peak GPU memory in GB; None if unknown.
+    """
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+
+    published_ms: float | None
+    published_gb: float | None
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`; none for published numbers alone."""
+        return [self.set_name.measured()] if self.variant else []
+
+
+@dataclass(frozen=True)
+class GroupRow(_SetRow):
+    """Time that the groups of one distilled set took.
+
+    Attributes:
+        ipc: images per class, the first groups' slots.
+        published_seconds: for all iterations of one image of each class; None if unknown.
+        label: what an ablation's row tries.
+    """
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("label",)
+
+    ipc: int
+    published_seconds: float | None
+    label: str = ""
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """The set whose groups' records tell the time."""
+        return [self.set_name.images(self.ipc)]
+
+
+SheetRow = StudentRow | TeacherRow | DiagnosticRow | IterationRow | GroupRow
+KINDS: dict[str, type[SheetRow]] = {
+    "students": StudentRow,
+    "teachers": TeacherRow,
+    "diagnostics": DiagnosticRow,
+    "iterations": IterationRow,
+    "groups": GroupRow,
+}

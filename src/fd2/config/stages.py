@@ -1,0 +1,43 @@
+"""The stages of the chain in their order, and what each has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One rule that makes artefacts.
+
+    Attributes:
+        name: of the rule.
+        keys: of a stage with a section of its own in the config, the names that its result may
+            depend on. An override of the section can look at these alone, because the artefacts
+            are shared across all others. Empty without a section.
+        on_device: whether it computes on the config's device.
+        probed: whether ``fd2 plan --probe`` runs a few of its steps.
+    """
+
+    name: str
+    keys: tuple[str, ...] = ()
+    on_device: bool = False
+    probed: bool = False
+
+
+_SET = ("dataset", "method", "fd2")
+STAGES = (
+    Stage("download"),
+    Stage("prepare", probed=True),
+    Stage("pretrain", ("dataset", "backbone"), on_device=True, probed=True),
+    Stage("patches", ("dataset",), on_device=True, probed=True),
+    Stage("distill", _SET, on_device=True, probed=True),
+    Stage("assemble"),
+    Stage("select_images"),
+    Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True),
+    Stage("evaluate", (*_SET, "ipc", "student"), on_device=True, probed=True),
+    Stage("diagnose", on_device=True),
+    Stage("diagnose_real", on_device=True),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}
+#: Stages with a section; a variant names the first that it changes by its section.
+SECTIONS = tuple(stage.name for stage in STAGES if stage.keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import signal
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from fd2.runtime.interruption import StoppedError, watched_signals
 from fd2.runtime.job import Job, StateSettings
@@ -118,6 +121,21 @@ def test_damaged_state_is_told_dropped_and_never_used(
                 assert "dropping a damaged state file" in capsys.readouterr().out
                 assert not newest.exists()
             state.remove()
+
+
+def test_a_snapshot_without_digests_is_never_used(opened: Callable[..., StageState]) -> None:
+    with opened() as state:
+        counted(state, 2)
+        newest = state.folder / "loop.1.safetensors"
+        with safe_open(newest, framework="pt") as stream:
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+            content = json.loads(stream.metadata()["fd2"])
+        for key in ("metadata_sha256", "tensors_sha256", "artefact"):
+            del content[key]
+        metadata = {"fd2": json.dumps({**content, "format": 1})}
+        save_file({**tensors, "x": torch.full((3,), 9.0)}, newest, metadata)
+        assert state.part("loop").restore().facts == {"step": 0}
+        assert not newest.exists()
 
 
 def test_state_of_other_jobs_is_not_seen(

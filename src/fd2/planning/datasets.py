@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fd2.artifacts.files import read_json
+from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
 from fd2.datasets._held_out import hold_out
@@ -104,10 +105,10 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
 
 
 def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
-    """The size of the data that lies prepared; None where there is none.
+    """The size of the prepared data; None where there is none.
 
     Raises:
-        FD2Error: if the manifest is not whole JSON.
+        FD2Error: if the manifest is not JSON.
     """
     path = project.path("results", f"data/{dataset}/manifest.json")
     if not path.is_file():
@@ -126,6 +127,6 @@ def _still_valid(project: Project, dataset: str) -> bool:
     """Whether the prepared data was made under the present settings, of the present images."""
     record = project.path("results", f"data/{dataset}/record.json")
     settings = project.settings.prepare(dataset)
-    if not record.is_file() or read_json(record)["settings"] != settings:
+    if not record.is_file() or read_content(record)["settings"] != settings:
         return False
     return folder_listing(settings, record) == prepared_listing(record)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import read_json
+from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import listing_digest
@@ -68,5 +68,5 @@ def prepared_listing(record: Path) -> str | None:
     """The digest of the folder that data was prepared from; None where it is not known."""
     if not record.is_file():
         return None
-    listing: str | None = read_json(record).get("images")
+    listing: str | None = read_content(record).get("images")
     return listing

@@ -42,7 +42,7 @@ rule summarise:
 # The page from what there is: like partial tables it makes no result, and follows those there are.
 
 
-rule summarise_partial:
+use rule summarise as summarise_partial with:
     input:
         **PAGE_TEXTS,
         code=code("summarise"),
@@ -55,16 +55,8 @@ rule summarise_partial:
         ),
     log:
         "<logs>/report/partial.log",
-    conda:
-        "../../envs/fd2.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
     params:
         found=page_found_partial,
         page=page_sources_partial,
     message:
         "Writing the page of the results that are there"
-    script:
-        "../scripts/summarise.py"

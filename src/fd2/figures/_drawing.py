@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fd2.artifacts.files import atomic_write, write_frame
 
@@ -28,6 +28,15 @@ _METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator":
 def mark(marks: Sequence[str], position: int) -> str:
     """The mark at a position, from the start again after the last."""
     return marks[position % len(marks)]
+
+
+def line_style(position: int) -> dict[str, Any]:
+    """Colour, dash and marker of a line, as arguments of matplotlib's ``plot``."""
+    return {
+        "color": mark(COLOURS, position),
+        "linestyle": mark(DASHES, position),
+        "marker": mark(MARKERS, position),
+    }
 
 
 def new_figure(width: float, height: float) -> Figure:

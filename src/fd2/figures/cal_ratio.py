@@ -109,13 +109,9 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
 
 
 def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str, position: int) -> None:
-    from fd2.figures._drawing import COLOURS, DASHES, MARKERS
+    from fd2.figures._drawing import line_style
 
-    style: dict[str, Any] = {
-        "color": COLOURS[position],
-        "linestyle": DASHES[position],
-        "marker": MARKERS[position],
-    }
+    style = line_style(position)
     axes.plot(part["cal_ratio"], part[metric], label=HEADS[head], **style)
     printed = part.dropna(subset="published")
     if metric == "top1" and len(printed):

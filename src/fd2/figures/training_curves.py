@@ -73,18 +73,16 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
 
 
 def _line(axes: Axes, part: pd.DataFrame, metric: str, row: int) -> None:
-    from fd2.figures._drawing import COLOURS, DASHES, MARKERS, mark
+    from fd2.figures._drawing import line_style
 
-    colour = mark(COLOURS, row)
+    style = line_style(row)
     axes.plot(
         part["epoch"],
         part[f"{metric}_mean"],
-        color=colour,
-        linestyle=mark(DASHES, row),
-        marker=mark(MARKERS, row),
+        **style,
         markersize=4,
         markevery=max(len(part) // MARKERS_PER_LINE, 1),
         label=part["label"].iloc[0],
     )
     low, high = part[f"{metric}_min"], part[f"{metric}_max"]
-    axes.fill_between(part["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.fill_between(part["epoch"], low, high, color=style["color"], alpha=0.2, linewidth=0)

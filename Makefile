@@ -54,7 +54,7 @@ test-all: $(READY)
 test-cluster: $(READY)
 	$(BIN)/python -m pytest -m cluster tests/cluster
 
-# Takes many minutes, and root for the full disks.
+# Takes many minutes, and a user namespace or root for the full disks.
 faults: $(READY)
 	$(BIN)/python tests/faults
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from fd2.artifacts.images import read_slots
 from fd2.augment.views import Views
 from fd2.config.settings import (
     DistillSettings,
@@ -116,6 +117,12 @@ class Chain:
             replace(self.job, state=StateSettings(state or output.parent / ".state", 300)),
         )
         return output
+
+    def moved(self, group: Path) -> float:
+        """The share of a group's bytes that differ from the initial patches."""
+        stored = read_slots(group)
+        patches = read_slots(self.patches).images[list(stored.slots)]
+        return float((stored.images != patches).double().mean())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,7 +42,9 @@ distill(
 @pytest.fixture(scope="module")
 def whole(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = chain.distill_settings(SLOW, class_chunk=2)
-    return chain.group(tmp_path_factory.mktemp("whole") / "group.safetensors", settings)
+    path = chain.group(tmp_path_factory.mktemp("whole") / "group.safetensors", settings)
+    assert chain.moved(path) > 0.5, "images as they began would be the same after any kill"
+    return path
 
 
 @pytest.fixture(scope="module")

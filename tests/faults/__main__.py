@@ -7,6 +7,7 @@ that has run (the tests' tiny workflow), and ``--stages`` only the chain's last 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -43,6 +44,10 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Run all faults; 1 if any was not survived."""
     given = arguments()
+    if given.disks and os.geteuid() != 0:
+        # Mounts are allowed in a user namespace.
+        namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+        os.execvp("unshare", [*namespace, sys.executable, *sys.argv])
     rng = random.Random(given.seed)
     tally = Tally()
     with tempfile.TemporaryDirectory() as temporary:
@@ -61,6 +66,7 @@ def main() -> int:
         assert chain.run().returncode == 0
         seconds = time.monotonic() - begun
         wanted = chain.artefacts()
+        assert chain.moved() > 0.5, "images as they began are the same after any fault"
         facts = f"{seconds:.0f} s, {len(wanted)} artefacts, seed {given.seed}"
         print(f"undisturbed: {', '.join(stages)} in {facts}", flush=True)
         for number, count in ((signal.SIGKILL, given.kills), (signal.SIGTERM, given.terms)):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from fd2.artifacts.images import read_slots
+
 CELL = "students/tiny/sre2lpp/fd2/base/ipc2/resnet10t/seed0.json"
 #: A cell of the same shape, whose artefacts are swapped in.
 TWIN = "students/tiny/sre2lpp/plain/base/ipc2/resnet10t/seed0.json"
@@ -138,6 +140,13 @@ class Chain:
                 if file.is_file() and not file.name.startswith("."):
                     found[str(file.relative_to(self.results))] = fingerprint(file)
         return found
+
+    def moved(self) -> float:
+        """The share of the group's bytes that distillation changed, from its initial patches."""
+        group = read_slots(self.results / GROUP)
+        patches = read_slots(self.results / "patches/tiny/2x2.safetensors")
+        first = patches.images[list(group.slots)]
+        return float((group.images != first).double().mean())
 
     def leftovers(self) -> list[Path]:
         """Temporary files, and states of stages that are finished."""

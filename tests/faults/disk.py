@@ -20,7 +20,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     """A tmpfs that takes the place of ``folder``, with its content.
 
     Raises:
-        RuntimeError: if none can be mounted; that takes root.
+        RuntimeError: if none can be mounted; that takes root, or a user namespace.
     """
     aside = folder.with_name(f"{folder.name}-aside")
     folder.rename(aside)
@@ -34,7 +34,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     if done.returncode:
         folder.rmdir()
         aside.rename(folder)
-        raise RuntimeError(f"no tmpfs can be mounted, run as root: {done.stderr.strip()}")
+        raise RuntimeError(f"no tmpfs can be mounted: {done.stderr.strip()}")
     try:
         shutil.copytree(aside, folder, dirs_exist_ok=True)
         yield folder

@@ -157,3 +157,5 @@ def test_slots(
         chain.group(folder / "group.st", settings, state=job.state.folder)
 
     assert compare(run, tmp_path, chain, interrupt, passes, signal.SIGTERM) >= 2
+    moved = chain.moved(tmp_path / "whole" / "group.st")
+    assert moved > 0.5, "images as they began would be the same whatever the state holds"

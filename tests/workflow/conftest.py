@@ -45,6 +45,7 @@ BOTH = [
     {"method": "sre2lpp", "fd2": "fd2", "variant": "base"},
 ]
 LOOK = {"dataset": "tiny", "ipc": 2, "class": "cracked", "teacher": "resnet10t"}
+SHORT = {"teachers": ["resnet10t"], "iterations": 2, "maximum_roll": 4}
 TINY = {
     "device": "cpu",
     "threads": {
@@ -58,28 +59,10 @@ TINY = {
     "figures": {
         "curves": {"dataset": "tiny", "ipc": 2, "student": "resnet10t", "rows": BOTH},
         "images": {"dataset": "tiny", "ipc": 2, "rows": [RDED, *BOTH]},
-        "attention": {**LOOK, "slots": 2, "rows": BOTH},
         "figure1b": {**LOOK, "slots": 1, "rows": [RDED, *BOTH]},
-        "figure4": {
-            **{"dataset": "tiny", "backbone": "resnet10t", "published": []},
-            "teacher_variants": ["pretrain-cal-ratio-0.1", "base"],
-        },
-        "figure5": {**LOOK, "slots": [0, 1], "rows": BOTH},
-        "figure6": {
-            **{"dataset": "tiny", "ipc": 2, "rows": BOTH},
-            "classes": {"first": 0, "count": 2, "step": 1},
-        },
-        "appendix-figure1": {
-            **{"dataset": "tiny", "ipc": 2, "rows": BOTH, "columns": 1},
-            "classes": {"first": 0, "count": 2, "step": 1},
-        },
         "embedding": {
             **{"kind": "feature_embedding", "dataset": "tiny", "ipc": 2, "class_count": 2},
             **{"images_per_class": 8, "perplexity": 5, "seed": 0},
-            **{"backbone": "resnet10t", "training": "cal", "rows": [REAL, *BOTH]},
-        },
-        "centres": {
-            **{"kind": "centre_distances", "dataset": "tiny", "ipc": 2},
             **{"backbone": "resnet10t", "training": "cal", "rows": [REAL, *BOTH]},
         },
     },
@@ -89,7 +72,8 @@ TINY = {
     "distill": {
         "slots": 2,
         "group_size": 2,
-        "methods": {"sre2lpp": {"teachers": ["resnet10t"], "iterations": 2, "maximum_roll": 4}},
+        # A rate at which images move away from their initial patches.
+        "methods": {"sre2lpp": {**SHORT, "learning_rate": 0.05}},
     },
     "relabel": {"teachers": ["resnet10t"], "epochs": 2, "batch_size": 4},
     "evaluate": {"epochs": 2},
@@ -184,16 +168,22 @@ class Project:
         lines = output.split("Job stats:", 1)[1].split("total", 1)[0].splitlines()[3:]
         return {rule: int(count) for rule, count in (line.split() for line in lines if line)}
 
-    def pending(self, *arguments: str) -> set[str]:
-        """The jobs that would run, as `job_name` names them."""
+    def summary(self, *arguments: str) -> list[dict[str, str]]:
+        """A line for each output file of each job behind the targets."""
         done = self.snakemake("--summary", *arguments)
         assert done.returncode == 0, done.stderr
-        rows = csv.DictReader(io.StringIO(done.stdout), delimiter="\t")
-        return {
-            job_name(row["rule"], row["output_file"])
-            for row in rows
-            if row["plan"] == "update pending"
-        }
+        return list(csv.DictReader(io.StringIO(done.stdout), delimiter="\t"))
+
+    def records(self, *arguments: str) -> set[str]:
+        """The records that jobs behind the targets would write, below the results folder."""
+        rows = [row for row in self.summary(*arguments) if row["plan"] == "update pending"]
+        paths = {row["output_file"].removeprefix("results/") for row in rows}
+        return {path for path in paths if path.endswith(".json")}
+
+    def pending(self, *arguments: str) -> set[str]:
+        """The jobs that would run, as `job_name` names them."""
+        rows = [row for row in self.summary(*arguments) if row["plan"] == "update pending"]
+        return {job_name(row["rule"], row["output_file"]) for row in rows}
 
 
 def job_name(rule: str, output: str) -> str:

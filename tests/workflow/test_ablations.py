@@ -26,6 +26,24 @@ SHIPPED: dict[str, Any] = yaml.safe_load((CONFIG / "config.yaml").read_text())
 TABLES = [name for key in LISTS for name in SHIPPED[key]]
 FILES = ("--configfile", "config/tiny.yaml", "config/ablations.yaml")
 TEACHERS = "results/teachers/tiny/resnet10t"
+BOTH = [{"method": "sre2lpp", "fd2": fd2, "variant": "base"} for fd2 in ("plain", "fd2")]
+REAL = {"method": "full", "fd2": "plain", "variant": "base"}
+#: The kinds that the tiny workflow leaves out.
+FIGURES = {
+    "figure4": {
+        **{"dataset": "tiny", "backbone": "resnet10t", "published": []},
+        "teacher_variants": ["pretrain-cal-ratio-0.1", "base"],
+    },
+    "figure5": {
+        **{"dataset": "tiny", "ipc": 2, "class": "cracked", "teacher": "resnet10t"},
+        **{"slots": [0, 1], "rows": BOTH},
+    },
+    "figure3b": {
+        **{"dataset": "tiny", "ipc": 2, "backbone": "resnet10t", "training": "cal"},
+        "rows": [REAL, *BOTH],
+    },
+}
+TARGETS = (*LISTS, *FIGURES)
 
 
 def smoke(name: str) -> str:
@@ -52,8 +70,9 @@ def smoke(name: str) -> str:
 
 def with_ablations(project: Any) -> Any:
     """A tiny project with every ablation and cost table."""
-    settings = {key: [f"tiny_{name}" for name in SHIPPED[key]] for key in LISTS}
-    project.write("config/ablations.yaml", {**settings, "measure": {"warm_up": 1, "iterations": 2}})
+    settings: dict[str, Any] = {key: [f"tiny_{name}" for name in SHIPPED[key]] for key in LISTS}
+    settings |= {"figures": FIGURES, "measure": {"warm_up": 1, "iterations": 2}}
+    project.write("config/ablations.yaml", settings)
     for name in TABLES:
         project.write(f"config/tables/tiny_{name}.csv", smoke(name))
     return project
@@ -65,20 +84,40 @@ def ablated(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("ablated") / "repository"
     shutil.copytree(finished.folder, folder)
     project = with_ablations(type(finished)(folder, finished._server))
-    plan = project.dry_run(*LISTS, *FILES)
-    done = project.snakemake(*LISTS, "--cores", "2", *FILES)
+    plan = project.dry_run(*TARGETS, *FILES)
+    done = project.snakemake(*TARGETS, "--cores", "2", *FILES)
     assert done.returncode == 0, done.stdout + done.stderr
     project.plan = plan
     return project
 
 
 def test_variants_share_what_comes_before_them(ablated: Any) -> None:
-    """One teacher more than figure 4 has, patches of one variant, nothing of the data."""
+    """Two other teachers, patches of one variant, nothing of the data."""
     assert ablated.plan == {
-        **{"pretrain": 1, "patches": 1, "distill": 9, "assemble": 9, "relabel": 10},
+        **{"pretrain": 2, "patches": 1, "distill": 9, "assemble": 9, "relabel": 10},
         **{"evaluate": 10, "measure_distill": 2, "tabulate": 10, "ablations": 1, "measurements": 1},
+        **{"draw": len(FIGURES), **dict.fromkeys(FIGURES, 1)},
     }
-    assert ablated.dry_run(*LISTS, *FILES) == {}
+    assert ablated.dry_run(*TARGETS, *FILES) == {}
+
+
+def test_figure_4_has_the_accuracies_of_its_teachers(ablated: Any) -> None:
+    results = ablated.folder / "results"
+    with (results / "figures" / "figure4.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    trainings = {"0.1000": "cal-pretrain-cal-ratio-0.1", "0.5000": "cal"}
+    assert {line["cal_ratio"] for line in lines} == set(trainings)
+    for line in lines:
+        path = ablated.folder / TEACHERS / f"{trainings[line['cal_ratio']]}.json"
+        top1 = json.loads(path.read_text())["result"]["chosen"][line["head"]]["top1"]
+        assert line["top1"] == f"{top1:.4f}"
+
+
+def test_every_kind_of_figure_has_numbers_and_a_caption(ablated: Any) -> None:
+    for name in FIGURES:
+        path = ablated.folder / "results" / "figures" / name
+        assert len(path.with_suffix(".csv").read_text().splitlines()) > 1
+        assert f"Figure {name}. Data: tiny (manifest " in path.with_suffix(".md").read_text()
 
 
 @pytest.mark.parametrize("name", TABLES)

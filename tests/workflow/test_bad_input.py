@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.workflow
-SHIPPED = Path(__file__).resolve().parents[2] / "config" / "tables"
-SHEETS = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.csv")))
-HEADER = "dataset,method,fd2,variant,ipc,student,published\n"
 TINY = ["--configfile", "config/tiny.yaml"]
 HARD_CELL = "results/students/tiny/random/plain/hard-labels/ipc2/resnet10t/seed0.json"
 
@@ -37,96 +33,19 @@ def failed(project: Any, log: str, *arguments: str, **environment: str) -> str:
     return error
 
 
-@pytest.mark.parametrize(
-    ("settings", "messages"),
-    [
-        ({"seed": 1}, ["unknown key 'seed'", "did you mean 'seeds'?"]),
-        (
-            {"distill": {"methods": {"sre2lpp": {"iteration": 5}}}},
-            ["unknown key 'distill.methods.sre2lpp.iteration'", "did you mean 'iterations'?"],
-        ),
-        (
-            {"pretrain": {"epochs": "many"}},
-            ["'pretrain.epochs' is 'many'", "give integer (Passes over the training images.)"],
-        ),
-        (
-            {"pretrain": {"cal_ratio": 1.5}},
-            ["'pretrain.cal_ratio' is 1.5", "give at least 0 and at most 1"],
-        ),
-        ({"device": "gpu"}, ["'device' is 'gpu'", "allowed: auto, cpu, cuda"]),
-        ({"protocol": "papers"}, ["unknown protocol 'papers'", "did you mean 'paper'?"]),
-        (
-            {"datasets": {"mine": {"kind": "imagefolders", "path": "x", "resolution": 32}}},
-            ["'datasets.mine.kind' is 'imagefolders'", "did you mean 'imagefolder'?"],
-        ),
-        (
-            {"datasets": {"mine": {"kind": "imagefolder", "resolution": 32}}},
-            ["missing key 'datasets.mine.path'"],
-        ),
-        (
-            {"relabel": {"teachers": ["resnet8"]}},
-            ["'relabel.teachers.0' is 'resnet8'", "did you mean 'resnet18'?"],
-        ),
-        (
-            {"distill": {"fd2": {"regularisers": {"similarty": {"weight": 1}}}}},
-            ["unknown key 'distill.fd2.regularisers.similarty'", "did you mean 'similarity'?"],
-        ),
-        (
-            {"distill": {"methods": {"sre2lppp": {}}}},
-            ["unknown key 'distill.methods.sre2lppp'", "did you mean 'sre2lpp'?"],
-        ),
-        (
-            {"overrides": {"a": {"where": {"ipc": 5}, "set": {"distill": {"seed": 1}}}}},
-            ["override 'a' changes 'distill' depending on ipc", "dataset, method, fd2 only"],
-        ),
-        (
-            {"variants": {"v": {"destill": {"group_size": 2}}}},
-            ["unknown key 'variants.v.destill'", "did you mean 'distill'?"],
-        ),
-        ({"variants": {"base": {"distill": {"seed": 1}}}}, ["variant name 'base'"]),
-        ({"variants": {"v": {}}}, ["'variants.v'"]),
-        (
-            {"figures": {"curves": {"dataset": "elvp"}}},
-            ["unknown dataset 'elvp'", "figures.curves", "did you mean 'elpv'?"],
-        ),
-        (
-            {"figures": {"curves": {"kind": "training_curve"}}},
-            ["'figures.curves.kind' is 'training_curve'", "did you mean 'training_curves'?"],
-        ),
-        ({"tables": ["tabel1"]}, ["no sheet for table 'tabel1'", f"are there: {SHEETS}"]),
-        (
-            {"evaluate": {"epochs": 500}},
-            ["'evaluate.epochs' is 500, 'relabel.epochs' only 400", "as many epochs"],
-        ),
-    ],
-    ids=str,
-)
-def test_setting(sources: Any, settings: object, messages: list[str]) -> None:
-    name = sources.write("config/wrong.yaml", settings)
+def test_setting(sources: Any) -> None:
+    """One for all: `tests/config/test_refusals.py` has each fault, without Snakemake."""
+    name = sources.write("config/wrong.yaml", {"seed": 1})
     output = refused(sources, "--dry-run", "--configfile", name)
-    for message in [*messages, "where:", "fix:"]:
+    for message in ("unknown key 'seed'", "did you mean 'seeds'?", "where:", "fix:"):
         assert message in output
 
 
-@pytest.mark.parametrize(
-    ("sheet", "messages"),
-    [
-        ("dataset,method\n", ["columns ['dataset', 'method']", f"must be {HEADER.strip()}"]),
-        ("elpv,sre2lp,plain,base,1,resnet18,", ["unknown method 'sre2lp'", "mean 'sre2lpp'?"]),
-        ("elpv,rded,plain,bases,1,resnet18,", ["unknown variant 'bases'", "mean 'base'?"]),
-        ("elvp,rded,plain,base,1,resnet18,", ["unknown dataset 'elvp'", "mean 'elpv'?"]),
-        ("elpv,rded,plain,base,1,resnet8,", ["unknown student 'resnet8'", "mean 'resnet18'?"]),
-        ("elpv,rded,FD2,base,1,resnet18,", ["fd2 is 'FD2'", "line 2", "allowed: plain, fd2"]),
-        ("elpv,rded,plain,base,one,resnet18,", ["not a number", "line 2"]),
-        ("elpv,rded,plain,base,6,resnet18,", ["ipc 6 of method 'rded'", "only 5 slots"]),
-    ],
-    ids=str,
-)
-def test_sheet(sources: Any, sheet: str, messages: list[str]) -> None:
-    text = sheet if sheet.startswith("dataset") else f"{HEADER}{sheet}\n"
-    with sources.edited("config/tables/table1.csv", text):
+def test_sheet(sources: Any) -> None:
+    row = "dataset,method,fd2,variant,ipc,student,published\nelpv,sre2lp,plain,base,1,resnet18,\n"
+    with sources.edited("config/tables/table1.csv", row):
         output = refused(sources, "--dry-run")
-    for message in [*messages, "config/tables/table1.csv", "fix:"]:
+    for message in ("unknown method 'sre2lp'", "config/tables/table1.csv", "fix:"):
         assert message in output
 
 
@@ -154,31 +73,10 @@ def test_target(sources: Any, target: str, messages: list[str]) -> None:
         assert message in output
 
 
-def test_figure_of_an_unknown_method(sources: Any) -> None:
-    rows = [{"method": "rdde", "fd2": "plain", "variant": "base"}]
-    name = sources.write("config/wrong.yaml", {"figures": {"curves": {"rows": rows}}})
-    output = refused(sources, "--dry-run", "--configfile", name)
-    assert "unknown method 'rdde'" in output and "did you mean 'rded'?" in output
-
-
-@pytest.mark.parametrize(
-    ("figure", "settings", "messages"),
-    [
-        ("figure1b", {"class": "craked"}, ["unknown class 'craked'", "did you mean 'cracked'?"]),
-        ("figure5", {"slots": [0, 2]}, ["slot 2 with ipc 2", "slots are numbered 0 to 1"]),
-        (
-            "figure4",
-            {"teacher_variants": ["base", "hard-labels"]},
-            ["variant 'hard-labels' does not change the teacher", "figures.figure4"],
-        ),
-        ("figure5", {"teacher": "resnet8"}, ["'resnet8'", "did you mean 'resnet18'?"]),
-    ],
-)
-def test_figure_that_cannot_be_drawn(
-    finished: Any, changed: Any, figure: str, settings: Any, messages: list[str]
-) -> None:
-    output = refused(finished, "--dry-run", figure, *changed({"figures": {figure: settings}}))
-    for message in [*messages, "where:", "fix:"]:
+def test_figure(finished: Any, changed: Any) -> None:
+    arguments = changed({"figures": {"figure1b": {"class": "craked"}}})
+    output = refused(finished, "--dry-run", "figure1b", *arguments)
+    for message in ("unknown class 'craked'", "did you mean 'cracked'?", "where:", "fix:"):
         assert message in output
 
 
@@ -186,17 +84,6 @@ def test_figure_that_cannot_be_drawn(
 def test_config_that_is_no_mapping(sources: Any, content: str) -> None:
     name = sources.write("config/wrong.yaml", content)
     assert "YAML" in refused(sources, "--dry-run", "--configfile", name)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("a: [1,\nb: 2\n", "not YAML"), ("- 1\n", "not a mapping of settings")],
-    ids=["syntax", "list"],
-)
-def test_protocol_that_is_no_mapping(sources: Any, content: str, message: str) -> None:
-    with sources.edited("config/protocols/paper.yaml", content):
-        output = refused(sources, "--dry-run")
-    assert message in output and "config/protocols/paper.yaml" in output
 
 
 def test_results_that_are_a_file(tiny: Any) -> None:
@@ -215,6 +102,7 @@ def test_missing_folder_of_images(tiny: Any) -> None:
     assert "no folder here: photos" in error and "setting 'datasets.tiny'" in error
 
 
+@pytest.mark.slow
 def test_corrupt_images_are_all_named(tiny: Any) -> None:
     folder = tiny.folder / "photos" / "train"
     cut, empty = (next((folder / name).iterdir()) for name in ("sound", "cracked"))
@@ -227,6 +115,7 @@ def test_corrupt_images_are_all_named(tiny: Any) -> None:
     assert not list((tiny.folder / "results").rglob("*.*"))
 
 
+@pytest.mark.slow
 def test_device_that_is_not_there(expendable: Any) -> None:
     expendable.write(
         "config/tiny.yaml",
@@ -270,6 +159,7 @@ def test_distilled_set_too_small_for_batches(tiny: Any, target: str) -> None:
     assert "distil at least 4 images in all" in output
 
 
+@pytest.mark.slow
 def test_artefacts_of_other_data_are_not_combined(expendable: Any) -> None:
     next((expendable.folder / "photos/train/sound").iterdir()).unlink()
     manifest = "results/data/tiny/manifest.json"

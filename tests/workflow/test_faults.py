@@ -16,7 +16,7 @@ COMMAND = Path(__file__).resolve().parents[1] / "faults"
 def test_a_few_faults_are_survived(finished: Any) -> None:
     """The command itself, on the last stages alone."""
     few = {"project": finished.folder, "stages": 2, "kills": 1, "terms": 1, "clocks": 0}
-    few |= {"damaged": 0, "disks": 0}
+    few |= {"damaged": 0, "disks": 1}
     words = [f"--{name}={value}" for name, value in few.items()]
     done = subprocess.run(
         [sys.executable, str(COMMAND), *words], capture_output=True, text=True, check=False
@@ -24,6 +24,6 @@ def test_a_few_faults_are_survived(finished: Any) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for kind, tried in (
         *(("SIGKILL", 1), ("SIGTERM", 1)),
-        *(("two runs at once", 1), ("loss not finite", 1), ("all", 4)),
+        *(("two runs at once", 1), ("loss not finite", 1), ("full disk", 1), ("all", 5)),
     ):
         assert f"| {kind} | {tried} | {tried} |" in done.stdout

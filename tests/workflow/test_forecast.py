@@ -208,7 +208,14 @@ def tasks(project: Project, every: list[JobForecast]) -> dict[str, ProbeTask]:
 
 
 @pytest.mark.parametrize(
-    "stage", ["prepare", "pretrain", "patches", "distill", "relabel", "evaluate"]
+    "stage",
+    [
+        *("prepare", "distill"),
+        *(
+            pytest.param(stage, marks=pytest.mark.slow)
+            for stage in ("pretrain", "patches", "relabel", "evaluate")
+        ),
+    ],
 )
 def test_a_probe_runs_the_stage_twice_and_scales_the_work(
     finished: Any,

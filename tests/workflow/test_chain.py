@@ -67,7 +67,7 @@ def test_table_of_diagnoses_shows_each_result_and_fd2_minus_plain(finished: Any)
         margins.append(result["margin"])
         assert f"{result['centre_distance']:.3f}" in markdown
     difference = f"{margins[2] - margins[1]:+.3f}".replace("-", "−")
-    assert difference in markdown.split("## Differences")[1]
+    assert difference in markdown.split("## With FD² minus without")[1]
     assert (results / "figures" / "embedding.csv").read_text().count("\n") == 1 + 16 + 4 + 4
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fd2.config.names import Cell, SetName
 from fd2.errors import FD2Error
 from fd2.planning.project import open_project
 
@@ -98,7 +99,7 @@ def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> 
     (workflow / "config/wrong.yaml").write_text("evaluate: {epochs: 500}")
     settings = open_project(workflow, ["config/wrong.yaml"]).settings
     with pytest.raises(FD2Error, match=r"'evaluate.epochs' is 500, 'relabel.epochs' only 400"):
-        settings.evaluate("elpv", "rded", "plain", "base", 1, "resnet18", 0)
+        settings.evaluate(Cell(SetName("elpv", "rded", "plain", "base"), 1, "resnet18", 0))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> 
 @pytest.mark.parametrize(
     ("sheet", "messages"),
     [
-        ("dataset,method\n", ["columns ['dataset', 'method']", f"must be {HEADER.strip()}"]),
+        ("dataset,method\n", ["header 'dataset,method'", "kind 'students'", HEADER.strip()]),
         ("elpv,sre2lp,plain,base,1,resnet18,", ["unknown method 'sre2lp'", "mean 'sre2lpp'?"]),
         ("elpv,rded,plain,bases,1,resnet18,", ["unknown variant 'bases'", "mean 'base'?"]),
         ("elvp,rded,plain,base,1,resnet18,", ["unknown dataset 'elvp'", "mean 'elpv'?"]),

@@ -112,7 +112,7 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
                 *("diagnose", "diagnose_real"),
             ),
         ),
-        ("src/fd2/backbones/resnet18.py", set()),
+        ("src/fd2/backbones/efficientnet_lite.py", set()),
         ("src/fd2/tables/compare.py", jobs("tabulate")),
         ("workflow/report/tables/students.j2", jobs("tabulate")),
         ("src/fd2/diagnostics/class_structure.py", jobs("diagnose", "diagnose_real")),

@@ -35,7 +35,7 @@ from fd2.runtime.state import NO_STATE, StageState
 from fd2.stages.patches import score_crops
 from fd2.stages.relabel import _label, set_label_mode
 from fd2.training.optimisers import student_optimiser, teacher_optimiser, teacher_schedule
-from fd2.training.student_training import StudentTraining
+from fd2.training.student_training import StudentData, StudentTraining
 from fd2.training.teacher_training import TeacherTraining, _Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,7 +127,8 @@ def student_training(
         {"mean": list(MEAN), "std": list(STD)},
     )
     labels = SoftLabels(augmentation, logits, {})
-    training = StudentTraining(settings, _dataset(classes, size, images), distilled, labels, job)
+    shared = StudentData(_dataset(classes, size, images), distilled, labels, job.device)
+    training = StudentTraining(settings, shared, job.device)
     optimiser = student_optimiser(training.student, settings.learning_rate, settings.weight_decay)
     steps = len(augmentation.half_sizes) // 2
     return lambda: training._epoch(0, optimiser), steps

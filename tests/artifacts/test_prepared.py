@@ -128,7 +128,7 @@ def test_artefacts_of_other_manifests_refuse_each_other(
         assemble(4, [group, other], output, written, chain.job)
 
     def evaluated() -> None:
-        evaluate(chain.evaluate_settings(), fewer, nine, labels, output, chain.job)
+        evaluate({output: chain.evaluate_settings()}, fewer, nine, labels, chain.job)
 
     for stage in (patches, distilled, assembled, evaluated):
         with pytest.raises(FD2Error, match="different manifests") as refused:

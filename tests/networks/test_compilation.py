@@ -24,7 +24,7 @@ from fd2.networks.stored_teacher import read_teacher
 from fd2.stages.evaluate import evaluate
 from fd2.stages.pretrain import pretrain
 from fd2.training.optimisers import clear_gradients
-from fd2.training.student_training import StudentTraining
+from fd2.training.student_training import StudentData, StudentTraining
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -46,18 +46,12 @@ def test_every_extractor_is_one_graph(name: str) -> None:
 def test_a_compiled_student_computes_what_it_computed(
     chain: Chain, nine: Path, labels: Path
 ) -> None:
+    dataset, soft = open_prepared(chain.data), read_soft_labels(labels)
+    shared = StudentData(dataset, read_distilled(nine), soft, chain.job.device)
     runs = []
     for mode in ("none", "default"):
         settings = chain.evaluate_settings(student="resnet10t", compile=mode)
-        runs.append(
-            StudentTraining(
-                settings,
-                open_prepared(chain.data),
-                read_distilled(nine),
-                read_soft_labels(labels),
-                chain.job,
-            )
-        )
+        runs.append(StudentTraining(settings, shared, chain.job.device))
     plain, fast = runs
     names = list(plain.student.state_dict())
     ((half, _), *_) = plain.replay.epoch(0)
@@ -65,7 +59,7 @@ def test_a_compiled_student_computes_what_it_computed(
     for run in runs:
         run.student.train()
         logits.append(run._logits(half.images))
-        functional.cross_entropy(logits[-1], run.labels[half.ids]).backward()
+        functional.cross_entropy(logits[-1], run.data.labels[half.ids]).backward()
     torch.testing.assert_close(logits[1], logits[0], rtol=1e-4, atol=1e-4)
     # The very weights and running statistics of the network that is tested and stored.
     assert list(fast.student.state_dict()) == names
@@ -142,7 +136,7 @@ def test_stages_stop_before_they_compute(
     with pytest.raises(FD2Error, match="no C") as refused:
         if stage == "evaluate":
             settings = chain.evaluate_settings(**way)
-            evaluate(settings, chain.data, nine, labels, tmp_path / "cell.json", chain.job)
+            evaluate({tmp_path / "cell.json": settings}, chain.data, nine, labels, chain.job)
         elif stage == "pretrain":
             own = dataclasses.replace(chain.pretrain_settings("cal"), **way)
             pretrain(own, chain.data, tmp_path / "t.st", tmp_path / "t.json", chain.job)

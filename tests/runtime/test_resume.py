@@ -121,7 +121,7 @@ def test_students(
     soft = labels if labels_kind == "soft" else None
 
     def run(folder: Path, job: Job) -> None:
-        evaluate(settings, chain.data, nine, soft, folder / "cell.json", job)
+        evaluate({folder / "cell.json": settings}, chain.data, nine, soft, job)
 
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2
 

@@ -25,7 +25,7 @@ SHAPED = {"stage": "pretrain", "settings": {"rate": 0.1, "range": (1, 2)}}
 def opened(job: Job, tmp_path: Path) -> Callable[..., object]:
     def of(shaped: dict[str, object] = SHAPED, seconds: float = 0, **changes: object) -> object:
         where = StateSettings(tmp_path / "state", seconds)
-        return stage_state(dataclasses.replace(job, state=where, **changes), shaped, ())
+        return stage_state(dataclasses.replace(job, state=where, **changes), shaped)
 
     return of
 

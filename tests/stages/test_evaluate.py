@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,11 @@ from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import read_soft_labels
 from fd2.errors import FD2Error
+from fd2.runtime.job import StateSettings
 from fd2.stages.evaluate import evaluate
 from fd2.stages.relabel import relabel
-from fd2.training.accuracy import accuracies
-from fd2.training.correct_images import correct_images
-from fd2.training.student_training import StudentTraining, distillation_loss
+from fd2.training.accuracy import accuracies, correct_images
+from fd2.training.student_training import StudentData, StudentTraining, distillation_loss
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -31,7 +32,7 @@ def cell(
     chain: Chain, nine: Path, soft: Path | None, output: Path, **changes: Any
 ) -> dict[str, Any]:
     settings = chain.evaluate_settings(**changes)
-    evaluate(settings, chain.data, nine, soft, output, chain.job)
+    evaluate({output: settings}, chain.data, nine, soft, chain.job)
     written: dict[str, Any] = json.loads(output.read_text())
     return written
 
@@ -39,9 +40,9 @@ def cell(
 def training(chain: Chain, nine: Path, folder: Path | None, **changes: Any) -> StudentTraining:
     soft = None if folder is None else read_soft_labels(folder)
     settings = chain.evaluate_settings(**changes)
-    return StudentTraining(
-        settings, open_prepared(chain.data), read_distilled(nine), soft, chain.job
-    )
+    dataset, images = open_prepared(chain.data), read_distilled(nine)
+    shared = StudentData(dataset, images, soft, chain.job.device)
+    return StudentTraining(settings, shared, chain.job.device)
 
 
 @pytest.mark.parametrize("student", ["shufflenet_v2", "resnet10t"])
@@ -67,7 +68,7 @@ def test_a_step_is_the_mean_over_its_two_halves(chain: Chain, nine: Path, tmp_pa
     ours = training(chain, nine, folder)
     student = copy.deepcopy(ours.student).train()
     ours._epoch(1, torch.optim.SGD(ours.student.parameters(), lr=0.0))
-    logits = torch.from_numpy(np.array(ours.soft.logits[1])).float()
+    logits = torch.from_numpy(np.array(ours.data.soft.logits[1])).float()
     losses = []
     ((first, second),) = ours.replay.epoch(1)
     for half in (first, second):
@@ -89,8 +90,8 @@ def test_a_step_is_the_mean_over_its_two_halves(chain: Chain, nine: Path, tmp_pa
 def test_hard_labels_weigh_classes_by_visible_area(chain: Chain, nine: Path) -> None:
     """Counted pixel by pixel, not the ratio that was drawn before rounding and clipping."""
     ours = training(chain, nine, None, labels="hard", epochs=4)
-    assert torch.equal(ours.labels, torch.arange(3).repeat_interleave(3))
-    plan = ours._own_plan(read_distilled(nine))
+    assert torch.equal(ours.data.labels, torch.arange(3).repeat_interleave(3))
+    plan = ours._own_plan()
     halves = [(e, h) for e in range(4) for batch in ours.replay.epoch(e) for h in batch]
     shares = []
     for epoch, half in halves:
@@ -157,7 +158,9 @@ def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labe
     test = open_prepared(chain.data).test
     predictions = []
     for image in test.all_images(chain.job.device):
-        predictions.append(int(ours.student(ours.normaliser.normalise(image)[None])[0].argmax()))
+        predictions.append(
+            int(ours.student(ours.data.normaliser.normalise(image)[None])[0].argmax())
+        )
     assert together.tolist() == predictions
     result = ours.run()
     figures = accuracies(ours.predictions(), test.labels)
@@ -212,3 +215,63 @@ def test_a_loss_that_is_not_finite_is_an_error(
     assert refused.value.where == "student shufflenet_v2, epoch 0"
     assert ": distillation, first in step 1, " in refused.value.what
     assert not (tmp_path / "cell.json").exists()
+
+
+def test_students_of_one_process_are_those_of_their_own(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path
+) -> None:
+    """A student with dropout, and labels that each seed augments for itself."""
+    for kind, soft in (("soft", labels), ("hard", None)):
+        settings = [
+            chain.evaluate_settings(student="mobilenet_v2", seed=seed, labels=kind)
+            for seed in (0, 1, 2)
+        ]
+        together = {tmp_path / f"{kind}{each.seed}.json": each for each in settings}
+        evaluate(together, chain.data, nine, soft, chain.job)
+        results = []
+        for output, each in together.items():
+            torch.manual_seed(0)
+            alone = tmp_path / "alone.json"
+            evaluate({alone: each}, chain.data, nine, soft, chain.job)
+            one, other = (json.loads(path.read_text()) for path in (output, alone))
+            for written in (one, other):
+                del written["run"], written["record_sha256"]
+            assert one == other
+            results.append(one["result"]["curve"][-1]["loss"])
+        assert len(set(results)) == 3
+
+
+def test_finished_students_are_not_trained_again(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path, fed: list[Tensor]
+) -> None:
+    """Snakemake deletes the cells of a job that was stopped; its state still has them."""
+    students = {
+        tmp_path / f"{seed}.json": chain.evaluate_settings(seed=seed, epochs=epochs)
+        for seed, epochs in ((0, 2), (1, 2), (2, 3))
+    }
+    settings = list(students.values())
+    with pytest.raises(FD2Error, match="3 epochs of training, labels for 2"):
+        evaluate(students, chain.data, nine, labels, chain.job)
+    assert not fed
+    calls = []
+
+    def second_fails(self: StudentTraining, *arguments: Any) -> dict[str, Any]:
+        calls.append(self.settings.seed)
+        if self.settings.seed == 1 and calls.count(1) == 1:
+            raise KeyboardInterrupt
+        return run(self, *arguments)
+
+    run = StudentTraining.run
+    two = dict(zip(students, settings[:2], strict=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StudentTraining, "run", second_fails)
+        job = replace(chain.job, state=StateSettings(tmp_path / "state"))
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(two, chain.data, nine, labels, job)
+        first = next(iter(two))
+        kept = json.loads(first.read_text())
+        first.unlink()
+        evaluate(two, chain.data, nine, labels, job)
+    assert calls == [0, 1, 1]
+    assert json.loads(first.read_text()) == kept
+    assert not list((tmp_path / "state").iterdir())

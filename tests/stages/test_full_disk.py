@@ -117,7 +117,7 @@ def stages(
         )[1],
         "relabel": lambda job: relabel(chain.relabel_settings(), nine, [chain.cal], out, job),
         "evaluate": lambda job: evaluate(
-            chain.evaluate_settings(), chain.data, nine, labels, out / "cell.json", job
+            {out / "cell.json": chain.evaluate_settings()}, chain.data, nine, labels, job
         ),
     }
 

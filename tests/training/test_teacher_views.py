@@ -12,7 +12,8 @@ from torch.nn.functional import interpolate
 
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import TrainingAugmentation
-from fd2.training.teacher_views import attention_views, augment_training
+from fd2.image_counts import even_sizes
+from fd2.training.teacher_views import attention_views, augment_training, epoch_batches
 
 NORMALISER = Normaliser((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 NOTHING = TrainingAugmentation((1.0, 1.0), "none", 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -122,3 +123,16 @@ def test_no_gradient_reaches_the_attention_maps() -> None:
     maps = torch.rand(2, 2, 2, 2, requires_grad=True)
     views = attention_views(images, maps, (0.4, 0.6), (0.2, 0.5), torch.Generator())
     assert not views.requires_grad
+
+
+def test_an_epoch_holds_every_index_once() -> None:
+    batches = epoch_batches(np.random.default_rng(0), 50, 12)
+    assert [len(batch) for batch in batches] == even_sizes(50, 12)
+    indices = torch.cat(batches)
+    assert indices.dtype == torch.int64
+    assert sorted(indices.tolist()) == list(range(50)) != indices.tolist()
+
+
+def test_order_comes_from_the_generator() -> None:
+    orders = [torch.cat(epoch_batches(np.random.default_rng(s), 50, 12)) for s in (0, 0, 1)]
+    assert torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])

@@ -22,12 +22,11 @@ from fd2.networks.prototypes import update_momentum
 from fd2.runtime.seeds import numpy_generator
 from fd2.runtime.state import Snapshot
 from fd2.training.accuracy import accuracies
-from fd2.training.batches import epoch_batches
 from fd2.training.mixed_precision import MixedPrecision
 from fd2.training.optimisers import student_optimiser, teacher_optimiser
-from fd2.training.student_training import StudentTraining, distillation_loss
+from fd2.training.student_training import StudentData, StudentTraining, distillation_loss
 from fd2.training.teacher_training import TeacherTraining
-from fd2.training.teacher_views import attention_views, augment_training
+from fd2.training.teacher_views import attention_views, augment_training, epoch_batches
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -38,9 +37,9 @@ CPU = torch.device("cpu")
 def student(chain: Chain, nine: Path, labels: Path, **changes: Any) -> StudentTraining:
     settings = chain.evaluate_settings(student="resnet10t", **changes)
     soft = read_soft_labels(labels)
-    return StudentTraining(
-        settings, open_prepared(chain.data), read_distilled(nine), soft, chain.job
-    )
+    dataset, images = open_prepared(chain.data), read_distilled(nine)
+    shared = StudentData(dataset, images, soft, chain.job.device)
+    return StudentTraining(settings, shared, chain.job.device)
 
 
 def teacher(chain: Chain, training: str, **changes: Any) -> TeacherTraining:
@@ -95,7 +94,7 @@ def test_a_student_without_them_has_the_bits_of_a_plain_loop(
             optimiser.step()
     assert result["curve"][-1]["epoch"] == 1
     assert equal(ours.student, network)
-    figures = accuracies(plain.predictions(), plain.test_labels)
+    figures = accuracies(plain.predictions(), plain.data.test_labels)
     assert figures["top1"] == result["last"]["top1"]
 
 

@@ -2,16 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import stage_job
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-with logged(snakemake.log[0]):
+with stage_job(snakemake) as job:
     from fd2.stages.assemble import assemble
 
     assemble(
@@ -19,5 +15,5 @@ with logged(snakemake.log[0]):
         [Path(path) for path in snakemake.input.groups],
         Path(snakemake.output.distilled),
         Path(snakemake.output.record),
-        start_job("cpu", snakemake.threads),
+        job,
     )

@@ -2,16 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import stage_job
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-with logged(snakemake.log[0]):
+with stage_job(snakemake, threads=snakemake.params.torch_threads) as job:
     from fd2.config.settings import DistillSettings, MeasureSettings, build
     from fd2.stages.measure_distill import measure_distill
 
@@ -22,5 +18,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.input.patches),
         [Path(path) for path in snakemake.input.teachers],
         Path(snakemake.output.measured),
-        start_job(snakemake.resources.device, snakemake.params.torch_threads),
+        job,
     )

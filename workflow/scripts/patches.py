@@ -2,16 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import stage_job
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-with logged(snakemake.log[0], stage="patches"):
+with stage_job(snakemake, "patches") as job:
     from fd2.config.settings import PatchSettings, build
     from fd2.stages.patches import make_patches
 
@@ -21,5 +17,5 @@ with logged(snakemake.log[0], stage="patches"):
         Path(snakemake.input.scorer),
         Path(snakemake.output.patches),
         Path(snakemake.output.record),
-        start_job(snakemake.resources.device, snakemake.threads, snakemake.resources.jobs_per_gpu),
+        job,
     )

@@ -2,16 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged, start_job
+from fd2.runtime.job import stage_job
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-with logged(snakemake.log[0]):
+with stage_job(snakemake) as job:
     from fd2.config.settings import SelectImagesSettings, build
     from fd2.stages.select_images import select_images
 
@@ -22,5 +18,5 @@ with logged(snakemake.log[0]):
         Path(patches) if patches else None,
         Path(snakemake.output.distilled),
         Path(snakemake.output.record),
-        start_job("cpu", snakemake.threads),
+        job,
     )

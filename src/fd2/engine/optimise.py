@@ -18,13 +18,7 @@ from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import MixedPrecision, precision_on
 from fd2.training.optimisers import set_learning_rate
-from fd2.training.snapshots import (
-    optimiser_facts,
-    optimiser_tensors,
-    prefixed,
-    restore_optimiser,
-    without_prefix,
-)
+from fd2.training.snapshots import restore_training, resumable, training_snapshot
 
 
 def optimise(slot: Slot, state: LoopState = NO_STATE) -> Tensor:
@@ -74,22 +68,17 @@ def _phase(
     watch = FiniteWatch(slot.class_names, slot.title, fix, unit="iteration")
     rows = torch.arange(len(steps.images), device=steps.images.device)
 
-    def snapshot() -> Snapshot:
-        watch.check("not finite")
-        return steps.snapshot({"phase": number, "step": step + 1})
+    def snapshot(step: int) -> Snapshot:
+        return steps.snapshot({"phase": number, "step": step})
 
-    for step in progress:
+    for step, _ in resumable(progress, watch, "not finite", state, snapshot, start=begin):
         losses = steps.step(done + step, views[step : step + 1])
         # With loss scaling an overflow is expected now and then, and its step is left out.
         left_out = steps.precision.skips_overflows and step + 1 < phase.iterations
         watch.note(done + step, {} if left_out else losses, steps.images, rows)
-        if watch.due(step):
-            watch.check("not finite")
         progress.show(losses)
         if slot.group.after_step is not None:
             slot.group.after_step()
-        state.checkpoint(snapshot)
-    watch.check("not finite")
     return steps.images.detach()
 
 
@@ -150,22 +139,14 @@ class ImageSteps:
 
     def snapshot(self, facts: Mapping[str, Any]) -> Snapshot:
         """Images, Adam's moments and the loss scale, with ``facts`` about where they stand."""
-        return Snapshot(
-            {"images": self.images.detach(), **prefixed("adam", optimiser_tensors(self._adam))},
-            {
-                **facts,
-                "adam": optimiser_facts(self._adam),
-                "loss_scale": self.precision.snapshot(),
-            },
-        )
+        images = {"images": self.images.detach()}
+        return training_snapshot(self._adam, self.precision, images, facts)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a `snapshot`."""
         with torch.no_grad():
             self.images.copy_(snapshot.tensors["images"])
-        tensors, facts = snapshot.tensors, snapshot.facts
-        restore_optimiser(self._adam, without_prefix("adam", tensors), facts["adam"])
-        self.precision.restore(facts["loss_scale"])
+        restore_training(snapshot, self._adam, self.precision)
 
 
 def _cosine(rate: float, step: int, steps: int) -> float:

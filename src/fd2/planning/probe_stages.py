@@ -207,7 +207,7 @@ def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     size = replace(task.size, test=_TEST_IMAGES)
     typed = build(EvaluateSettings, settings)
     return _work(task, settings, size, count), lambda: evaluate(
-        typed, data, distilled, labels, folder / "cell.json", job
+        {folder / "cell.json": typed}, data, distilled, labels, job
     )
 
 

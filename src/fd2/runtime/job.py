@@ -8,10 +8,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fd2.errors import FD2Error, cannot_write
 from fd2.runtime.device import device_name, resolve_device
@@ -28,10 +28,12 @@ class StateSettings:
     Attributes:
         folder: parent of all states; not declared to Snakemake.
         seconds: between two snapshots.
+        code: source files; state that other code left is not taken over.
     """
 
     folder: Path = Path("state")
     seconds: float = 300
+    code: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Job:
     started: str
     state: StateSettings = field(default_factory=StateSettings)
     _clock: float = field(default_factory=time.monotonic)
+
+    def restarted(self) -> Job:
+        """The same job with its clock started anew, for the next of several results."""
+        return replace(self, started=_now(), _clock=time.monotonic())
 
     def facts(self) -> dict[str, object]:
         """Device, threads, times and peak memory so far, for provenance."""
@@ -90,6 +96,26 @@ def start_job(
     job = Job(resolved, threads, _now(), state or StateSettings())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
     return job
+
+
+@contextlib.contextmanager
+def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Iterator[Job]:
+    """The job that Snakemake asks for; what it prints goes to its log, see `logged`.
+
+    Args:
+        asked: the object ``snakemake`` of a script: log, threads, resources and code inputs.
+        stage: as in `logged`.
+        threads: CPU threads for torch; by default those that Snakemake counts.
+    """
+    resources = asked.resources
+    with logged(asked.log[0], stage=stage):
+        state = StateSettings(
+            Path(resources.get("state", StateSettings.folder)),
+            resources.get("state_seconds", StateSettings.seconds),
+            tuple(Path(path) for path in asked.input.code),
+        )
+        device, share = resources.get("device", "cpu"), resources.get("jobs_per_gpu", 1)
+        yield start_job(device, threads or asked.threads, share, state)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,17 +214,16 @@ class Part:
 
 
 @contextmanager
-def stage_state(job: Job, shaped: Mapping[str, Any], code: Sequence[Path]) -> Iterator[StageState]:
+def stage_state(job: Job, shaped: Mapping[str, Any]) -> Iterator[StageState]:
     """The state of a stage whose settings and inputs are known, with signals watched.
 
     Args:
         job: names the folder of all states, the interval and the device.
         shaped: what shapes the outputs, see `fd2.artifacts.provenance.shaped_by`.
-        code: source files; state that other code left is not taken over.
     """
     about = {
         "shaped": dict(shaped),
-        "code": [file_digest(path) for path in code],
+        "code": [file_digest(path) for path in job.state.code],
         "device": job.device.type,
         "threads": job.threads,
         "torch": torch.__version__,

@@ -29,8 +29,6 @@ def distill(
     output: Path,
     record_file: Path,
     job: Job,
-    *,
-    code: Sequence[Path] = (),
 ) -> None:
     """Optimise a group of slots of every class and write them in slot order.
 
@@ -45,7 +43,6 @@ def distill(
         output: the group's images.
         record_file: provenance with times, and ``slot_seconds`` in it: those of each slot.
         job: device, clock and place of the state.
-        code: source files; slots finished by other code are not taken over.
 
     Raises:
         FD2Error: if inputs are of different manifests, a regulariser lacks what it needs, or a
@@ -63,7 +60,7 @@ def distill(
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, digest, inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-    with stage_state(job, shaped, code) as state:
+    with stage_state(job, shaped) as state:
         images, seconds = _finished(settings, group, patches, state, str(patches_file))
         write_slots(output, images, settings.slots, {**shaped, **statistics})
         write_record(record_file, record(shaped, job.facts(), slot_seconds=seconds))

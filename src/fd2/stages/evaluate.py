@@ -1,10 +1,11 @@
-"""Stage evaluate: one student on one distilled set, tested on the real test images."""
+"""Stage evaluate: students on one distilled set, tested on the real test images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import DistilledSet, read_distilled
@@ -16,34 +17,30 @@ from fd2.config.datasets import TESTED_ON
 from fd2.config.settings import EvaluateSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
-from fd2.runtime.state import stage_state
-from fd2.training.student_training import StudentTraining
+from fd2.runtime.state import Snapshot, StageState, stage_state
+from fd2.training.student_training import StudentData, StudentTraining
 
 _CELL = ("dataset", "method", "fd2", "variant", "ipc", "student", "seed")
 
 
 def evaluate(
-    settings: EvaluateSettings,
+    students: Mapping[Path, EvaluateSettings],
     data: Path,
     distilled: Path,
     labels: Path | None,
-    output: Path,
     job: Job,
-    *,
-    code: Sequence[Path] = (),
 ) -> None:
-    """Train and test a student; write the cell.
+    """Train and test students one after the other; write a cell each.
 
-    A job that was stopped goes on from its state and ends in the same numbers.
+    Each ends in the numbers that it has alone. A job that was stopped goes on from its state and
+    ends in the same numbers.
 
     Args:
-        settings: of the stage.
+        students: settings by the cell's JSON; those of a row's seeds, say.
         data: folder of the prepared dataset, for the test images.
         distilled: the distilled set.
         labels: folder of the soft labels; None for hard labels.
-        output: the cell's JSON.
         job: device, clock and place of the state.
-        code: source files; state that other code left is not taken over.
 
     Raises:
         FD2Error: if inputs do not belong together, or the loss stops being finite.
@@ -52,26 +49,51 @@ def evaluate(
     dataset = open_prepared(data)
     images = read_distilled(distilled)
     soft = None if labels is None else read_soft_labels(labels)
-    manifest = _require_fitting(dataset, images, soft, data, distilled, labels, settings)
     inputs = {"distilled": distilled}
     if labels is not None:
         inputs |= {"logits": labels / "logits.npy"}
         inputs |= {"augmentation": labels / "augmentation.safetensors"}
-    shaped = shaped_by("evaluate", settings, manifest, inputs)
-    cell = {key: value for key, value in asdict(settings).items() if key in _CELL}
-    with stage_state(job, shaped, code) as state:
-        training = StudentTraining(settings, dataset, images, soft, job)
-        result = training.run(state.part("training"))
-        content = {
-            "cell": cell,
-            "protocol": settings.protocol,
-            "resolution": dataset.manifest.resolution,
-            TESTED_ON: dataset.manifest.tested_on,
-            "result": result,
-            **record(shaped, job.facts()),
-        }
-        write_record(output, content)
+    manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
+    for settings in students.values():
+        _require_labels(soft, labels, settings)
+    shared = StudentData(dataset, images, soft, job.device)
+    states = []
+    for output, settings in students.items():
+        shaped = shaped_by("evaluate", settings, manifest, inputs)
+        with stage_state(job, shaped) as state:
+            states.append(state)
+            finished = state.part("cell").restore()
+            if finished is None:
+                finished = Snapshot({}, _cell(settings, shared, dataset, shaped, state, job))
+                state.part("cell").save(finished)
+                state.part("training").remove()
+            write_record(output, finished.facts)
+            if len(states) < len(students):
+                state.stop_if_asked()
+    for state in states:
         state.remove()
+
+
+def _cell(
+    settings: EvaluateSettings,
+    shared: StudentData,
+    dataset: PreparedDataset,
+    shaped: dict[str, Any],
+    state: StageState,
+    job: Job,
+) -> dict[str, Any]:
+    """The cell of one student, with its own time."""
+    clock = job.restarted()
+    training = StudentTraining(settings, shared, job.device)
+    result = training.run(state.part("training"))
+    return {
+        "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
+        "protocol": settings.protocol,
+        "resolution": dataset.manifest.resolution,
+        TESTED_ON: dataset.manifest.tested_on,
+        "result": result,
+        **record(shaped, clock.facts()),
+    }
 
 
 def _require_fitting(
@@ -81,7 +103,6 @@ def _require_fitting(
     data: Path,
     distilled: Path,
     labels: Path | None,
-    settings: EvaluateSettings,
 ) -> str:
     digests = {str(data): dataset.manifest.digest(), str(distilled): images.metadata["manifest"]}
     if soft is None:
@@ -93,10 +114,15 @@ def _require_fitting(
             f"{labels} and {distilled}",
             "delete the labels and run again; stage relabel makes them anew",
         )
-    if settings.epochs > len(soft.logits):
+    return manifest
+
+
+def _require_labels(
+    soft: SoftLabels | None, labels: Path | None, settings: EvaluateSettings
+) -> None:
+    if soft is not None and settings.epochs > len(soft.logits):
         raise FD2Error(
             f"{settings.epochs} epochs of training, labels for {len(soft.logits)}",
             str(labels),
             "raise 'relabel.epochs' or lower 'evaluate.epochs'",
         )
-    return manifest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ def pretrain(
     output: Path,
     metrics_file: Path,
     job: Job,
-    *,
-    code: Sequence[Path] = (),
 ) -> None:
     """Train a teacher and write it with its metrics.
 
@@ -37,7 +34,6 @@ def pretrain(
         output: the teacher's tensor file.
         metrics_file: JSON beside it: curve, last and chosen metrics of both heads, provenance.
         job: device, clock and place of the state.
-        code: source files; state that other code left is not taken over.
 
     Raises:
         FD2Error: if the data is missing or damaged, or the loss stops being finite.
@@ -46,7 +42,7 @@ def pretrain(
     dataset = open_prepared(data)
     manifest = dataset.manifest
     shaped = shaped_by("pretrain", settings, manifest.digest(), {})
-    with stage_state(job, shaped, code) as state:
+    with stage_state(job, shaped) as state:
         training = TeacherTraining(settings, dataset, job)
         result = training.run(state.part("training"))
         _write(training.teacher, settings, dataset, shaped, result, output, metrics_file, job)

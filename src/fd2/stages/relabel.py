@@ -21,6 +21,7 @@ from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import Replay
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
+from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import Snapshot, StageState, stage_state
 
 
@@ -30,8 +31,6 @@ def relabel(
     teachers: Sequence[Path],
     folder: Path,
     job: Job,
-    *,
-    code: Sequence[Path] = (),
 ) -> None:
     """Store each image's mean teacher logits for every epoch, with the augmentation they saw.
 
@@ -43,7 +42,6 @@ def relabel(
         teachers: teacher files; their logits are averaged.
         folder: gets the labels, the augmentation and a record.
         job: device, clock and place of the state.
-        code: source files; state that other code left is not taken over.
 
     Raises:
         FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
@@ -74,7 +72,7 @@ def relabel(
     replay = Replay(normaliser.normalise(images.images.to(job.device)), augmentation)
     inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
     shaped = shaped_by("relabel", settings, manifest, inputs)
-    with stage_state(job, shaped, code) as state:
+    with stage_state(job, shaped) as state:
         logits = _label(replay, loaded, settings, len(images.images), state)
         write_soft_labels(folder, augmentation, logits, shaped)
         write_record(folder / "record.json", record(shaped, job.facts()))
@@ -109,6 +107,8 @@ def _label(
     The state is a chain of pieces, each of the epochs since the piece before, because all labels
     together may take gigabytes.
     """
+    # Dropout draws from the global generators, which a snapshot sets again.
+    torch.manual_seed(seed_from("relabel", settings.seed, "dropout"))
     classes = teachers[0].metadata["classes"]
     stored = np.empty((settings.epochs, count, classes), dtype=np.float16)
     begin = 0

@@ -1,6 +1,8 @@
-"""Accuracy in percent: counted, class-balanced, and as the release averages it."""
+"""Which test images are right, and the accuracy in percent: counted, class-balanced, averaged."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,3 +40,22 @@ def running_average_top1(predictions: Tensor, labels: Tensor, batch_size: int) -
     ends = torch.arange(batch_size, len(labels) + batch_size, batch_size).clamp(max=len(labels))
     cumulative = correct.cumsum(0)[ends - 1] / ends
     return 100 * cumulative.mean().item()
+
+
+def correct_images(predictions: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, str]:
+    """A digit an image, 1 if it is right, so that students can be compared image by image.
+
+    Args:
+        predictions: predicted class ids ``[N]``.
+        labels: true class ids ``[N]``.
+        classes: names, by id.
+
+    Returns:
+        By name of the class, for the classes that occur; images in the order given.
+    """
+    digits = (predictions == labels).byte() + ord("0")
+    return {
+        name: digits[mine].numpy().tobytes().decode("ascii")
+        for number, name in enumerate(classes)
+        if (mine := labels == number).any()
+    }

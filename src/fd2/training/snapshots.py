@@ -1,14 +1,83 @@
-"""Networks, optimisers, schedules and NumPy generators as tensors and JSON, and back."""
+"""Loops that go on from a snapshot, and optimisers and generators as tensors and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
+
+from fd2.runtime.state import LoopState, Snapshot
+from fd2.training.finite import FiniteWatch
+from fd2.training.mixed_precision import MixedPrecision
+
+Step = TypeVar("Step")
+
+
+def resumable(
+    steps: Iterable[Step],
+    watch: FiniteWatch,
+    kind: str,
+    state: LoopState,
+    take: Callable[[int], Snapshot],
+    *,
+    start: int = 0,
+) -> Iterator[tuple[int, Step]]:
+    """The steps of a loop with their numbers; between two a snapshot is taken where one is due.
+
+    What was not finite is looked for now and then, before each snapshot, so that none is of a
+    diverged run, and at the end.
+
+    Args:
+        steps: those that remain.
+        watch: notes what each step computes, in the body of the loop.
+        kind: see `FiniteWatch.check`.
+        state: where snapshots go.
+        take: the snapshot after so many steps.
+        start: number of the first step.
+
+    Raises:
+        FD2Error: if something was not finite.
+        StoppedError: if a signal came; the snapshot is written.
+    """
+
+    def snapshot() -> Snapshot:
+        watch.check(kind)
+        return take(number + 1)
+
+    for number, step in enumerate(steps, start):
+        yield number, step
+        if watch.due(number):
+            watch.check(kind)
+        state.checkpoint(snapshot)
+    watch.check(kind)
+
+
+def training_snapshot(
+    optimiser: Optimizer,
+    precision: MixedPrecision,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+) -> Snapshot:
+    """An optimiser and its loss scale, with more tensors and facts of the loop."""
+    return Snapshot(
+        {**tensors, **prefixed("optimiser", optimiser_tensors(optimiser))},
+        {
+            **facts,
+            "optimiser": optimiser.state_dict()["param_groups"],
+            "loss_scale": precision.snapshot(),
+        },
+    )
+
+
+def restore_training(snapshot: Snapshot, optimiser: Optimizer, precision: MixedPrecision) -> None:
+    """Set an optimiser over the same parameters and the loss scale to a `training_snapshot`."""
+    tensors = without_prefix("optimiser", snapshot.tensors)
+    restore_optimiser(optimiser, tensors, snapshot.facts["optimiser"])
+    precision.restore(snapshot.facts["loss_scale"])
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -40,16 +109,10 @@ def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def optimiser_facts(optimiser: Optimizer) -> list[dict[str, Any]]:
-    """Learning rates and all other options of each parameter group."""
-    groups: list[dict[str, Any]] = optimiser.state_dict()["param_groups"]
-    return groups
-
-
 def restore_optimiser(
     optimiser: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
 ) -> None:
-    """Set an optimiser over the same parameters to what the two functions above returned."""
+    """Set an optimiser over the same parameters to its tensors and its groups' options."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, name = key.split(".", 1)
@@ -65,11 +128,6 @@ def restore_optimiser(
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 # Files know no memory format; moments follow their weights.
                 values[name] = torch.empty_like(parameter).copy_(value)
-
-
-def network_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers, batch-norm statistics and prototypes included."""
-    return dict(network.state_dict())
 
 
 def generator_facts(generator: np.random.Generator) -> dict[str, Any]:

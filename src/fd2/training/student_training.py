@@ -1,4 +1,4 @@
-"""One training run of a student on a distilled set."""
+"""Training of students on a distilled set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fd2.artifacts.images import DistilledSet
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.artifacts.soft_labels import SoftLabels, epoch_logits
+from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logits
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.settings import EvaluateSettings
@@ -21,12 +21,10 @@ from fd2.networks.placement import on_device
 from fd2.networks.precision import at_least_float32
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import HalfBatch, Replay
-from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
-from fd2.training.accuracy import accuracies
-from fd2.training.correct_images import correct_images
+from fd2.training.accuracy import accuracies, correct_images
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import (
@@ -36,11 +34,10 @@ from fd2.training.optimisers import (
     student_optimiser,
 )
 from fd2.training.snapshots import (
-    network_tensors,
-    optimiser_facts,
-    optimiser_tensors,
     prefixed,
-    restore_optimiser,
+    restore_training,
+    resumable,
+    training_snapshot,
     without_prefix,
 )
 
@@ -48,50 +45,70 @@ _TEST_BATCH = 256
 _NOT_FINITE = "the student's loss is not finite"
 
 
+class StudentData:
+    """What students of several seeds share, on the device.
+
+    Args:
+        dataset: whose test images they are tested on.
+        images: the distilled set.
+        soft: its labels and their augmentation, or None for hard labels.
+        device: where students compute.
+    """
+
+    def __init__(
+        self,
+        dataset: PreparedDataset,
+        images: DistilledSet,
+        soft: SoftLabels | None,
+        device: torch.device,
+    ) -> None:
+        self.classes = dataset.manifest.classes
+        self.soft = soft
+        self.normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
+        self.images = self.normaliser.normalise(images.images.to(device))
+        self.labels = images.labels.to(device)
+        self.replay = None if soft is None else Replay(self.images, soft.augmentation)
+        self.test_images = dataset.test.all_images(device)
+        self.test_labels = dataset.test.labels
+
+
 class StudentTraining:
     """One student's training run over a stored or freshly drawn augmentation.
+
+    Args:
+        settings: of the student.
+        data: shared with the students of other seeds.
+        device: where it computes.
 
     Raises:
         FD2Error: if the student cannot be compiled here.
     """
 
-    def __init__(
-        self,
-        settings: EvaluateSettings,
-        dataset: PreparedDataset,
-        images: DistilledSet,
-        soft: SoftLabels | None,
-        job: Job,
-    ) -> None:
+    def __init__(self, settings: EvaluateSettings, data: StudentData, device: torch.device) -> None:
         self.settings = settings
-        self.device = job.device
-        self.soft = soft
-        self.normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
-        self._classes = dataset.manifest.classes
-        self.labels = images.labels.to(job.device)
-        augmentation = soft.augmentation if soft is not None else self._own_plan(images)
-        self.replay = Replay(self.normaliser.normalise(images.images.to(job.device)), augmentation)
-        self.test_images = dataset.test.all_images(job.device)
-        self.test_labels = dataset.test.labels
+        self.data = data
+        self.device = device
+        self.replay = data.replay or Replay(data.images, self._own_plan())
+        self._names = ("student", settings.seed, settings.dataset, settings.student)
         backbone = plugins.load("backbones", settings.student)
         student: Backbone = backbone.build(
-            dataset.num_classes,
+            len(data.classes),
             settings.initialisation,
-            seed=seed_from("student", settings.seed, settings.dataset, settings.student),
+            seed=seed_from(*self._names),
         )
-        self.student = on_device(student, job.device, settings.memory_format)
+        self.student = on_device(student, device, settings.memory_format)
         self._features = compiled(
-            self.student.features, settings.compile, job.device, "evaluate.compile"
+            self.student.features, settings.compile, device, "evaluate.compile"
         )
-        self.precision = precision_on(job.device, settings.mixed_precision)
+        self.precision = precision_on(device, settings.mixed_precision)
 
-    def _own_plan(self, images: DistilledSet) -> Any:
-        settings = self.settings
+    def _own_plan(self) -> StoredAugmentation:
+        settings, images = self.settings, self.data.images
         return plan_augmentation(
             ("hard labels", settings.seed),
-            len(images.images),
+            len(images),
             settings.epochs,
-            images.images.shape[-1],
+            images.shape[-1],
             batch_size=settings.batch_size,
             crop_scale=settings.crop_scale,
             cutmix_alpha=settings.cutmix_alpha,
@@ -110,21 +127,24 @@ class StudentTraining:
         settings = self.settings
         optimiser = student_optimiser(self.student, settings.learning_rate, settings.weight_decay)
         curve: list[dict[str, Any]] = []
-        kept = state.restore()
+        # Dropout draws from the global generators, which a snapshot sets again.
+        torch.manual_seed(seed_from(*self._names, "dropout"))
+        resumed = state.restore()
         start = 0
-        if kept is not None:
-            self._restore(kept, optimiser)
-            start, curve = int(kept.facts["epoch"]), kept.facts["curve"]
+        if resumed is not None:
+            self.student.load_state_dict(without_prefix("network", resumed.tensors))
+            restore_training(resumed, optimiser, self.precision)
+            start, curve = int(resumed.facts["epoch"]), resumed.facts["curve"]
         progress = Progress(settings.epochs, "student", unit="epoch", start=start)
         for epoch in progress:
             rate = stretched_cosine(settings.learning_rate, epoch, settings.epochs, settings.eta)
             set_learning_rate(optimiser, rate)
-            loss = self._epoch(epoch, optimiser, curve, state, kept)
-            kept = None
+            loss = self._epoch(epoch, optimiser, curve, state, resumed)
+            resumed = None
             progress.show({"loss": loss})
             if epoch == settings.epochs - 1 or (epoch + 1) % settings.test_every == 0:
                 predictions = self.predictions()
-                scores = accuracies(predictions, self.test_labels)
+                scores = accuracies(predictions, self.data.test_labels)
                 curve.append({"epoch": epoch, "loss": float(loss), **scores})
         figures = [{k: v for k, v in point.items() if k != "loss"} for point in curve]
         return {
@@ -132,7 +152,7 @@ class StudentTraining:
             "best_chosen_on_test": max(figures, key=lambda point: point["top1"]),
             "curve": curve,
             # The last epoch is always tested, and last.
-            "correct": correct_images(predictions, self.test_labels, self._classes),
+            "correct": correct_images(predictions, self.data.test_labels, self.data.classes),
         }
 
     def _epoch(
@@ -141,37 +161,28 @@ class StudentTraining:
         optimiser: torch.optim.Optimizer,
         curve: Sequence[Mapping[str, Any]] = (),
         state: LoopState = NO_STATE,
-        kept: Snapshot | None = None,
+        resumed: Snapshot | None = None,
     ) -> Tensor:
         """One epoch; the mean loss per batch as a tensor on the device."""
         self.student.train()
-        targets = None if self.soft is None else epoch_logits(self.soft, epoch, self.device)
+        data = self.data
+        targets = None if data.soft is None else epoch_logits(data.soft, epoch, self.device)
         total = torch.zeros((), device=self.device)
         begin = 0
-        if kept is not None:
-            begin = int(kept.facts["batch"])
-            total += kept.tensors["total"].to(self.device)
+        if resumed is not None:
+            begin = int(resumed.facts["batch"])
+            total += resumed.tensors["total"].to(self.device)
         where = f"student {self.settings.student}, epoch {epoch}"
-        watch = FiniteWatch(self._classes, where, self.precision.fix("evaluate"))
+        watch = FiniteWatch(data.classes, where, self.precision.fix("evaluate"))
 
-        def snapshot() -> Snapshot:
-            watch.check(_NOT_FINITE)
-            return Snapshot(
-                {
-                    "total": total,
-                    **prefixed("network", network_tensors(self.student)),
-                    **prefixed("optimiser", optimiser_tensors(optimiser)),
-                },
-                {
-                    "epoch": epoch,
-                    "batch": number + 1,
-                    "curve": list(curve),
-                    "optimiser": optimiser_facts(optimiser),
-                    "loss_scale": self.precision.snapshot(),
-                },
-            )
+        def snapshot(done: int) -> Snapshot:
+            network = prefixed("network", self.student.state_dict())
+            facts = {"epoch": epoch, "batch": done, "curve": list(curve)}
+            return training_snapshot(optimiser, self.precision, {"total": total, **network}, facts)
 
-        for number, halves in enumerate(self.replay.epoch(epoch, begin), begin):
+        batches = self.replay.epoch(epoch, begin)
+        remaining = resumable(batches, watch, _NOT_FINITE, state, snapshot, start=begin)
+        for number, halves in remaining:
             clear_gradients(optimiser, self.settings.compile)
             # One step per batch, one backward per half: batch norm sees the half batches that the
             # teacher saw.
@@ -180,20 +191,9 @@ class StudentTraining:
                 loss = self._loss(logits, half, targets) / len(halves)
                 self.precision.backward(loss)
                 total += loss.detach()
-                watch.note(number, {_term(targets): loss}, logits, self.labels[half.ids])
+                watch.note(number, {_term(targets): loss}, logits, data.labels[half.ids])
             self.precision.step(optimiser)
-            if watch.due(number):
-                watch.check(_NOT_FINITE)
-            state.checkpoint(snapshot)
-        watch.check(_NOT_FINITE)
         return total / self.replay.batches
-
-    def _restore(self, kept: Snapshot, optimiser: torch.optim.Optimizer) -> None:
-        self.student.load_state_dict(without_prefix("network", kept.tensors))
-        restore_optimiser(
-            optimiser, without_prefix("optimiser", kept.tensors), kept.facts["optimiser"]
-        )
-        self.precision.restore(kept.facts["loss_scale"])
 
     def _logits(self, images: Tensor) -> Tensor:
         """Of a training step, ``[B, C]`` in float32 at least."""
@@ -203,8 +203,9 @@ class StudentTraining:
 
     def _loss(self, logits: Tensor, half: HalfBatch, targets: Tensor | None) -> Tensor:
         if targets is None:
-            own = functional.cross_entropy(logits, self.labels[half.ids], reduction="none")
-            other = functional.cross_entropy(logits, self.labels[half.partners], reduction="none")
+            labels = self.data.labels
+            own = functional.cross_entropy(logits, labels[half.ids], reduction="none")
+            other = functional.cross_entropy(logits, labels[half.partners], reduction="none")
             return (half.own_share * own + (1 - half.own_share) * other).mean()
         return distillation_loss(logits, targets[half.ids], self.settings.temperature)
 
@@ -213,8 +214,8 @@ class StudentTraining:
         """Predicted class ids of all test images ``[N]``, on the host."""
         self.student.eval()
         predictions = [
-            self.student(self.normaliser.normalise(chunk)).argmax(1)
-            for chunk in self.test_images.split(_TEST_BATCH)
+            self.student(self.data.normaliser.normalise(chunk)).argmax(1)
+            for chunk in self.data.test_images.split(_TEST_BATCH)
         ]
         return torch.cat(predictions).cpu()
 

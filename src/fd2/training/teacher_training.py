@@ -26,22 +26,20 @@ from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, seed_from
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
-from fd2.training.batches import epoch_batches
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import clear_gradients, teacher_optimiser, teacher_schedule
 from fd2.training.snapshots import (
     generator_facts,
-    network_tensors,
-    optimiser_facts,
-    optimiser_tensors,
     prefixed,
     restore_generator,
-    restore_optimiser,
+    restore_training,
+    resumable,
+    training_snapshot,
     without_prefix,
 )
 from fd2.training.teacher_metrics import teacher_metrics
-from fd2.training.teacher_views import attention_views, augment_training
+from fd2.training.teacher_views import attention_views, augment_training, epoch_batches
 
 _RECALIBRATION_BATCH = 64
 _NOT_FINITE = "the training loss is not finite"
@@ -103,13 +101,15 @@ class TeacherTraining:
         steps = len(even_sizes(len(self.labels), settings.batch_size))
         optimiser = teacher_optimiser(self.teacher, settings)
         run = _Run(optimiser, teacher_schedule(optimiser, settings, steps))
-        kept = state.restore()
-        start = 0 if kept is None else self._restore(kept, run)
+        # Dropout draws from the global generators, which a snapshot sets again.
+        torch.manual_seed(seed_from(*self._names, "dropout"))
+        resumed = state.restore()
+        start = 0 if resumed is None else self._restore(resumed, run)
         what = f"teacher {settings.training}"
         progress = Progress(settings.epochs, what, unit="epoch", start=start)
         for epoch in progress:
-            loss = self._epoch(epoch, run, state, kept)
-            kept = None
+            loss = self._epoch(epoch, run, state, resumed)
+            resumed = None
             progress.show({"loss": loss})
             last = epoch == settings.epochs - 1
             if not last and (epoch + 1) % settings.test_every:
@@ -132,26 +132,26 @@ class TeacherTraining:
             "majority_class_top1": 100 * float(counts.max() / counts.sum()),
         }
 
-    def _epoch(self, epoch: int, run: _Run, state: LoopState, kept: Snapshot | None) -> Tensor:
+    def _epoch(self, epoch: int, run: _Run, state: LoopState, resumed: Snapshot | None) -> Tensor:
         """One pass over the training images; the mean loss as a tensor on the device."""
         rng = numpy_generator(*self._names, "epoch", epoch)
         self.teacher.train()
         total = torch.zeros((), device=self.device)
         batches = epoch_batches(rng, len(self.labels), self.settings.batch_size)
         begin = 0
-        if kept is not None:
-            begin = int(kept.facts["batch"])
-            total += kept.tensors["total"].to(self.device)
-            restore_generator(rng, kept.facts["generator"])
+        if resumed is not None:
+            begin = int(resumed.facts["batch"])
+            total += resumed.tensors["total"].to(self.device)
+            restore_generator(rng, resumed.facts["generator"])
         where = f"teacher {self.settings.backbone}/{self.settings.training}, epoch {epoch}"
         watch = FiniteWatch(self._classes, where, self.precision.fix("pretrain"))
 
-        def snapshot() -> Snapshot:
-            watch.check(_NOT_FINITE)
-            facts = {"epoch": epoch, "batch": number + 1, "generator": generator_facts(rng)}
+        def snapshot(done: int) -> Snapshot:
+            facts = {"epoch": epoch, "batch": done, "generator": generator_facts(rng)}
             return self._snapshot(run, total, facts)
 
-        for number, indices in list(enumerate(batches))[begin:]:
+        remaining = resumable(batches[begin:], watch, _NOT_FINITE, state, snapshot, start=begin)
+        for number, indices in remaining:
             chosen = indices.to(self.device)
             images = augment_training(
                 self.images[chosen], self.normaliser, self.settings.augmentation, rng
@@ -164,40 +164,34 @@ class TeacherTraining:
             run.schedule.step()
             total += loss.detach()
             watch.note(number, terms, logits, labels)
-            if watch.due(number):
-                watch.check(_NOT_FINITE)
-            state.checkpoint(snapshot)
-        watch.check(_NOT_FINITE)
         return total / len(batches)
 
     def _snapshot(self, run: _Run, total: Tensor, facts: dict[str, Any]) -> Snapshot:
         best_score, best = run.best if run.best is not None else (None, {})
-        return Snapshot(
+        return training_snapshot(
+            run.optimiser,
+            self.precision,
             {
                 "total": total,
                 "generator": self._generator.get_state(),
-                **prefixed("network", network_tensors(self.teacher)),
-                **prefixed("optimiser", optimiser_tensors(run.optimiser)),
+                **prefixed("network", self.teacher.state_dict()),
                 **prefixed("best", best),
             },
             {
                 **facts,
-                "optimiser": optimiser_facts(run.optimiser),
                 "schedule": run.schedule.state_dict(),
-                "loss_scale": self.precision.snapshot(),
                 "curve": run.curve,
                 "best_score": best_score,
             },
         )
 
-    def _restore(self, kept: Snapshot, run: _Run) -> int:
+    def _restore(self, resumed: Snapshot, run: _Run) -> int:
         """Set networks, optimiser and generators to a snapshot; returns its epoch."""
-        tensors, facts = kept.tensors, kept.facts
+        tensors, facts = resumed.tensors, resumed.facts
         self.teacher.load_state_dict(without_prefix("network", tensors))
         self._generator.set_state(tensors["generator"])
-        restore_optimiser(run.optimiser, without_prefix("optimiser", tensors), facts["optimiser"])
+        restore_training(resumed, run.optimiser, self.precision)
         run.schedule.load_state_dict(facts["schedule"])
-        self.precision.restore(facts["loss_scale"])
         run.curve = facts["curve"]
         if facts["best_score"] is not None:
             run.best = facts["best_score"], without_prefix("best", tensors)

@@ -1,4 +1,4 @@
-"""What a teacher sees in training: augmented images, attention crops and attention drops."""
+"""What a teacher sees in training: batches of augmented images, attention crops and drops."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from fd2.augment.normalise import Normaliser
 from fd2.augment.sampling import sample_crops, sample_flips
 from fd2.augment.views import crops_only
 from fd2.config.settings import TrainingAugmentation
+from fd2.image_counts import even_sizes
+
+
+def epoch_batches(rng: np.random.Generator, count: int, most: int) -> list[Tensor]:
+    """A shuffled epoch as index tensors (int64, on the CPU), sizes as in `even_sizes`."""
+    order = torch.from_numpy(rng.permutation(count))
+    return list(order.split(even_sizes(count, most)))
 
 
 def augment_training(

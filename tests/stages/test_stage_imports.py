@@ -1,0 +1,32 @@
+"""What a stage's process imports: nothing that its job does not need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fd2
+
+STAGES = ("pretrain", "patches", "distill", "relabel", "evaluate")
+#: Those of a network come with it.
+NOT_NEEDED = ("torch._dynamo", "torchvision", "timm", "pandas", "matplotlib", "scipy", "sklearn")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_no_package_that_only_others_need(stage: str) -> None:
+    code = (
+        f"import sys, fd2.stages.{stage}; "
+        f"print([name for name in {NOT_NEEDED!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(fd2.__path__[0]).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

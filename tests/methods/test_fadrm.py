@@ -66,7 +66,7 @@ def test_methods_take_the_patches_that_their_settings_name() -> None:
     config = read_yaml(CONFIG / "config.yaml")
     settings = checked_configuration(config, "config.yaml", CONFIG)
     for name, kind in (("fadrm", "1x1"), ("sre2lpp", "2x2"), ("rded", "2x2"), ("random", None)):
-        assert settings.patch_kind("elpv", name, "plain", "base") == kind
+        assert settings.patch_kind(SetName("elpv", name, "plain", "base")) == kind
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ import fd2.regularisers
 from fd2.artifacts.images import read_slots
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import SetName
 from fd2.config.recipes import regularisers_of
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
@@ -67,7 +68,7 @@ def configured(distill: dict[str, Any]) -> Configuration:
 def test_an_own_pixel_term_shapes_the_images(chain: Chain, tmp_path: Path, fd2_name: str) -> None:
     own = {"brightness": {"weight": 50.0}}
     settings = configured({"regularisers": own})
-    terms = settings.distill(*CELL, fd2_name, "base", 0)["regularisers"]
+    terms = settings.distill(SetName(*CELL, fd2_name, "base"), 0)["regularisers"]
     assert terms["brightness"] == own["brightness"]
     cell: dict[str, Any] = {"fd2": fd2_name, "slots": (0,)}
     teacher = chain.cal
@@ -92,7 +93,7 @@ def test_a_misspelt_setting_of_an_own_term_is_refused() -> None:
 
 def test_terms_of_fd2_come_on_top_of_those_of_all_cells() -> None:
     settings = configured({"regularisers": {"total_variation": {"weight": 0.5}}})
-    plain, both = (settings.distill(*CELL, name, "base", 0) for name in ("plain", "fd2"))
+    plain, both = (settings.distill(SetName(*CELL, name, "base"), 0) for name in ("plain", "fd2"))
     assert plain["regularisers"] == {"total_variation": {"weight": 0.5}}
     assert list(both["regularisers"]) == ["total_variation", "characteristic", "similarity"]
 

@@ -367,31 +367,12 @@ def page_content(partial):
     }
 
 
-def page_sources(wildcards, output):
-    """It takes ``output`` so that it reruns nothing: settings that shape a result rerun a table."""
-    return page_content(partial=False)
-
-
-def page_sources_partial(wildcards, output):
-    """As `page_sources`."""
-    return page_content(partial=True)
-
-
-def page_found(wildcards):
-    """A digest of the tables and figures that are shown without being asked for."""
-    more = [
-        path for name, path in page_tables(False).items() if name not in DEFAULT_TABLES
-    ]
-    more += [path for name, path in page_figures().items() if name not in FIGURES]
-    return digest_of_files(more)
-
-
-def page_found_partial(wildcards):
-    """A digest of all figures, further tables and records that are there."""
-    more = [
-        path for name, path in page_tables(True).items() if name not in DEFAULT_TABLES
-    ]
-    return digest_of_files([*more, *page_figures().values(), *RESULTS.rglob("*.json")])
+def page_found(partial):
+    """A digest of what the page shows beside its inputs, so that it follows these files."""
+    asked = DEFAULT_TABLES if partial else [*DEFAULT_TABLES, *FIGURES]
+    shown = page_tables(partial) | page_figures()
+    more = [path for name, path in shown.items() if name not in asked]
+    return digest_of_files([*more, *(RESULTS.rglob("*.json") if partial else ())])
 
 
 def digest_of_files(paths):

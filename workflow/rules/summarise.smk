@@ -31,8 +31,9 @@ rule summarise:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        found=page_found,
-        page=page_sources,
+        found=lambda wildcards: page_found(partial=False),
+        # It takes the output so that it reruns nothing: settings that shape a result rerun a table.
+        page=lambda wildcards, output: page_content(partial=False),
     message:
         "Writing the page of results"
     script:
@@ -56,7 +57,7 @@ use rule summarise as summarise_partial with:
     log:
         "<logs>/report/partial.log",
     params:
-        found=page_found_partial,
-        page=page_sources_partial,
+        found=lambda wildcards: page_found(partial=True),
+        page=lambda wildcards, output: page_content(partial=True),
     message:
         "Writing the page of the results that are there"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fd2.config.names import Teacher
 from fd2.figures._rows import schema
 
 if TYPE_CHECKING:
@@ -37,10 +39,9 @@ HEADS = {"backbone": "backbone head", "cal": "CAL head"}
 
 def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
     """The metrics of each teacher."""
-    folder = f"teachers/{spec['dataset']}/{spec['backbone']}"
     return {
-        f"row{position}": [f"{folder}/{_training(variant)}.json"]
-        for position, variant in enumerate(spec["teacher_variants"])
+        f"row{position}": [teacher.path("json")]
+        for position, teacher in enumerate(_teachers(spec).values())
     }
 
 
@@ -64,14 +65,10 @@ def points(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataF
 
     published = {entry["cal_ratio"]: entry for entry in spec["published"]}
     lines, digests = [], {}
-    for position, variant in enumerate(spec["teacher_variants"]):
+    for position, (variant, teacher) in enumerate(_teachers(spec).items()):
         path = files[f"row{position}"][0]
-        training = _training(variant)
         record = read_record(path)
-        record.require(
-            "teacher",
-            {"dataset": spec["dataset"], "backbone": spec["backbone"], "training": training},
-        )
+        record.require("teacher", asdict(teacher))
         digests[str(path)] = record.manifest
         with parsing(path):
             attention, chosen = record.settings["cal"], record.result["chosen"]
@@ -120,5 +117,9 @@ def _line(axes: Axes, part: pd.DataFrame, metric: str, head: str, position: int)
         axes.plot(printed["cal_ratio"], printed["published"], label=label, **hollow)
 
 
-def _training(variant: str) -> str:
-    return "cal" if variant == "base" else f"cal-{variant}"
+def _teachers(spec: Mapping[str, Any]) -> dict[str, Teacher]:
+    """By variant."""
+    return {
+        name: Teacher(spec["dataset"], spec["backbone"], "cal" if name == "base" else f"cal-{name}")
+        for name in spec["teacher_variants"]
+    }

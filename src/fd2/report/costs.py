@@ -10,17 +10,13 @@ import pandas as pd
 
 from fd2.artifacts.benchmark_files import job_name, read_benchmark
 from fd2.artifacts.records import Record
+from fd2.config.stages import STAGES
 
-#: In the order of the chain; other stages follow by name.
-STAGES = (
-    *("prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
-    *("relabel", "evaluate"),
-)
 Counts = list[tuple[str, int]]
 
 
 def costs(records: Sequence[Record], results: Path, benchmarks: Path) -> pd.DataFrame:
-    """One line a stage, dataset and kind of hardware, in the order of the chain.
+    """One line a stage, dataset and kind of hardware, in the order of the chain; others follow.
 
     Args:
         records: of finished jobs.
@@ -52,7 +48,7 @@ def costs(records: Sequence[Record], results: Path, benchmarks: Path) -> pd.Data
         memory=("memory", "max"),
         gpu_memory=("gpu_memory", "max"),
     )
-    place = {stage: position for position, stage in enumerate(STAGES)}
+    place = {stage.name: position for position, stage in enumerate(STAGES)}
     order = lines["stage"].map(place).fillna(len(STAGES))
     return lines.iloc[order.argsort(kind="stable")]
 

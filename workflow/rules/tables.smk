@@ -3,7 +3,8 @@
 TABULATE = code("tabulate", *(f"methods.{name}" for name in plugins.names("methods")))
 
 TABLE_TEMPLATES = sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / "workflow/report/tables").glob("*.j2")
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "workflow/report/tables").glob("*.j2")
 )
 
 

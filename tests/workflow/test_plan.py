@@ -40,10 +40,21 @@ pytestmark = pytest.mark.workflow
 def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     # A change of config/tables/quickstart.csv changes these numbers.
     assert sources.dry_run("--configfile", "config/quickstart.yaml") == {
-        **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 6, "distill": 4},
-        **{"assemble": 4, "relabel": 10, "evaluate": 36, "draw": 3, "tabulate": 1},
+        **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 3, "distill": 4},
+        # The students of a row's three seeds are one job.
+        **{"assemble": 2, "relabel": 5, "evaluate_seeds": 6, "draw": 3, "tabulate": 1},
         **{"summarise": 1, "all": 1},
     }
+
+
+def test_students_of_several_seeds_are_one_job_only_where_the_config_says_so(sources: Any) -> None:
+    row = "results/students/elpv/random/plain/base/ipc2/resnet18"
+    together = ("--configfile", "config/quickstart.yaml")
+    before = {"prepare": 1, "pretrain": 1, "select_images": 1, "relabel": 1}
+    assert sources.dry_run(f"{row}/seed0.json", *together) == {**before, "evaluate_seeds": 1}
+    assert sources.dry_run(f"{row}/seed12.json", *together) == {**before, "evaluate": 1}
+    alone = (*together, "--config", "seeds_together=False")
+    assert sources.dry_run(f"{row}/seed0.json", *alone) == {**before, "evaluate": 1}
 
 
 def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
@@ -82,7 +93,7 @@ def test_ablations_are_a_target_of_their_own(sources: Any) -> None:
 def test_ablations_on_the_embedded_photographs(sources: Any) -> None:
     assert sources.dry_run("ablations", "--configfile", "config/quickstart.yaml") == {
         **{"prepare": 1, "pretrain": 6, "patches": 9, "select_images": 1},
-        **{"distill": 56, "assemble": 40, "relabel": 42, "evaluate": 3 * 42},
+        **{"distill": 56, "assemble": 40, "relabel": 42, "evaluate_seeds": 42},
         **{"tabulate": 3, "ablations": 1},
     }
 
@@ -139,7 +150,7 @@ def test_diagnostics_are_a_target(sources: Any) -> None:
 
 def test_one_cell_needs_one_job_of_each_stage_and_two_teachers(sources: Any) -> None:
     below = "elpv/sre2lpp/fd2/base"
-    cell = f"students/{below}/ipc1/resnet18/seed0.json"
+    cell = f"students/{below}/ipc1/resnet18/seed7.json"
     assert sources.records(f"results/{cell}") == {
         # The teacher without attention scores patches.
         *{f"teachers/elpv/resnet18/{training}.json" for training in ("plain", "cal")},

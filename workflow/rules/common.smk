@@ -74,6 +74,12 @@ def either(names):
     return "|".join(re.escape(str(name)) for name in names) or "(?!)"
 
 
+# Seeds whose students one job trains, and which seeds have a job each.
+SEEDS = SETTINGS.values["seeds"]
+SEEDS_TOGETHER = SEEDS if SETTINGS.values["seeds_together"] and len(SEEDS) > 1 else []
+SEED_ALONE = f"(?!(?:{either(SEEDS_TOGETHER)})(?![0-9]))[0-9]+"
+
+
 wildcard_constraints:
     dataset=either(SETTINGS.values["datasets"]),
     backbone=either(plugins.names("backbones")),

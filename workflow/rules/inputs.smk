@@ -206,8 +206,15 @@ def relabel_settings(wildcards):
 
 
 def of_cell(wildcards):
+    """The cell that a rule makes; the first of a job of several."""
+    return of_cells(wildcards)[0]
+
+
+def of_cells(wildcards):
     require_variant(wildcards.variant, wildcards)
-    return Cell.parse(dict(wildcards.items()))
+    names = dict(wildcards.items())
+    seeds = [names["seed"]] if "seed" in names else SEEDS_TOGETHER
+    return [Cell.parse({**names, "seed": seed}) for seed in seeds]
 
 
 @explained
@@ -233,6 +240,11 @@ def evaluate_code(wildcards):
 @explained
 def evaluate_settings(wildcards):
     return SETTINGS.evaluate(of_cell(wildcards))
+
+
+@explained
+def evaluate_settings_of_seeds(wildcards):
+    return [SETTINGS.evaluate(cell) for cell in of_cells(wildcards)]
 
 
 def diagnose_code(wildcards):

@@ -23,13 +23,20 @@ from fd2.figures._attention import (
     normalised_mean,
     overlays,
 )
-from fd2.figures.attention_maps import inputs, lines_of, spread
+from fd2.figures.attention_maps import inputs, lines_of
 from fd2.networks.cal import CounterfactualAttention
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import Teacher
 from fd2.stages.draw import draw
 
 NORMALISER = Normaliser((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+
+
+def spread(attention: torch.Tensor) -> tuple[float | None, float]:
+    """Distance and coverage of the slots of one class, as the figure tells them."""
+    slots, images = tuple(range(len(attention))), np.zeros((len(attention), 4, 4, 3), np.uint8)
+    line = lines_of(RowAttention("some", slots, images, attention), "bee")[0]
+    return line["pairwise_distance"], line["coverage"]
 
 
 def test_normalised_mean_by_a_slow_formula() -> None:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
-    from torch import Tensor
 
     from fd2.figures._attention import RowAttention
 
@@ -32,26 +31,6 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
     return attention_inputs(spec)
 
 
-def spread(attention: Tensor) -> tuple[float | None, float]:
-    """How differently the teacher looks at the slots of one class.
-
-    Args:
-        attention: ``[K, M, h, w]``, non-negative, of K slots.
-
-    Returns:
-        The mean over pairs of slots of d(vec A_i, vec A_j) (the distance of FD² eq. 10; None for
-        one slot), and the share of cells where some slot's mean map is above half its maximum.
-    """
-    import torch
-
-    from fd2.diagnostics.attention_spread import attended
-    from fd2.figures._attention import distances
-
-    first, second = torch.triu_indices(len(attention), len(attention), offset=1)
-    distance = distances(attention)[first, second].mean().item() if len(first) else None
-    return distance, attended(attention).any(dim=0).float().mean().item()
-
-
 def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     """A row's numbers, one line a slot.
 
@@ -61,18 +40,24 @@ def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
 
     Returns:
         ``label``, ``class``, ``slots`` (their number), ``pairwise_distance`` and ``coverage`` of
-        all shown slots, ``slot``, and the slot's map as ``map_{line}_{column}``.
+        all shown slots (see `fd2.diagnostics.attention_spread`), ``slot``, and the slot's map as
+        ``map_{line}_{column}``.
     """
-    distance, coverage = spread(row.attention)
-    whole = {
+    import torch
+
+    from fd2.diagnostics.attention_spread import attention_spread
+
+    count = len(row.slots)
+    spread = attention_spread(row.attention, torch.zeros(count, dtype=torch.long), count)
+    of_class = {
         "label": row.label,
         "class": name,
-        "slots": len(row.slots),
-        "pairwise_distance": distance,
-        "coverage": coverage,
+        "slots": count,
+        "pairwise_distance": spread.pairwise_distance,
+        "coverage": spread.group_coverage,
     }
     return [
-        {**whole, "slot": slot, **values}
+        {**of_class, "slot": slot, **values}
         for slot, values in zip(row.slots, row.map_columns(), strict=True)
     ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.paths import ArtefactPaths
+from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.paths import ArtefactPaths, path_fields
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 VARIANTS = {
@@ -146,3 +147,39 @@ def test_every_output_of_a_rule_is_a_template() -> None:
     )
     for path in written:
         assert re.fullmatch(shipped.regex(), path.format(**names)), path
+
+
+SET = SetName("elpv", "sre2lpp", "fd2", "group-2")
+TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "numbers"),
+    [
+        (TEACHER, TEACHER.path(), {}),
+        (TEACHER, TEACHER.path("json"), {}),
+        (SET, SET.group(3), {"group": "3"}),
+        (SET, SET.images(12, "png"), {"ipc": "12"}),
+        (SET, f"{SET.labels(1)}/logits.npy", {"ipc": "1"}),
+        (SET, SET.measured(), {}),
+        (SET, SET.export(5), {"ipc": "5"}),
+        (SET, SET.diagnosis(5, TEACHER), {"ipc": "5"}),
+        (TEACHER, SET.diagnosis(5, TEACHER), {"ipc": "5"}),
+        (SetName("elpv", "full", "plain", "base"), SET.diagnosis(None, TEACHER, "json"), {}),
+        (TEACHER, SET.diagnosis(None, TEACHER), {}),
+        (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).path(), {"seed": "12"}),
+    ],
+    ids=str,
+)
+def test_a_name_is_read_back_from_its_path(
+    paths: ArtefactPaths, name: Cell | SetName | Teacher, path: str, numbers: dict[str, str]
+) -> None:
+    assert re.fullmatch(paths.regex(), path)
+    for spelt in (path, path.removesuffix("/logits.npy").rsplit(".", 1)[0]):
+        fields = path_fields(spelt)
+        assert type(name).parse(fields) == name
+        assert numbers.items() <= fields.items()
+
+
+def test_a_path_of_another_shape_has_no_fields() -> None:
+    assert path_fields("teachers/elpv/resnet18") == path_fields("x/y.json") == {}

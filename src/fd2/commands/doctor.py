@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fd2.config.code import PACKAGE
+from fd2.config.stages import SECTIONS
 from fd2.errors import FD2Error
 from fd2.health import Finding, fault
 from fd2.health.folders import check_folders, check_time_stamps
@@ -79,8 +80,8 @@ def _of_project(project: Project) -> Iterator[Finding]:
     values = project.settings.values
     yield check_cores(values["threads"])
     yield from check_devices(values["device"])
-    stages = ("pretrain", "distill", "evaluate")
-    modes = {stage: values[stage]["compile"] for stage in stages}
+    sections = {stage: values[stage] for stage in SECTIONS}
+    modes = {stage: s["compile"] for stage, s in sections.items() if "compile" in s}
     yield from check_compiler(modes, values["device"])
     yield from check_folders(project)
     yield check_time_stamps(project)

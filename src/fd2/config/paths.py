@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from itertools import product
 
 from fd2.config import plugins
@@ -44,6 +45,36 @@ FILES = {
     "suffix:figure": ("png", "pdf", "csv", "md"),
 }
 _FIELD = re.compile(r"\{([a-z0-9]+)(:[a-z]+)?\}")
+
+
+@cache
+def _named_patterns() -> list[re.Pattern[str]]:
+    patterns = []
+    for template in TEMPLATES:
+        stem = re.sub(r"(/\{file:[a-z]+\}|\.[^/]+)$", "", template)
+        end = _FIELD.sub(
+            lambda match: f"(?:{'|'.join(map(re.escape, FILES[match[1] + match[2]]))})",
+            template[len(stem) :].replace(".", r"\."),
+        )
+        fields = _FIELD.sub(
+            lambda match: f"(?P<{match[1]}>{NUMBERS.get(match[1], '[^/]+?')})", stem
+        )
+        patterns.append(re.compile(f"{fields}(?:{end})?"))
+    return patterns
+
+
+def path_fields(path: str) -> dict[str, str]:
+    """The names in a path by field, such as ``dataset`` and ``ipc``.
+
+    Args:
+        path: below the results folder; without the suffix, or the file where one job fills a
+            folder, it is the job's name.
+
+    Returns:
+        Nothing for a path of another shape.
+    """
+    matches = (pattern.fullmatch(path) for pattern in _named_patterns())
+    return next((match.groupdict() for match in matches if match), {})
 
 
 class ArtefactPaths:

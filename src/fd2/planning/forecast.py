@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from fd2.config.stages import BY_NAME
 from fd2.planning.datasets import DatasetSize, planned_size
 from fd2.planning.jobs import Job
 from fd2.planning.measurements import Measurement
@@ -16,8 +17,6 @@ from fd2.planning.stage_settings import dataset_of, label_teachers, set_size, se
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import planned_device
 
-#: Stages that compute on the device of the config.
-ON_DEVICE = ("pretrain", "patches", "distill", "relabel", "evaluate", "diagnose", "diagnose_real")
 Basis = Literal["measured", "probed"]
 
 
@@ -69,7 +68,7 @@ def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
         described.append(
             JobForecast(
                 job,
-                gpu=on_gpu and job.rule in ON_DEVICE,
+                gpu=on_gpu and job.rule in BY_NAME and BY_NAME[job.rule].on_device,
                 # Snakemake gives a job no more cores than there are.
                 threads=min(values["threads"].get(job.rule.removesuffix("_real"), 1), cores),
                 sizes=output_bytes(project, job, size),

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
-from fd2.config.paths import TEMPLATES
+from fd2.config.paths import TEMPLATES, path_fields
 from fd2.errors import FD2Error
 from fd2.planning.project import Project
 
@@ -35,10 +36,10 @@ class Job:
     outputs: tuple[str, ...]
     pending: bool
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The parts of the name below its first folder."""
-        return PurePath(self.name).parts[1:]
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """The names in its name by field, such as ``dataset``; see `path_fields`."""
+        return path_fields(self.name)
 
 
 def read_jobs(project: Project, targets: Sequence[str], options: Sequence[str] = ()) -> list[Job]:

@@ -79,7 +79,10 @@ def read_measurements(project: Project) -> list[Measurement]:
     for record in read_records(results):
         name = job_name(record.path, results)
         job = Job(record.stage, name, (str(record.path),), False)
-        dataset = job.parts[0]
+        dataset = job.fields.get("dataset")
+        if dataset is None:
+            # A file that somebody put there: no job writes one of this name.
+            continue
         if dataset not in sizes:
             sizes[dataset] = prepared_size(project, dataset)
         size = sizes[dataset]

@@ -40,7 +40,7 @@ def output_bytes(project: Project, job: Job, size: DatasetSize | None) -> dict[s
     """
     known: Mapping[str, int] = {}
     if job.rule == "download":
-        known = {"downloaded.json": archive_bytes(job.parts[0])}
+        known = {"downloaded.json": archive_bytes(PurePath(job.name).name)}
     elif size is not None:
         values = settings_of(project.settings, job)
         known = _by_file(job, values, size) if values is not None else {}

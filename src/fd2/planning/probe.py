@@ -10,6 +10,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 from fd2.config.datasets import download_kind
+from fd2.config.stages import STAGES
 from fd2.errors import FD2Error
 from fd2.planning.datasets import planned_size
 from fd2.planning.forecast import JobForecast
@@ -19,11 +20,11 @@ from fd2.planning.project import Project
 from fd2.planning.stage_settings import (
     dataset_of,
     images_per_class,
-    set_of,
     settings_of,
+    teachers_of,
 )
 
-PROBED = ("prepare", "pretrain", "patches", "distill", "relabel", "evaluate")
+PROBED = tuple(stage.name for stage in STAGES if stage.probed)
 
 
 def probe(
@@ -89,16 +90,11 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
 
 def _teachers(project: Project, one: JobForecast) -> dict[str, int | None]:
     """Attention maps by backbone of the teachers that a job looks through."""
-    job, settings = one.job, project.settings
-    if job.rule == "patches":
-        return {settings.patches(*job.parts)["scorer"]: None}
-    if job.rule == "relabel":
-        teachers = settings.relabel_teachers(set_of(job), images_per_class(job))
-    elif job.rule == "distill":
-        teachers = settings.distill_teachers(set_of(job))
-    else:
-        return {}
-    cal = {teacher.backbone: settings.pretrain(teacher)["cal"] for teacher in teachers}
+    settings = project.settings
+    cal = {
+        teacher.backbone: settings.pretrain(teacher)["cal"]
+        for teacher in teachers_of(settings, one.job)
+    }
     return {name: values and values["attention_maps"] for name, values in cal.items()}
 
 

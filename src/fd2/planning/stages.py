@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fd2.config.stages import BY_NAME
 from fd2.planning.forecast import JobForecast
 
 _HOUR = 3600
-_ORDER = (
-    *("download", "prepare", "pretrain", "patches", "distill", "assemble", "select_images"),
-    *("relabel", "evaluate", "diagnose", "diagnose_real"),
-)
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def by_stage(forecasts: Sequence[JobForecast]) -> list[StageForecast]:
 def rules_in_order(forecasts: Sequence[JobForecast]) -> list[str]:
     """The rules of some jobs: those of the chain in its order, then the others by name."""
     found = {one.job.rule for one in forecasts}
-    return [rule for rule in _ORDER if rule in found] + sorted(found.difference(_ORDER))
+    return [rule for rule in BY_NAME if rule in found] + sorted(found.difference(BY_NAME))
 
 
 def _stage(rule: str, every: Sequence[JobForecast]) -> StageForecast:

@@ -146,7 +146,9 @@ def test_every_output_of_a_rule_is_a_template() -> None:
         checked_configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG)
     )
     for path in written:
-        assert re.fullmatch(shipped.regex(), path.format(**names)), path
+        # Braces are doubled inside `collect`, which fills one field.
+        single = path.replace("{{", "{").replace("}}", "}")
+        assert re.fullmatch(shipped.regex(), single.format(**names)), path
 
 
 SET = SetName("elpv", "sre2lpp", "fd2", "group-2")

@@ -12,7 +12,7 @@ from fd2.config import plugins
 from fd2.engine.group import Group, Slot
 from fd2.engine.optimise import ImageSteps
 from fd2.engine.terms import TeacherTerms
-from fd2.networks.placement import on_device
+from fd2.networks.formats import on_device
 from fd2.networks.stored_teacher import LoadedTeacher
 from fd2.training.mixed_precision import precision_on
 

@@ -25,7 +25,7 @@ from fd2.config.settings import (
     RelabelSettings,
     build,
 )
-from fd2.networks.placement import on_device
+from fd2.networks.formats import on_device
 from fd2.networks.stored_teacher import LoadedTeacher, build_teacher
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import Replay

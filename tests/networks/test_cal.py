@@ -7,8 +7,7 @@ import math
 import pytest
 import torch
 
-from fd2.networks.cal import CounterfactualAttention
-from fd2.networks.pooling import bilinear_attention_pool
+from fd2.networks.cal import CounterfactualAttention, bilinear_attention_pool
 
 D, M, C = 5, 3, 4
 

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from fd2.networks.pooling import bilinear_attention_pool
+from fd2.networks.cal import bilinear_attention_pool
 
 
 def slow_pool(features: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:

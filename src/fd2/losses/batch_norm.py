@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fd2.errors import FD2Error
 from fd2.losses.channel_statistics import channel_statistics
-from fd2.networks.precision import at_least_float32
+from fd2.networks.formats import at_least_float32
 
 
 class BatchNormStatistics:

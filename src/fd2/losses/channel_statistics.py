@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm
 
-from fd2.networks.precision import at_least_float32
+from fd2.networks.formats import at_least_float32
 
 
 def channel_statistics(inputs: Tensor) -> tuple[Tensor, Tensor]:

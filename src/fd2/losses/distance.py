@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fd2.networks.precision import at_least_float32, full_precision
+from fd2.networks.formats import at_least_float32, full_precision
 
 EPSILON = 1e-6
 

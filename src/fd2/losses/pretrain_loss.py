@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from fd2.networks.precision import at_least_float32
+from fd2.networks.formats import at_least_float32
 from fd2.networks.prototypes import class_centres
 
 

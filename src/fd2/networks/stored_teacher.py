@@ -15,7 +15,7 @@ from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.errors import FD2Error
 from fd2.networks.cal import CounterfactualAttention
-from fd2.networks.placement import on_device
+from fd2.networks.formats import on_device
 from fd2.networks.teacher import Teacher
 from fd2.runtime.seeds import seed_from
 
@@ -71,7 +71,7 @@ def read_teacher(
     Args:
         path: the file.
         device: where it computes.
-        memory_format: see `fd2.networks.placement.on_device`.
+        memory_format: see `fd2.networks.formats.on_device`.
 
     Raises:
         FD2Error: if the file is missing, damaged, or does not fit the network it names.

@@ -59,7 +59,7 @@ def similarity_loss(attention: Tensor, earlier: Tensor) -> Tensor:
         Scalar in [0, 1], averaged over B; zero, without gradient, for K = 0.
     """
     from fd2.losses.distance import normalised_distance
-    from fd2.networks.precision import at_least_float32
+    from fd2.networks.formats import at_least_float32
 
     if earlier.shape[0] == 0:
         return at_least_float32(attention).new_zeros(())

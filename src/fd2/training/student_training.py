@@ -17,8 +17,7 @@ from fd2.config import plugins
 from fd2.config.settings import EvaluateSettings
 from fd2.networks.backbone import Backbone
 from fd2.networks.compilation import compiled
-from fd2.networks.placement import on_device
-from fd2.networks.precision import at_least_float32
+from fd2.networks.formats import at_least_float32, on_device
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.progress import Progress

@@ -17,8 +17,7 @@ from fd2.config.settings import PretrainSettings
 from fd2.image_counts import even_sizes
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.compilation import compiled
-from fd2.networks.placement import on_device
-from fd2.networks.precision import at_least_float32
+from fd2.networks.formats import at_least_float32, on_device
 from fd2.networks.prototypes import update_last_feature, update_momentum
 from fd2.networks.stored_teacher import build_teacher
 from fd2.networks.teacher import Teacher, recalibrate_batch_norm

@@ -1,11 +1,11 @@
-"""Where a network's weights live, and in which order."""
+"""Number formats and memory layouts of networks."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 _ORDERS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
@@ -25,3 +25,13 @@ def on_device(
         memory_format: ``channels_last`` or ``contiguous`` (channels first).
     """
     return network.to(device).to(memory_format=_ORDERS[memory_format])
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision as float32, for sums also under autocast; other values as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def full_precision(values: Tensor) -> torch.autocast:
+    """A context in which autocast is off on the device of ``values``."""
+    return torch.autocast(values.device.type, enabled=False)

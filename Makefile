@@ -44,6 +44,8 @@ quickstart: $(READY)
 	@echo "report:  report.html"
 	@grep -h '^device' logs/teachers/*/*/plain.log
 
+# One thread in each of the workers.
+test test-all: export OMP_NUM_THREADS = 1
 test: $(READY)
 	$(PYTEST)
 

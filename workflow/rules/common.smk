@@ -9,7 +9,6 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from fd2.image_counts import half_batch_sizes
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
@@ -21,11 +20,14 @@ from fd2.config.row_facts import row_facts
 from fd2.config.rows import StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
-from fd2.errors import FD2Error
-from fd2.image_counts import require_patch_images, require_whole_images
+from fd2.errors import FD2Error, require_writable
+from fd2.image_counts import (
+    half_batch_sizes,
+    require_patch_images,
+    require_whole_images,
+)
 from fd2.planning.image_folders import folder_listing, training_counts
 from fd2.runtime.device import planned_device
-from fd2.errors import require_writable
 from snakemake.exceptions import WorkflowError
 
 

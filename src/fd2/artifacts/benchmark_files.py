@@ -46,9 +46,7 @@ def read_benchmark(path: Path) -> Benchmark | None:
 def job_name(record: Path, results: Path) -> str:
     """The path, without suffix, that a job's log and benchmark have below their folders.
 
-    Args:
-        record: the job's record; ``record.json`` stands in the folder that the job wrote.
-        results: the results folder.
+    A ``record.json`` stands in the folder that the job wrote.
     """
     name = record.relative_to(results)
     return str(name.parent if name.name == "record.json" else name.with_suffix(""))

@@ -35,9 +35,7 @@ def artefact_name(path: str | Path) -> str | None:
 def require_name(path: str | Path, name: str | None) -> None:
     """Refuse a file that was written under another name than its path says.
 
-    Args:
-        path: where it was read; a path that no stage writes may hold any file.
-        name: that it was written under; None if no stage wrote it.
+    A path that no stage writes may hold any file; ``name`` is None if no stage wrote it.
 
     Raises:
         FD2Error: with both names.
@@ -52,13 +50,7 @@ def require_name(path: str | Path, name: str | None) -> None:
 
 
 def signed(path: str | Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A file's facts as JSON values, with its name and, under ``key``, the digest of all of them.
-
-    Args:
-        path: that the file is written to.
-        content: JSON-able facts.
-        key: of the digest.
-    """
+    """A file's facts as JSON values, with its name and the digest of all of them under ``key``."""
     # As it will be read: numbers as keys become words, and sort as such.
     plain: dict[str, Any] = json.loads(json.dumps({**content, _NAME: artefact_name(path)}))
     return {**plain, key: _digest(plain)}

@@ -120,10 +120,7 @@ def write_prepared(
 ) -> Manifest:
     """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
 
-    Args:
-        folder: where to.
-        manifest: describes the arrays.
-        images: per split uint8 ``[N, H, W, 3]`` in the manifest's file order.
+    Images are uint8 ``[N, H, W, 3]`` for each split, in the manifest's file order.
 
     Returns:
         The manifest with the digests of the pixels: two versions of a decoder may read one file

@@ -26,11 +26,8 @@ def shaped_by(
 ) -> dict[str, Any]:
     """Facts that shape an artefact; the same for two runs of the same job.
 
-    Args:
-        stage: the stage's name.
-        settings: the stage's settings: a dataclass or a mapping.
-        manifest: digest of the prepared data's manifest.
-        inputs: input files by role; their sha256 is recorded, not their path.
+    Settings are a dataclass or a mapping. Of input files, by role, the sha256 is recorded, not the
+    path.
     """
     if is_dataclass(settings) and not isinstance(settings, type):
         settings = asdict(settings)
@@ -48,20 +45,15 @@ def record(
 ) -> dict[str, Any]:
     """What shaped an artefact and the run that made it: commit, versions, device, times.
 
-    Args:
-        shaped: equal in all runs that make the same artefact.
-        circumstances: of this run, see `fd2.runtime.job.Job.facts`.
-        measured: what else differs from run to run, such as times of its parts.
+    ``circumstances`` are those of `fd2.runtime.job.Job.facts`; ``measured`` is what else differs
+    from run to run, such as times of its parts.
     """
     run = {**_commit(), "versions": _versions(), "host": platform.platform(), **circumstances}
     return {**shaped, "run": {**run, **measured}}
 
 
 def same_manifest(digests: Mapping[str, str]) -> str:
-    """The one manifest digest of several artefacts.
-
-    Args:
-        digests: manifest digest by artefact path.
+    """The one manifest digest of several artefacts, whose digests are given by path.
 
     Raises:
         FD2Error: if two differ: their class order or images may differ, so that combining them

@@ -57,13 +57,9 @@ def write_soft_labels(
     logits: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write two large files into ``folder``.
+    """Write two large files into ``folder``: logits float16 ``[E, N, C]``, and the augmentation.
 
-    Args:
-        folder: where to.
-        augmentation: what was done to the images.
-        logits: float16 ``[E, N, C]`` by epoch and image id.
-        metadata: what shaped them; holds ``manifest`` and the distilled set's digest.
+    ``metadata`` holds ``manifest``, the distilled set's digest and what else shaped them.
     """
     root = Path(folder)
     if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):

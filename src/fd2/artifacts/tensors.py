@@ -27,13 +27,9 @@ def write_tensors(
 ) -> None:
     """Write tensors and what shaped them, with digests and the artefact's name.
 
-    Equal arguments give equal bytes.
-
-    Args:
-        path: the file.
-        tensors: moved to the CPU and made contiguous.
-        metadata: JSON-able facts that do not differ between two runs of the same job: settings,
-            digests of inputs, names. Times and versions belong into the record beside the file.
+    Equal arguments give equal bytes, so ``metadata`` holds JSON-able facts that do not differ
+    between two runs of the same job: settings, digests of inputs, names. Times and versions belong
+    into the record beside the file.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     digests = {name: tensor_digest(tensor) for name, tensor in stored.items()}
@@ -58,11 +54,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 def read_tensors(
     path: str | Path, names: tuple[str, ...] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors onto the CPU, with the metadata; both are verified by their digests.
-
-    Args:
-        path: a file of `write_tensors`.
-        names: which tensors; all by default.
+    """Read the named tensors, or all, onto the CPU, with the metadata; digests are verified.
 
     Raises:
         FD2Error: if the file is missing, damaged, lacks a tensor, was not written by fd2, or is
@@ -92,11 +84,7 @@ def read_tensors(
 
 
 def tensor_digest(tensor: Tensor) -> str:
-    """sha256 of type, shape and bytes.
-
-    Args:
-        tensor: contiguous, on the CPU.
-    """
+    """sha256 of type, shape and bytes of a contiguous tensor on the CPU."""
     digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
     digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

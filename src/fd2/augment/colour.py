@@ -39,18 +39,10 @@ def sample_jitter(
     saturation: float,
     hue: float,
 ) -> JitterFactors:
-    """Draw jitter factors with the ranges of torchvision's ``ColorJitter``.
+    """Draw jitter factors, float32 on the CPU, with the ranges of torchvision's ``ColorJitter``.
 
-    Args:
-        rng: source of randomness.
-        count: number of images.
-        brightness: factors are uniform in ``[max(0, 1 - brightness), 1 + brightness]``.
-        contrast: likewise.
-        saturation: likewise.
-        hue: uniform in ``[-hue, hue]``, ``hue`` in ``[0, 0.5]``.
-
-    Returns:
-        Float32 factors on the CPU.
+    A brightness, contrast or saturation b gives factors uniform in ``[max(0, 1 - b), 1 + b]``, a
+    hue h in ``[0, 0.5]`` turns uniform in ``[-h, h]``.
 
     Raises:
         FD2Error: if a strength is negative or ``hue`` exceeds 0.5.

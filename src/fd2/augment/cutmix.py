@@ -34,16 +34,8 @@ def sample_cutmix(
     """Draw partners and a box: lambda ~ Beta(alpha, alpha), side ``int(size * sqrt(1 - lambda))``.
 
     The centre is uniform over the pixels; the box reaches ``side // 2`` from it each way and is
-    clipped to the image. Drawn in this order: lambda, permutation, centre row, centre column.
-
-    Args:
-        rng: source of randomness.
-        image_ids: ``[B]`` ids of the batch's images.
-        size: height and width of the images in pixels.
-        alpha: parameter of the Beta distribution, positive.
-
-    Returns:
-        The draw.
+    clipped to the image. Drawn in this order: lambda, permutation of the ids ``[B]``, centre row,
+    centre column.
 
     Raises:
         FD2Error: if ``alpha`` is not positive.

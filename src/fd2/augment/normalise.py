@@ -28,7 +28,6 @@ class Normaliser:
     std: Sequence[float]
 
     def __post_init__(self) -> None:
-        """Check and freeze the statistics; raises FD2Error on bad ones."""
         object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
         object.__setattr__(self, "std", tuple(float(value) for value in self.std))
         if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:

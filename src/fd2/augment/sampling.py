@@ -22,15 +22,9 @@ def sample_crops(
 ) -> Tensor:
     """Draw boxes with the distribution of torchvision's ``RandomResizedCrop.get_params``.
 
-    Ten attempts each: area uniform in ``scale``, aspect ratio log-uniform in ``ratio``; if none
-    fits in the image, the largest central crop of an allowed ratio.
-
-    Args:
-        rng: source of randomness; the same state gives the same boxes.
-        count: number of boxes.
-        size: height and width of the images in pixels.
-        scale: least and greatest area as a share of the image's.
-        ratio: least and greatest width / height.
+    Ten attempts each: area, as a share of the image's, uniform in ``scale``, aspect ratio (width /
+    height) log-uniform in ``ratio``; if none fits in the image, the largest central crop of an
+    allowed ratio.
 
     Returns:
         ``[count, 4]`` float32 (top, left, height, width) as fractions; whole pixels at ``size``.
@@ -71,16 +65,7 @@ def _central_crop(size: int, ratio: tuple[float, float]) -> tuple[int, int]:
 
 
 def sample_flips(rng: np.random.Generator, count: int, probability: float = 0.5) -> Tensor:
-    """Draw horizontal flips.
-
-    Args:
-        rng: source of randomness.
-        count: number of flips.
-        probability: of a flip, in ``[0, 1]``.
-
-    Returns:
-        ``[count]`` bool.
-    """
+    """Draw horizontal flips, ``[count]`` bool, with a probability in ``[0, 1]``."""
     return torch.from_numpy(rng.random(count) < probability)
 
 
@@ -93,13 +78,8 @@ def sample_rolls(
 ) -> Tensor:
     """Draw circular shifts of whole pixels.
 
-    Args:
-        rng: source of randomness.
-        count: number of shifts.
-        size: height and width of the images in pixels.
-        maximum_pixels: greatest shift, not negative.
-        symmetric: draw from ``-maximum_pixels..maximum_pixels``; otherwise, as the release of FD²
-            does, from ``0..maximum_pixels`` (both ends included).
+    They are uniform in ``0..maximum_pixels`` (both ends included), as in the release of FD²; with
+    ``symmetric``, in ``-maximum_pixels..maximum_pixels``.
 
     Returns:
         ``[count, 2]`` float32 (down, right) as fractions of the image.

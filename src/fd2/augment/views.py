@@ -31,7 +31,6 @@ class Views:
     rolls: Tensor
 
     def __post_init__(self) -> None:
-        """Check shapes; raises FD2Error if they disagree."""
         count = self.boxes.shape[0] if self.boxes.ndim else 0
         if (
             self.boxes.shape != (count, 4)
@@ -46,7 +45,6 @@ class Views:
             )
 
     def __len__(self) -> int:
-        """Return the number of views."""
         return self.boxes.shape[0]
 
     def __getitem__(self, index: slice | Tensor) -> Views:
@@ -100,27 +98,13 @@ class Views:
 
 
 def identity(count: int) -> Views:
-    """Return views that change nothing but, perhaps, the size.
-
-    Args:
-        count: number of views.
-
-    Returns:
-        ``count`` views on the CPU.
-    """
+    """Views on the CPU that change nothing but, perhaps, the size."""
     boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(count, 1)
     return Views(boxes, torch.zeros(count, dtype=torch.bool), torch.zeros(count, 2))
 
 
 def crops_only(boxes: Tensor) -> Views:
-    """Return views that crop and neither flip nor roll.
-
-    Args:
-        boxes: ``[N, 4]`` (top, left, height, width) as fractions of the image.
-
-    Returns:
-        N views on the device of the boxes.
-    """
+    """Views by boxes ``[N, 4]`` on their device, which neither flip nor roll; see `Views`."""
     count, device = len(boxes), boxes.device
     flips = torch.zeros(count, dtype=torch.bool, device=device)
     return Views(boxes.float(), flips, torch.zeros(count, 2, device=device))

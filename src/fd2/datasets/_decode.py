@@ -56,14 +56,10 @@ class Decoded:
 def read_images(
     source: ImageSource, images: Sequence[SourceImage], resolution: int, workers: int, what: str
 ) -> Decoded:
-    """Decode or render images with several threads; the result does not depend on their number.
+    """Decode or render images at ``resolution`` pixels a side with several threads.
 
-    Args:
-        source: says how its images are made.
-        images: some of the source.
-        resolution: height and width R of each row, in pixels.
-        workers: threads; Pillow decodes and resizes without the interpreter's lock.
-        what: the progress bar's label.
+    The result does not depend on their number: Pillow decodes and resizes without the interpreter's
+    lock. The progress bar is labelled ``what``.
     """
     pixels = np.empty((len(images), resolution, resolution, 3), dtype=np.uint8)
     sums = np.zeros((len(images), 2, 3), dtype=np.int64)
@@ -132,9 +128,7 @@ def channel_statistics(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Mean and population standard deviation of each channel, in [0, 1], pooled over pixels.
 
-    Args:
-        sums: int64 ``[2, 3]``: per channel the sum and the sum of squares of uint8 values.
-        pixels: how many pixels were summed.
+    ``sums`` is int64 ``[2, 3]``: per channel the sum and the sum of squares of uint8 values.
     """
     # Python's whole numbers up to the last step: nothing cancels, and no order of sums matters.
     means, deviations = [], []

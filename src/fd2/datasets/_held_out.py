@@ -23,18 +23,12 @@ _Kind = tuple[tuple[int, int], ...]
 def hold_out(source: ImageSource, fraction: float | None, where: str) -> ImageSource:
     """The same dataset without its test images, tested on a part of its training images.
 
-    Images of one `SourceImage.group` stay together. Where each image stands for itself, the images
-    held out are the first of each class by the sha256 of their names, as in `hashed_test_names`.
-    Otherwise counts come as near to the share as whole groups allow. No generator is involved.
-
-    Args:
-        source: as its authors split it.
-        fraction: share of each class's training images, in (0, 1); the count is rounded up. None
-            leaves the dataset as it is.
-        where: of the setting, for errors.
-
-    Returns:
-        Images in the same order; those held out have the split ``test``.
+    Of each class's training images the share ``fraction``, in (0, 1), is held out, the count
+    rounded up; None leaves the dataset as it is. Images of one `SourceImage.group` stay together.
+    Where each image stands for itself, the images held out are the first of each class by the
+    sha256 of their names, as in `hashed_test_names`. Otherwise counts come as near to the share as
+    complete groups allow. No generator is involved. Images keep their order; those held out have
+    the split ``test``.
 
     Raises:
         FD2Error: if a class would have no image held out.

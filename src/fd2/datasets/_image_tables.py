@@ -24,9 +24,7 @@ def tabled_images(
 ) -> tuple[tuple[str, ...], list[SourceImage]]:
     """Class names and images, in the order of ``splits``, of the files and of their rows.
 
-    Args:
-        root: has folders ``train-*`` and so on, one a parquet file.
-        splits: as `SPLITS`.
+    Each parquet file was unpacked into a folder of ``root``, such as ``train-*``.
 
     Raises:
         FD2Error: if a listing is damaged, or the files name other classes.

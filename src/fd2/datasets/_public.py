@@ -34,12 +34,7 @@ class Published:
 
 
 def download_schema(kind: str, **properties: dict[str, Any]) -> dict[str, Any]:
-    """The ``SETTINGS_SCHEMA`` of a kind that can be downloaded.
-
-    Args:
-        kind: named in the descriptions.
-        properties: its own settings beside those of every such kind.
-    """
+    """The ``SETTINGS_SCHEMA`` of a kind that can be downloaded, with ``properties`` of its own."""
     common = {
         "local_path": {
             "type": ["string", "null"],
@@ -95,9 +90,7 @@ def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path")
 def find(root: Path, *names: str) -> Path | None:
     """The first folder, from ``root`` downwards, that holds all ``names``; None if none does.
 
-    Args:
-        root: looked at first, then its folders in order of their names, `DEPTH` levels deep.
-        names: files or folders, with ``/`` for what lies deeper.
+    Folders are looked at in order of their names, `DEPTH` levels deep.
     """
     level = [root]
     for depth in range(DEPTH + 1):
@@ -168,12 +161,7 @@ def check_published(
 ) -> None:
     """Refuse a copy with other numbers of classes or images than the published ones.
 
-    Args:
-        classes: all names.
-        images: all images.
-        published: the numbers that must be met.
-        root: folder of the copy, for the error.
-        hint: what a wrong number usually means.
+    ``hint`` says what a wrong number usually means.
 
     Raises:
         FD2Error: with the copy's numbers and the published ones.

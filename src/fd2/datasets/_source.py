@@ -62,15 +62,10 @@ class ImageSource:
 
 
 def listing_digest(images: Sequence[SourceImage]) -> str:
-    """What changes where an image is added, removed, renamed, moved, or has another size in bytes.
+    """Changes where an image is added, removed, renamed, moved, or has another size in bytes.
 
-    Nothing is read but the folders: an edit that keeps a file's size is not seen.
-
-    Args:
-        images: in their fixed order; each has a file.
-
-    Returns:
-        sha256 in hexadecimal.
+    A sha256 in hexadecimal. Nothing is read but the folders: an edit that keeps a file's size is
+    not seen.
 
     Raises:
         OSError: if a file is gone.
@@ -85,12 +80,8 @@ def listing_digest(images: Sequence[SourceImage]) -> str:
 def hashed_test_names(names: Sequence[str], fraction: float) -> set[str]:
     """The names of one class that go to the test split: the first by sha256 of the name.
 
-    No generator is involved, so that the split stays the same on every machine, and a new image
-    moves at most one other.
-
-    Args:
-        names: names of one class, in any order.
-        fraction: share of them, in (0, 1); the count is rounded up.
+    Their share is ``fraction``, in (0, 1); the count is rounded up. No generator is involved, so
+    that the split stays the same on every machine, and a new image moves at most one other.
     """
     # The decimal as written: 0.1 * 30 must be 3, not the next whole number above a rounding error.
     count = math.ceil(Fraction(str(fraction)) * len(names))

@@ -45,13 +45,6 @@ def draw(
 ) -> np.ndarray:
     """One image, uint8 ``[R, R, 3]``; all that varies is drawn from ``generator``.
 
-    Args:
-        text: a few letters that the font has.
-        font: a TrueType file.
-        resolution: R.
-        look: ranges of what varies.
-        generator: of this image alone.
-
     Raises:
         OSError: if the font cannot be read.
     """

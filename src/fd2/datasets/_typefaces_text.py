@@ -21,15 +21,10 @@ SHARE_OF_TEST = 0.5
 
 
 def texts(seed: int, split: SplitName, count: int) -> tuple[str, ...]:
-    """Different texts of one split; more of them begin with the same ones.
+    """Different texts of one split, a few thousand at most; more of them begin with the same ones.
 
-    Args:
-        seed: of the dataset.
-        split: its texts occur in no other split, in no spelling, whatever seed or count.
-        count: how many; a few thousand at most.
-
-    Returns:
-        Texts of 2 to 4 letters a-z, in small letters, in capitals, or with one capital first.
+    They have 2 to 4 letters a-z, in small letters, in capitals, or with one capital first. None
+    occurs in another split, in any spelling, whatever seed or count.
     """
     generator = numpy_generator("typefaces", "texts", seed, split)
     spellings: dict[str, str] = {}

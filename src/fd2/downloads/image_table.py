@@ -28,13 +28,8 @@ def is_image_table(path: Path) -> bool:
 def extract_images(path: Path, folder: Path, label_column: str) -> None:
     """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
 
-    No name within the file is used as a path.
-
-    Args:
-        path: has the columns ``image`` (a struct with ``bytes``) and ``label_column``, and names
-            the classes in the hub's schema.
-        folder: gets the files.
-        label_column: the column of the classes; there may be others beside it.
+    The file has the columns ``image`` (a struct with ``bytes``) and ``label_column``, and names the
+    classes in the hub's schema. No name within it is used as a path.
 
     Raises:
         FD2Error: for a damaged file, other columns, an image without bytes, or a label that no

@@ -48,13 +48,9 @@ class Body:
 def open_body(
     request: Request, offset: int, timeout: float, opener: Callable[..., Any]
 ) -> Iterator[Body]:
-    """Send a request and check the answer before any of it is written.
+    """Ask for a file from byte ``offset`` on, and check the answer before any of it is written.
 
-    Args:
-        request: asks for bytes from ``offset`` on, if that is above 0.
-        offset: bytes that were received before.
-        timeout: seconds without a byte.
-        opener: ``urllib.request.urlopen``.
+    ``timeout`` is in seconds without a byte; ``opener`` is ``urllib.request.urlopen``.
 
     Raises:
         RefusedError: for a web page or an empty answer.

@@ -18,11 +18,8 @@ from fd2.errors import FD2Error, suggest
 def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, str]) -> Archive:
     """The archive at a user's own servers.
 
-    Args:
-        archive: as it is known.
-        mirrors: addresses of folders that hold a file of the archive's name; they replace the
-            known mirrors, unless there are none.
-        sha256: digest by archive name; replaces the known sizes and digests.
+    ``mirrors`` are addresses of folders that hold a file of the archive's name; they replace the
+    known ones, unless there are none. A digest, by archive name, replaces known sizes and digests.
     """
     if mirrors:
         urls = tuple(f"{mirror.rstrip('/')}/{archive.name}" for mirror in mirrors)
@@ -34,13 +31,9 @@ def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, st
 def obtain(routes: Sequence[Sequence[Archive]], folder: Path, where: str) -> list[dict[str, Any]]:
     """Have all archives of one route unpacked in ``folder``; the first route that works is taken.
 
-    An archive that was unpacked before is not fetched again. The archive file is removed once its
+    Each route is complete by itself. An archive gets a folder named by its stem, and a note beside
+    it; one that was unpacked before is not fetched again. The archive file is removed once its
     folder is there.
-
-    Args:
-        routes: the main one first; each is complete by itself.
-        folder: gets one folder an archive, named by its stem, and a note beside it.
-        where: the setting that asks for the data, for errors.
 
     Returns:
         The notes: for each archive its name, size, sha256, md5, and the mirror.

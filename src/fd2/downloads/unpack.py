@@ -16,13 +16,9 @@ from fd2.errors import FD2Error
 def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
-    The content is written to a temporary folder beside ``folder`` and renamed at the end, so that
-    ``folder`` is complete or missing. An existing folder is replaced.
-
-    Args:
-        path: the archive; what it is shows in its content, not in its name.
-        folder: gets the members.
-        label_column: of a parquet file, the column that holds the classes.
+    The kind of a file shows in its content, not in its name. The content is written to a temporary
+    folder beside ``folder`` and renamed at the end, so that ``folder`` is complete or missing. An
+    existing folder is replaced.
 
     Raises:
         FD2Error: for a damaged archive, a member that is absolute, leads out of the folder, links

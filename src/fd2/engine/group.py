@@ -54,14 +54,10 @@ class Group:
     def slot(
         self, number: int, classes: Tensor, patches: Tensor, earlier: Sequence[Tensor]
     ) -> Slot:
-        """One slot for one chunk of classes, ready to be optimised.
+        """One slot for one chunk of classes, class ids ``[B]``, ready to be optimised.
 
-        Args:
-            number: of the slot.
-            classes: class ids ``[B]`` of the chunk.
-            patches: initial images uint8 ``[B, 3, H, W]``.
-            earlier: finished images of the group's earlier slots, each uint8 ``[B, 3, H, W]``, as
-                they were stored.
+        Patches, the initial images, and ``earlier``, the finished images of the group's earlier
+        slots as they were stored, are uint8 ``[B, 3, H, W]`` each.
         """
         names = (*self.names, "slot", number)
         class_names = [self.class_names[c] for c in classes.tolist()]
@@ -132,11 +128,7 @@ def build_group(
 ) -> Group:
     """The group that the settings of stage distill describe.
 
-    Args:
-        settings: of the stage.
-        manifest: of the prepared data.
-        teachers: in the order of the method's teachers, on ``device``.
-        device: where to compute.
+    Teachers are in the order of the method's, on ``device``.
 
     Raises:
         FD2Error: if the method's phases do not fit the resolution, a teacher lacks the attention
@@ -172,19 +164,11 @@ def initial_patches(
     names: tuple[object, ...],
     where: str,
 ) -> Tensor:
-    """The initial images of a slot, one a class.
+    """The initial images of a slot, one a class: uint8 ``[C, 3, H, W]``.
 
-    Args:
-        patches: of the method's kind.
-        slot: its number.
-        rule: ``by_slot`` takes patch k for slot k; ``random`` draws a patch of the class for each
-            slot anew, with replacement, as the release does.
-        class_names: by class id; part of the seed, so that the order of classes cannot matter.
-        names: seed the draw.
-        where: the patches' file, for errors.
-
-    Returns:
-        uint8 ``[C, 3, H, W]``.
+    The rule ``by_slot`` takes patch k for slot k; ``random`` draws a patch of the class for each
+    slot anew, with replacement, as the release does. ``names`` and the class's name seed the draw,
+    so that the order of classes cannot matter.
 
     Raises:
         FD2Error: if there is no patch for the slot.

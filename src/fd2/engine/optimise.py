@@ -24,9 +24,7 @@ from fd2.training.snapshots import restore_training, resumable, training_snapsho
 def optimise(slot: Slot, state: LoopState = NO_STATE) -> Tensor:
     """Run all phases of the recipe, each with an Adam of its own, under one cosine schedule.
 
-    Args:
-        slot: what is optimised.
-        state: a run that was stopped goes on from its snapshot, to the same bits.
+    A run that was stopped goes on from its snapshot, to the same bits.
 
     Returns:
         Optimised images ``[B, 3, S, S]``, normalised, at the last phase's size.
@@ -85,10 +83,7 @@ def _phase(
 class ImageSteps:
     """Images as leaves of the graph, and the Adam that moves them.
 
-    Args:
-        slot: what is optimised.
-        initial: images at the start, normalised ``[B, 3, S, S]``; they stay as they are.
-        precision: of the networks.
+    They start as a copy of ``initial``, normalised ``[B, 3, S, S]``.
 
     Attributes:
         images: the leaves, changed in place by every step.
@@ -106,12 +101,8 @@ class ImageSteps:
     def step(self, number: int, view: Views) -> dict[str, Tensor]:
         """One forward and backward pass and one step of Adam; clips to black and white.
 
-        Args:
-            number: of the step in the whole recipe: schedule and teachers' turns follow it.
-            view: crop, flip and roll of all images.
-
-        Returns:
-            The weighted terms of the loss, without gradient.
+        Schedule and teachers' turns follow ``number``, the step's in the complete recipe. All
+        images have one view. Returns the weighted terms of the loss, without gradient.
         """
         recipe = self._slot.group.recipe
         set_learning_rate(self._adam, _cosine(recipe.learning_rate, number, recipe.iterations))

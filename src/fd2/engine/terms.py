@@ -91,14 +91,7 @@ class TeacherTerms:
         labels: Tensor,
         earlier_attention: Mapping[EarlierAttention, Tensor],
     ) -> dict[str, Tensor]:
-        """Weighted terms by name; their sum is the loss.
-
-        Args:
-            images: normalised, seen through ``views``, ``[B, 3, H, W]``.
-            views: of this iteration.
-            labels: class ids ``[B]``.
-            earlier_attention: this teacher's, in the forms of the property of that name.
-        """
+        """Weighted terms by name, whose sum is the loss; arguments as in `Step`."""
         output = self._forward(images)
         terms = {
             "class": dual_head_cross_entropy(

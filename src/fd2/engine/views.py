@@ -15,12 +15,8 @@ from fd2.runtime.seeds import numpy_generator
 def plan_views(recipe: Recipe, phase: Phase, names: tuple[object, ...]) -> Views:
     """One view per iteration of a phase, shared by all images of the batch as in the release.
 
-    The names hold neither method nor regulariser, so plain and FD² runs see the same crops.
-
-    Args:
-        recipe: crop scale and largest roll.
-        phase: its size and number of iterations.
-        names: seed the draws, e.g. seed, dataset, slot and phase number.
+    The names that seed the draws hold neither method nor regulariser, so plain and FD² runs see the
+    same crops.
     """
     rng = numpy_generator(*names, "views")
     count = phase.iterations
@@ -36,11 +32,8 @@ def independent_views(
 ) -> Views:
     """A crop and flip of its own for each finished image, drawn once per slot (release).
 
-    Args:
-        recipe: crop scale.
-        size: of the images in pixels.
-        class_names: one an image; part of the seed, so that the order of classes cannot matter.
-        names: seed the draws.
+    The names of the images' classes are part of the seed, so that the order of classes cannot
+    matter.
     """
     generators = [numpy_generator(*names, "class", name) for name in class_names]
     return Views(

@@ -95,11 +95,9 @@ class BatchNormStatistics:
         self._seen.clear()
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Remove the hooks."""
         self.remove()
 
 

@@ -10,15 +10,10 @@ from fd2.networks.prototypes import class_centres
 
 
 def centre_loss(features: Tensor, prototypes: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the batch of ||f - p_y / ||p_y|| ||² (the pull of FD² eq. 5).
+    """Mean over the batch of ||f - p_y / ||p_y|| ||² (the pull of FD² eq. 5), a scalar >= 0.
 
-    Args:
-        features: f [B, P] of the raw images.
-        prototypes: [C, P], before this step's update; no gradient flows into them.
-        labels: y [B] long.
-
-    Returns:
-        Scalar >= 0.
+    Features f [B, P] are of the raw images, labels y [B] long. No gradient flows into the
+    prototypes [C, P], which are those before this step's update.
     """
     centres = class_centres(prototypes.detach(), labels)
     return (at_least_float32(features) - centres).square().sum(dim=1).mean()
@@ -50,12 +45,8 @@ def cal_pretrain_loss(
 def teacher_loss(
     backbone_logits: Tensor, labels: Tensor, cal_loss: Tensor, cal_ratio: float
 ) -> Tensor:
-    """L = (1 - rho) CE(z, y) + rho L_CAL (FD² eq. 8).
+    """L = (1 - rho) CE(z, y) + rho L_CAL (FD² eq. 8), rho = ``cal_ratio`` in [0, 1].
 
-    Args:
-        backbone_logits: z [B, C] of the raw images.
-        labels: y [B] long.
-        cal_loss: scalar of `cal_pretrain_loss`.
-        cal_ratio: rho in [0, 1].
+    Logits z [B, C] are of the raw images, labels y [B] long.
     """
     return (1 - cal_ratio) * F.cross_entropy(backbone_logits, labels) + cal_ratio * cal_loss

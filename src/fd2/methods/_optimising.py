@@ -98,21 +98,13 @@ RESIDUAL: dict[str, Any] = {
 def optimising_schema(teachers: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Settings of a method whose images are optimised by Adam under a cosine schedule.
 
-    Args:
-        teachers: see `teachers_schema`.
-        own: properties of the method alone, e.g. its number of iterations.
+    ``own`` are properties of the method alone, e.g. its number of iterations.
     """
     return closed({"teachers": teachers, "patches": _PATCHES, **own, **_OPTIMISATION})
 
 
 def teachers_schema(fewest: int, most: int | None, description: str) -> dict[str, Any]:
-    """Schema of the key ``teachers``.
-
-    Args:
-        fewest: number of teachers at least.
-        most: at most, or None.
-        description: a sentence.
-    """
+    """Schema of the key ``teachers``; with ``most`` None there may be any number of them."""
     upper = {} if most is None else {"maxItems": most}
     return {
         "type": "array",
@@ -127,13 +119,7 @@ def teachers_schema(fewest: int, most: int | None, description: str) -> dict[str
 def optimisation_recipe(
     settings: Mapping[str, Any], phases: tuple[Phase, ...], *, teachers_in_turn: bool = False
 ) -> Recipe:
-    """The recipe that settings of `optimising_schema` give.
-
-    Args:
-        settings: of the method.
-        phases: sizes and iterations.
-        teachers_in_turn: see `Recipe`.
-    """
+    """The recipe that settings of `optimising_schema` give."""
     return Recipe(
         phases=phases,
         learning_rate=settings["learning_rate"],
@@ -151,12 +137,6 @@ def residual_recipe(
     settings: Mapping[str, Any], resolution: int, method: str, *, teachers_in_turn: bool
 ) -> Recipe:
     """Phases that each end, but for the last, in a merge with the initial patch.
-
-    Args:
-        settings: of the method.
-        resolution: of the prepared data, in pixels.
-        method: its name, for errors.
-        teachers_in_turn: one teacher per iteration, round-robin over all phases.
 
     Raises:
         FD2Error: if the phases do not fit the resolution; names the key.

@@ -17,10 +17,5 @@ SETTINGS_SCHEMA = optimising_schema(
 
 
 def recipe(settings: Mapping[str, Any], resolution: int) -> Recipe:
-    """One phase at the working resolution.
-
-    Args:
-        settings: fits `SETTINGS_SCHEMA`.
-        resolution: of the prepared data, in pixels.
-    """
+    """One phase at the resolution, in pixels, of the prepared data."""
     return optimisation_recipe(settings, (Phase(resolution, settings["iterations"]),))

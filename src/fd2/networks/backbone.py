@@ -44,12 +44,9 @@ class Backbone(nn.Module):
 
 
 def cut(model: nn.Module, children: Sequence[str], *extra: tuple[str, nn.Module]) -> nn.Sequential:
-    """Chain some children of a model under their own names, so that weight names stay.
+    """Chain some children of a model, in forward order, under their own names.
 
-    Args:
-        model: the network that owns the children.
-        children: names in forward order.
-        extra: modules to append, with their names.
+    The names of weights stay. Modules of ``extra`` follow under theirs.
     """
     named = [(name, model.get_submodule(name)) for name in children]
     return nn.Sequential(OrderedDict([*named, *extra]))

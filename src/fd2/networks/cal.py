@@ -47,12 +47,7 @@ class CALOutput(NamedTuple):
 
 
 class AttentionMaps(nn.Module):
-    """A = ReLU(BN(Conv1x1(F))), convolution without bias, batch norm with eps 1e-3.
-
-    Args:
-        feature_channels: D.
-        attention_maps: M.
-    """
+    """A = ReLU(BN(Conv1x1(F))), convolution without bias, batch norm with eps 1e-3."""
 
     def __init__(self, feature_channels: int, attention_maps: int) -> None:
         super().__init__()
@@ -99,17 +94,10 @@ class CounterfactualAttention(nn.Module):
         return CALOutput(self._classify(feature), feature, attention)
 
     def effect(self, features: Tensor, output: CALOutput, generator: torch.Generator) -> Tensor:
-        """The effect of attention on the logits, e = p - C(f') (FD² eq. 4).
+        """The effect of attention on the logits [B, C], e = p - C(f') (FD² eq. 4).
 
-        f' comes from counterfactual attention: uniform on [0, 2) in training, 1 in evaluation.
-
-        Args:
-            features: F [B, D, h, w].
-            output: what `forward` returned for ``features``.
-            generator: source of the counterfactual maps, of any device; unused in evaluation.
-
-        Returns:
-            e [B, C].
+        f' comes from the features F [B, D, h, w] of ``output`` and counterfactual attention: 1 in
+        evaluation, and in training uniform on [0, 2), drawn from ``generator``, of any device.
         """
         shape = output.attention.shape
         if self.training:

@@ -19,16 +19,12 @@ _SPECIALISATIONS = 64
 def compiled(
     features: Callable[[Tensor], Tensor], mode: str, device: torch.device, setting: str
 ) -> Callable[[Tensor], Tensor]:
-    """A network's feature extractor as the training loops call it.
+    """A network's feature extractor, most of its work, as the training loops call it.
 
     The network itself stays as it is: names of weights, hooks and other calls do not change. Every
-    shape gets kernels of its own when it first comes; loops have few shapes.
-
-    Args:
-        features: images ``[B, 3, H, W]`` to a feature map; most of a network's work.
-        mode: ``none`` returns ``features`` itself; otherwise a mode of ``torch.compile``.
-        device: where the network lies.
-        setting: the mode's name in the config, for the error.
+    shape gets kernels of its own when it first comes; loops have few shapes. The mode ``none``
+    returns ``features`` itself; others are those of ``torch.compile``, and ``setting`` names them
+    in the config.
 
     Raises:
         FD2Error: if the mode needs a compiler that this machine lacks.
@@ -46,11 +42,6 @@ def require_compiler(mode: str, device: torch.device, setting: str) -> None:
     """Refuse to compile networks without a compiler.
 
     Kernels for a CPU are C++; those for a GPU are Triton's, whose launchers are C.
-
-    Args:
-        mode: of ``torch.compile``, for the error.
-        device: where networks lie.
-        setting: the mode's name in the config, for the error.
 
     Raises:
         FD2Error: names what was looked for.

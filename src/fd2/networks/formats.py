@@ -14,15 +14,10 @@ _ORDERS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 def on_device(
     network: Network, device: torch.device, memory_format: str = "channels_last"
 ) -> Network:
-    """The network on ``device`` with its convolution weights in one order.
+    """The network, changed in place, on ``device`` with its convolution weights in one order.
 
-    Activations follow the weights' order, so images need no conversion. benchmarks/README.md says
-    what each order costs.
-
-    Args:
-        network: changed in place.
-        device: where it computes.
-        memory_format: ``channels_last`` or ``contiguous`` (channels first).
+    ``memory_format`` is ``channels_last`` or ``contiguous`` (channels first); benchmarks/README.md
+    says what each costs. Activations follow the weights' order, so images need no conversion.
     """
     return network.to(device).to(memory_format=_ORDERS[memory_format])
 

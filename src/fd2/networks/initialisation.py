@@ -13,13 +13,10 @@ from fd2.errors import FD2Error, suggest
 
 @contextmanager
 def fresh_weights(seed: int) -> Iterator[None]:
-    """Draw the default initialisation of modules built inside from ``seed``.
+    """Draw the default initialisation of modules built inside from a seed in [0, 2**63).
 
-    PyTorch's module constructors know only the global CPU generator: it is seeded here and put
-    back on leaving. Generators of other devices are not touched, so build on the CPU.
-
-    Args:
-        seed: in [0, 2**63), see `fd2.runtime.seeds.seed_from`.
+    PyTorch's module constructors know only the global CPU generator: it is seeded here and put back
+    on leaving. Generators of other devices are not touched, so build on the CPU.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -30,12 +27,6 @@ def check_initialisation(
     backbone: str, initialisation: str, allowed: Sequence[str], weights_file: Path | None
 ) -> None:
     """Refuse an initialisation that the backbone does not have.
-
-    Args:
-        backbone: plug-in name, for the error.
-        initialisation: what was asked for.
-        allowed: the plug-in's ``INITIALISATIONS``.
-        weights_file: a local file of pretrained weights, or None.
 
     Raises:
         FD2Error: if the initialisation is not allowed, or if a weights file comes with

@@ -17,12 +17,8 @@ MINIMUM_HASH_DIGITS = 8
 def load(path: Path, sha256: str) -> dict[str, Tensor]:
     """Read a state dict from a checkpoint without unpickling arbitrary objects.
 
-    Args:
-        path: the file.
-        sha256: the file's expected SHA-256 in hexadecimal, or at least its first 8 digits.
-
-    Returns:
-        Parameter and buffer tensors by name, on the CPU, in the file's order.
+    ``sha256`` is the file's in hexadecimal, or at least its first 8 digits. Parameters and buffers,
+    by name, are on the CPU, in the file's order.
 
     Raises:
         FD2Error: if the file is missing or its hash differs.
@@ -47,11 +43,8 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
 def load_in_order(module: nn.Module, state: dict[str, Tensor], where: str) -> None:
     """Copy a state dict with other names into ``module``, entry by entry in order.
 
-    Args:
-        module: filled in place.
-        state: as many entries as the module's state dict, in the same order, with equal shapes
-            and equal last name parts (``weight``, ``running_mean`` and so on).
-        where: where the state came from, for the error.
+    It has as many entries as the module's, in the same order, with equal shapes and equal last name
+    parts (``weight``, ``running_mean`` and so on).
 
     Raises:
         FD2Error: if a count, a shape or a last name part differs.

@@ -32,14 +32,9 @@ class LoadedTeacher:
 def build_teacher(
     backbone: str, num_classes: int, attention_maps: int | None, *, initialisation: str, seed: int
 ) -> Teacher:
-    """A teacher with fresh heads.
+    """A teacher with fresh heads, for M attention maps, or with None without attention head.
 
-    Args:
-        backbone: file name in ``fd2.backbones``.
-        num_classes: C.
-        attention_maps: M, or None for a teacher without attention head.
-        initialisation: of the backbone, ``imagenet`` or ``scratch``.
-        seed: of all fresh weights.
+    The backbone starts from ``imagenet`` or ``scratch``; all fresh weights come from the seed.
     """
     plugin = plugins.load("backbones", backbone)
     body = plugin.build(num_classes, initialisation, seed=seed_from(seed, "backbone"))
@@ -52,13 +47,10 @@ def build_teacher(
 
 
 def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any]) -> None:
-    """Write all weights and buffers.
+    """Write all weights and buffers of a teacher, with or without attention head.
 
-    Args:
-        path: the file.
-        teacher: with or without attention head.
-        metadata: needs ``backbone``, ``classes`` (C), ``attention_maps`` (M or None), ``mean`` and
-            ``std``, which are enough to build it again.
+    The metadata need ``backbone``, ``classes`` (C), ``attention_maps`` (M or None), ``mean`` and
+    ``std``, which are enough to build it again.
     """
     write_tensors(path, teacher.state_dict(), metadata)
 
@@ -66,12 +58,7 @@ def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any
 def read_teacher(
     path: str | Path, device: torch.device, memory_format: str = "channels_last"
 ) -> LoadedTeacher:
-    """Read a teacher, frozen, onto ``device``.
-
-    Args:
-        path: the file.
-        device: where it computes.
-        memory_format: see `fd2.networks.formats.on_device`.
+    """Read a teacher, frozen, onto ``device``; see `on_device` for the memory format.
 
     Raises:
         FD2Error: if the file is missing, damaged, or does not fit the network it names.

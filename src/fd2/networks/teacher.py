@@ -30,12 +30,7 @@ class TeacherOutput(NamedTuple):
 
 
 class Teacher(nn.Module):
-    """A backbone with an optional attention head; with one, also class prototypes.
-
-    Args:
-        backbone: the classification network.
-        cal: the attention head, or None for a plain teacher.
-    """
+    """A backbone with an optional attention head; with one, also class prototypes [C, P]."""
 
     prototypes: Tensor
 
@@ -77,12 +72,9 @@ class Teacher(nn.Module):
 def recalibrate_batch_norm(teacher: Teacher, batches: Iterable[Tensor]) -> None:
     """Replace running statistics by their exact averages over ``batches``.
 
-    Every batch counts the same, whatever its size. Only batch-norm layers run in training mode,
-    so dropout is off. Modes and momenta are as before afterwards.
-
-    Args:
-        teacher: its batch-norm buffers change in place.
-        batches: normalised images [B, 3, H, W] on the teacher's device.
+    The batches are normalised images [B, 3, H, W] on the teacher's device; each counts the same,
+    whatever its size. Only batch-norm layers run in training mode, so dropout is off. Modes and
+    momenta are as before afterwards.
 
     Raises:
         FD2Error: if there is no batch; the statistics are then unchanged.

@@ -23,11 +23,8 @@ def build(
 ) -> nn.Module:
     """Build a torchvision network, its fresh weights drawn from ``seed``.
 
-    Args:
-        constructor: torchvision's function, called with ``weights=None``.
-        weights: the official weights, or None for a network from scratch.
-        weights_file: a local copy of the official weights; None downloads them.
-        seed: of the initial weights.
+    ``weights`` are the official ones, or None for a network from scratch. They are read from the
+    local ``weights_file``, or downloaded if that is None.
 
     Raises:
         FD2Error: if the weights cannot be fetched or their hash differs.

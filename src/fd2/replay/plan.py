@@ -22,18 +22,12 @@ def plan_augmentation(
     crop_scale: tuple[float, float],
     cutmix_alpha: float,
 ) -> StoredAugmentation:
-    """Draw order, crops, flips and CutMix for N images over E epochs.
+    """Draw order, crops, flips and CutMix for N = ``count`` images over E = ``epochs`` epochs.
 
-    Each epoch has a generator of its own, so a prefix of the epochs is a prefix of the plan.
-
-    Args:
-        names: seed the draws, together with the epoch.
-        count: N.
-        epochs: E.
-        size: height and width of the images in pixels.
-        batch_size: images per batch at most.
-        crop_scale: smallest and largest area of a crop.
-        cutmix_alpha: ratio ~ Beta(alpha, alpha), one draw and one box per batch.
+    Each epoch has a generator of its own, seeded by ``names`` and its number, so a prefix of the
+    epochs is a prefix of the plan. ``size`` is in pixels, ``crop_scale`` the smallest and largest
+    area of a crop; CutMix draws a ratio ~ Beta(alpha, alpha) and one box per batch of at most
+    ``batch_size``.
     """
     halves = half_batch_sizes(count, batch_size)
     batches = [a + b for a, b in zip(halves[::2], halves[1::2], strict=True)]

@@ -31,11 +31,9 @@ class HalfBatch:
 
 
 class Replay:
-    """A stored augmentation on the device of the images it belongs to.
+    """The stored augmentation of normalised images float ``[N, 3, H, W]``, on their device.
 
-    Args:
-        images: normalised float ``[N, 3, H, W]``; row number is image id.
-        augmentation: drawn for these N images.
+    The row number of an image is its id.
     """
 
     def __init__(self, images: Tensor, augmentation: StoredAugmentation) -> None:
@@ -57,12 +55,7 @@ class Replay:
         return len(self._halves) // 2
 
     def epoch(self, epoch: int, begin: int = 0) -> Iterator[tuple[HalfBatch, HalfBatch]]:
-        """The batches of an epoch in stored order, each as its two halves.
-
-        Args:
-            epoch: its number.
-            begin: the first batch that is wanted.
-        """
+        """The batches of an epoch in stored order, from number ``begin`` on, each as two halves."""
         parts = self._order[epoch].split(self._halves)[2 * begin :]
         for first, second in zip(parts[::2], parts[1::2], strict=True):
             yield self._batch(epoch, first, second)

@@ -28,40 +28,27 @@ def nvidia_gpu_visible() -> bool:
 
 
 def planned_device(setting: str) -> str:
-    """The device that a plan should count on: ``cpu`` or ``cuda``.
-
-    Args:
-        setting: the config's ``device``: ``auto``, ``cpu`` or ``cuda``.
-    """
+    """The device that a plan should count on for a setting of `DEVICES`: ``cpu`` or ``cuda``."""
     if setting == "auto":
         return "cuda" if nvidia_gpu_visible() else "cpu"
     return setting
 
 
 def visible_gpus(count: int) -> list[str]:
-    """Names of the GPUs that this process may use, in CUDA's order.
+    """Names of the first ``count`` GPUs that this process may use, in CUDA's order.
 
-    Args:
-        count: how many CUDA counts.
-
-    Returns:
-        The first ``count`` words of ``CUDA_VISIBLE_DEVICES`` (numbers, or UUIDs such as
-        ``GPU-8932f937``), which are unique also between processes that see other devices; numbers
-        from 0 where it is not set.
+    They are words of ``CUDA_VISIBLE_DEVICES`` (numbers, or UUIDs such as ``GPU-8932f937``), which
+    are unique also between processes that see other devices; numbers from 0 where it is not set.
     """
     words = [w.strip() for w in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if w.strip()]
     return (words or [str(number) for number in range(count)])[:count]
 
 
 def resolve_device(setting: str, jobs_per_gpu: int = 1) -> torch.device:
-    """The torch device for ``setting``, or an error if there is none.
+    """The torch device for ``auto`` (a GPU where there is one), ``cpu``, or ``cuda``.
 
-    A GPU is leased for the rest of the process, and made the default one, so that jobs side by
-    side do not meet on the first.
-
-    Args:
-        setting: ``auto`` (a GPU where there is one), ``cpu``, or ``cuda`` (a GPU or an error).
-        jobs_per_gpu: how many jobs may use a GPU at once, at least 1.
+    A GPU is leased for the rest of the process, and made the default one, so that jobs side by side
+    do not meet on the first; ``jobs_per_gpu`` of them, at least 1, may use a GPU at once.
 
     Raises:
         FD2Error: for an unknown word, or for ``cuda`` on a machine where torch sees no GPU.

@@ -16,12 +16,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StoppedError(FD2Error):
-    """A job that a signal ended after its state was written.
-
-    Args:
-        number: of the signal.
-        where: what was stopped, and where its state lies.
-    """
+    """A job that a signal ended after its state was written."""
 
     def __init__(self, number: int, where: str) -> None:
         self.number = number

@@ -79,11 +79,8 @@ def start_job(
 ) -> Job:
     """Resolve the device, limit threads, set the allocator, start the clock, and say so.
 
-    Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: CPU threads for torch.
-        jobs_per_gpu: how many jobs may use a GPU at once; the job waits for its turn.
-        state: where the stage keeps its state; by default in ``state`` below the working folder.
+    The job waits for its turn where ``jobs_per_gpu`` others use the GPU. State is by default in
+    ``state`` below the working folder.
 
     Raises:
         FD2Error: if the device is unknown or missing.
@@ -102,10 +99,7 @@ def start_job(
 def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Iterator[Job]:
     """The job that Snakemake asks for; what it prints goes to its log, see `logged`.
 
-    Args:
-        asked: the object ``snakemake`` of a script: log, threads, resources and code inputs.
-        stage: as in `logged`.
-        threads: CPU threads for torch; by default those that Snakemake counts.
+    ``asked`` is the object ``snakemake`` of a script: log, threads, resources and code inputs.
     """
     resources = asked.resources
     with logged(asked.log[0], stage=stage):
@@ -123,13 +117,9 @@ def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Ite
     """Send standard output and error to ``log``; a fault of the user ends in one clear message.
 
     On a terminal standard error stays on the terminal, for the progress bar. An `FD2Error`, a lack
-    of memory and a full disk are printed without a traceback, in the log and on standard error,
-    and end the process with 1; a stop by a signal ends it with 128 plus the signal's number.
-
-    Args:
-        log: the file to write, with its folder.
-        stage: its name, for what to lower when memory runs out.
-        echo_errors: also print the message of an error to the original standard error.
+    of memory (``stage`` says what to lower) and a full disk are printed without a traceback, in the
+    log and, with ``echo_errors``, on standard error, and end the process with 1; a stop by a signal
+    ends it with 128 plus the signal's number.
     """
     path = Path(log)
     terminal = sys.stderr

@@ -43,18 +43,11 @@ def lease_folder() -> Path:
 
 
 def lease(devices: Sequence[str], jobs_per_device: int, folder: Path) -> int:
-    """Claim a device until the process ends; wait where all are taken.
+    """Claim a device until the process ends and return its position; wait where all are taken.
 
-    The devices with the fewest jobs come first, so that two jobs share one only when every other
-    is taken too.
-
-    Args:
-        devices: names that mean the same device in every process that uses ``folder``.
-        jobs_per_device: how many jobs may hold a device at once, at least 1.
-        folder: of the locks.
-
-    Returns:
-        The position of the device in ``devices``.
+    The devices with the fewest jobs come first, so that two jobs, of at most ``jobs_per_device``,
+    share one only when every other is taken too. A name means the same device in every process that
+    keeps its locks in ``folder``.
 
     Raises:
         FD2Error: if there is no device, or ``jobs_per_device`` is below 1.

@@ -65,12 +65,7 @@ def forget_gpu_peak(device: torch.device) -> None:
 
 
 def out_of_memory(error: BaseException, stage: str) -> FD2Error | None:
-    """What to do about an error that says that memory ran out; None for any other error.
-
-    Args:
-        error: as it was caught.
-        stage: whose settings to name.
-    """
+    """What to do about an error that says that memory ran out; None for any other error."""
     # Only torch raises its own errors: nothing to compare with where it was not imported.
     torch = sys.modules.get("torch")
     on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)

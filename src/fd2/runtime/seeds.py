@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 
 def seed_from(*names: object) -> int:
-    """A 63-bit seed that depends on every name and on nothing else.
-
-    Args:
-        names: anything with a stable ``str``, e.g. ``("distill", 0, "elpv", "slot", 3)``.
-
-    Returns:
-        An integer in [0, 2**63).
-    """
+    """A seed in [0, 2**63) that depends on the ``str`` of every name and on nothing else."""
     text = "\x1f".join(str(name) for name in names)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

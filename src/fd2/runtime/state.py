@@ -69,14 +69,9 @@ class StageState:
     """A folder of snapshots, keyed by all that shapes the stage's result.
 
     Snakemake deletes declared outputs of failed jobs, so the folder is not declared; a job with
-    other settings, inputs, code, device or version of torch has another key and never sees it.
-
-    Args:
-        folder: of this key; made with the first snapshot.
-        about: what the key is made of.
-        seconds: between two snapshots of a loop; 0 takes one at every step.
-        interruption: whether a signal has come.
-        device: whose generators belong to a snapshot.
+    other settings, inputs, code, device or version of torch has another key and never sees it. The
+    folder is made with the first snapshot; ``seconds`` lie between two of a loop, and 0 takes one
+    at every step. The generators of ``device`` belong to a snapshot.
     """
 
     def __init__(
@@ -147,12 +142,7 @@ class StageState:
 
 
 class Part:
-    """Numbered snapshots ``{name}.{number}.safetensors`` in a stage's state folder.
-
-    Args:
-        state: of the stage.
-        name: of the loop or of the finished piece.
-    """
+    """Numbered snapshots ``{name}.{number}.safetensors`` in a stage's state folder."""
 
     def __init__(self, state: StageState, name: str) -> None:
         self._state = state
@@ -215,12 +205,7 @@ class Part:
 
 @contextmanager
 def stage_state(job: Job, shaped: Mapping[str, Any]) -> Iterator[StageState]:
-    """The state of a stage whose settings and inputs are known, with signals watched.
-
-    Args:
-        job: names the folder of all states, the interval and the device.
-        shaped: what shapes the outputs, see `fd2.artifacts.provenance.shaped_by`.
-    """
+    """The state of a stage shaped by `fd2.artifacts.provenance.shaped_by`, with signals watched."""
     about = {
         "shaped": dict(shaped),
         "code": [file_digest(path) for path in job.state.code],

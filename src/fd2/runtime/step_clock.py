@@ -10,11 +10,7 @@ if TYPE_CHECKING:
 
 
 class StepClock:
-    """Marks the end of each step; on a GPU inside its stream, where the work ends.
-
-    Args:
-        device: that the steps compute on.
-    """
+    """Marks the end of each step; on a GPU inside its stream, where the work ends."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

@@ -9,11 +9,9 @@ from torch import Tensor
 
 
 def accuracies(predictions: Tensor, labels: Tensor) -> dict[str, float]:
-    """Top-1 and class-balanced top-1 in percent.
+    """Top-1 and class-balanced top-1 in percent, of class ids ``[N]`` predicted and true.
 
-    Args:
-        predictions: predicted class ids ``[N]``.
-        labels: true class ids ``[N]``; the balanced figure is the mean over the classes that occur.
+    The balanced figure is the mean over the classes that occur.
     """
     correct = (predictions == labels).double()
     counts = torch.bincount(labels).double()
@@ -28,13 +26,9 @@ def accuracies(predictions: Tensor, labels: Tensor) -> dict[str, float]:
 def running_average_top1(predictions: Tensor, labels: Tensor, batch_size: int) -> float:
     """The release's figure: the mean over batches of the accuracy accumulated so far, in percent.
 
-    It equals the accuracy only by chance; with test images sorted by class the early classes weigh
+    Class ids ``[N]`` are in loading order, batches those of the release's test loader. The figure
+    equals the accuracy only by chance; with test images sorted by class the early classes weigh
     more.
-
-    Args:
-        predictions: predicted class ids ``[N]`` in loading order.
-        labels: true class ids ``[N]``.
-        batch_size: of the release's test loader.
     """
     correct = (predictions == labels).double()
     ends = torch.arange(batch_size, len(labels) + batch_size, batch_size).clamp(max=len(labels))
@@ -45,13 +39,8 @@ def running_average_top1(predictions: Tensor, labels: Tensor, batch_size: int) -
 def correct_images(predictions: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, str]:
     """A digit an image, 1 if it is right, so that students can be compared image by image.
 
-    Args:
-        predictions: predicted class ids ``[N]``.
-        labels: true class ids ``[N]``.
-        classes: names, by id.
-
-    Returns:
-        By name of the class, for the classes that occur; images in the order given.
+    Class ids are ``[N]``. The digits are by name of the class, for the classes that occur, with
+    images in the order given.
     """
     digits = (predictions == labels).byte() + ord("0")
     return {

@@ -21,13 +21,8 @@ class FiniteWatch:
     Reading a loss at every step would wait for the device. `note` only writes flags there; `check`
     reads them, every `STEPS_BETWEEN_CHECKS` steps, before every snapshot (so that none is of a
     diverged network) and at the end. Because the flags hold the first step, nothing is lost by
-    looking late.
-
-    Args:
-        classes: names, or ids where there are no names.
-        what: names the training run in errors.
-        fix: what to do about it.
-        unit: what a step is called.
+    looking late. ``classes`` are names, or ids where there are no names; ``unit`` is what a step is
+    called.
     """
 
     def __init__(
@@ -67,10 +62,7 @@ class FiniteWatch:
         return (step + 1) % STEPS_BETWEEN_CHECKS == 0
 
     def check(self, kind: str) -> None:
-        """Wait for the device and refuse what was not finite.
-
-        Args:
-            kind: begins the message.
+        """Wait for the device and refuse what was not finite; ``kind`` begins the message.
 
         Raises:
             FD2Error: with the terms, the step and the classes.

@@ -36,13 +36,10 @@ class MixedPrecision:
         return bool(self._scaler.is_enabled())
 
     def fix(self, section: str) -> str:
-        """What to do where a network in training does not stay finite.
+        """What to do where a network in training does not stay finite, by a section of the config.
 
         An overflow in the forward pass is an error with loss scaling too: unlike one of the
         gradients, it stays in the running statistics of batch norm.
-
-        Args:
-            section: of the config.
         """
         lower = f"lower '{section}.learning_rate'"
         if not self.skips_overflows:
@@ -54,19 +51,11 @@ class MixedPrecision:
         return torch.autocast(self._device, dtype=self._half, enabled=self._half is not None)
 
     def backward(self, loss: Tensor) -> None:
-        """Add the scaled gradients of a loss; they must be cleared before a step's first.
-
-        Args:
-            loss: scalar in float32 at least.
-        """
+        """Add the scaled gradients of a scalar loss; they must be cleared before a step's first."""
         self._scaler.scale(loss).backward()
 
     def step(self, optimiser: Optimizer) -> None:
-        """One optimiser step along the gradients, without their scale, unless they overflowed.
-
-        Args:
-            optimiser: of the leaves that the losses depend on.
-        """
+        """One optimiser step along the gradients, without their scale, unless they overflowed."""
         self._scaler.step(optimiser)
         self._scaler.update()
 
@@ -81,11 +70,6 @@ class MixedPrecision:
 
 
 def precision_on(device: torch.device, mixed: bool) -> MixedPrecision:
-    """Float16 on CUDA as FADRM released it, bfloat16 on other devices.
-
-    Args:
-        device: where the networks lie.
-        mixed: the setting ``mixed_precision`` of a method or a stage.
-    """
+    """Where ``mixed``, float16 on CUDA as FADRM released it, bfloat16 on other devices."""
     half = torch.float16 if device.type == "cuda" else torch.bfloat16
     return MixedPrecision(device.type, half if mixed else None)

@@ -56,13 +56,9 @@ def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> A
 def clear_gradients(optimiser: Optimizer, compile_mode: str) -> None:
     """Clear the gradients before a step's first backward pass.
 
-    CUDA graphs write their gradients into memory that their next run overwrites, but a step has
-    several backward passes. There gradients are zeros in memory of their own, which every pass
-    adds to.
-
-    Args:
-        optimiser: of the parameters.
-        compile_mode: the setting ``compile`` of the stage.
+    CUDA graphs (``compile_mode`` "reduce-overhead") write their gradients into memory that their
+    next run overwrites, but a step has several backward passes. There gradients are zeros in memory
+    of their own, which every pass adds to.
     """
     if compile_mode != "reduce-overhead":
         optimiser.zero_grad(set_to_none=True)

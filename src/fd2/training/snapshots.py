@@ -26,18 +26,11 @@ def resumable(
     *,
     start: int = 0,
 ) -> Iterator[tuple[int, Step]]:
-    """The steps of a loop with their numbers; between two a snapshot is taken where one is due.
+    """The steps that remain, numbered from ``start``; between two, a snapshot where one is due.
 
-    What was not finite is looked for now and then, before each snapshot, so that none is of a
-    diverged run, and at the end.
-
-    Args:
-        steps: those that remain.
-        watch: notes what each step computes, in the body of the loop.
-        kind: see `FiniteWatch.check`.
-        state: where snapshots go.
-        take: the snapshot after so many steps.
-        start: number of the first step.
+    The loop's body notes in ``watch`` what it computes. What was not finite is looked for now and
+    then, before each snapshot, so that none is of a diverged run, and at the end. ``take`` gives
+    the snapshot after so many steps.
 
     Raises:
         FD2Error: if something was not finite.

@@ -45,14 +45,7 @@ _NOT_FINITE = "the student's loss is not finite"
 
 
 class StudentData:
-    """What students of several seeds share, on the device.
-
-    Args:
-        dataset: whose test images they are tested on.
-        images: the distilled set.
-        soft: its labels and their augmentation, or None for hard labels.
-        device: where students compute.
-    """
+    """What students of several seeds share, on the device; without soft labels, hard ones."""
 
     def __init__(
         self,
@@ -73,11 +66,6 @@ class StudentData:
 
 class StudentTraining:
     """One student's training run over a stored or freshly drawn augmentation.
-
-    Args:
-        settings: of the student.
-        data: shared with the students of other seeds.
-        device: where it computes.
 
     Raises:
         FD2Error: if the student cannot be compiled here.
@@ -114,10 +102,7 @@ class StudentTraining:
         )
 
     def run(self, state: LoopState = NO_STATE) -> dict[str, Any]:
-        """Train all epochs and test now and then.
-
-        Args:
-            state: training goes on from its snapshot, to the same bits.
+        """Train all epochs and test now and then; go on from a snapshot to the same bits.
 
         Returns:
             ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent, and
@@ -226,10 +211,7 @@ def _term(targets: Tensor | None) -> str:
 def distillation_loss(logits: Tensor, target_logits: Tensor, temperature: float) -> Tensor:
     """KL(softmax(target / T) || softmax(logits / T)), mean over the batch, without the factor T².
 
-    Args:
-        logits: the student's ``[B, C]``.
-        target_logits: the stored ones ``[B, C]``.
-        temperature: T > 0.
+    Logits, the student's and the stored ones, are ``[B, C]``; T > 0.
     """
     return functional.kl_div(
         functional.log_softmax(logits / temperature, dim=1),

@@ -22,18 +22,11 @@ _TEST_PADDING = 0.05
 def predict(
     teacher: Teacher, images: Tensor, normaliser: Normaliser
 ) -> tuple[Tensor, Tensor | None]:
-    """Predicted classes of the backbone head and of the attention head.
+    """Class ids ``[N]`` on the CPU that each head predicts; None without attention head.
 
-    The attention head's logits are the mean over the image and its attention crop (mean map,
-    threshold 0.1 of its maximum, padding 0.05), as CAL is tested.
-
-    Args:
-        teacher: put into evaluation mode; its mode is restored.
-        images: uint8 ``[N, 3, H, W]`` on the teacher's device.
-        normaliser: of the dataset.
-
-    Returns:
-        Class ids ``[N]`` on the CPU of each head; None for a teacher without attention head.
+    Images are uint8 ``[N, 3, H, W]`` on the teacher's device. The attention head's logits are the
+    mean over the image and its attention crop (mean map, threshold 0.1 of its maximum, padding
+    0.05), as CAL is tested. The teacher's mode is restored.
     """
     training = teacher.training
     teacher.eval()
@@ -58,12 +51,8 @@ def teacher_metrics(
 ) -> dict[str, Any]:
     """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
 
-    Args:
-        teacher: as for `predict`.
-        images: as for `predict`.
-        normaliser: as for `predict`.
-        labels: class ids ``[N]`` on the CPU.
-        accuracy: ``exact``, or ``running_average`` for the release's top-1.
+    Images as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is ``exact``, or
+    ``running_average`` for the release's top-1.
     """
     heads = dict(zip(("backbone", "cal"), predict(teacher, images, normaliser), strict=True))
     metrics: dict[str, Any] = {}

@@ -90,8 +90,7 @@ class TeacherTraining:
     def run(self, state: LoopState = NO_STATE) -> dict[str, Any]:
         """Train all epochs, choose weights, recompute batch-norm statistics, test.
 
-        Args:
-            state: training goes on from its snapshot, to the same bits.
+        Training goes on from a snapshot to the same bits.
 
         Returns:
             ``last``, ``chosen``, ``selected``, ``curve`` and ``majority_class_top1`` in percent.

@@ -27,13 +27,9 @@ def augment_training(
     settings: TrainingAugmentation,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Flip, crop, colour jitter and rotation of each image, then normalisation.
+    """Flip, crop, colour jitter and rotation of images uint8 ``[B, 3, H, W]``, then normalisation.
 
-    Args:
-        images: uint8 ``[B, 3, H, W]``.
-        normaliser: of the dataset.
-        settings: strengths; a strength of zero, or crops of the whole area, skip their step.
-        rng: source of all draws.
+    A strength of zero, or crops of the entire area, skip their step.
 
     Returns:
         Normalised float32 ``[B, 3, H, W]``; corners uncovered by the rotation hold the mean.

@@ -33,6 +33,7 @@ def channel_statistics(inputs: Tensor) -> tuple[Tensor, Tensor]:
 class _ChannelStatistics(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Variance and mean ``[C]`` of ``[N, C, H, W]``."""
         variance, mean = _measure(inputs)
         ctx.save_for_backward(inputs, mean)
         return variance, mean
@@ -40,6 +41,7 @@ class _ChannelStatistics(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, variance_gradient: Tensor, mean_gradient: Tensor) -> Tensor:
+        """Gradient with respect to the inputs."""
         inputs, mean = ctx.saved_tensors
         count = inputs.numel() // inputs.shape[1]
         return batch_norm(

@@ -33,6 +33,7 @@ class StemConvolution(nn.Conv2d):
 class _StemFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, layer: StemConvolution) -> Tensor:
+        """The convolution."""
         ctx.layer = layer
         ctx.size, ctx.dtype = images.shape[-2:], images.dtype
         return nn.Conv2d.forward(layer, images)
@@ -40,6 +41,7 @@ class _StemFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Gradient with respect to the images."""
         layer = ctx.layer
         weight = layer.weight.detach().to(gradient.dtype)
         stride, padding = layer.stride[0], layer.padding[0]

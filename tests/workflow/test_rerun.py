@@ -105,7 +105,7 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
         ("workflow/scripts/relabel.py", jobs("relabel")),
         ("src/fd2/stages/evaluate.py", jobs("evaluate")),
         (
-            "src/fd2/backbones/resnet10t.py",
+            "src/fd2/backbones/timm.py",
             jobs(
                 *("pretrain", "patches", "distill", "relabel", "evaluate"),
                 *("diagnose", "diagnose_real"),
@@ -131,7 +131,7 @@ def test_an_edit_that_no_result_depends_on_reruns_nothing(finished: Any) -> None
     with ExitStack() as edits:
         for path in (
             # Plug-ins that no job uses.
-            *("src/fd2/datasets/elpv.py", "src/fd2/backbones/efficientnet_lite.py"),
+            *("src/fd2/datasets/elpv.py", "src/fd2/backbones/torchvision.py"),
             "src/fd2/figures/centre_distances.py",
             # Stamped into each artefact instead: no edit of the log or the plan retrains a teacher.
             *("src/fd2/artifacts/files.py", "src/fd2/runtime/progress.py"),

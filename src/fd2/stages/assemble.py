@@ -17,17 +17,12 @@ from fd2.runtime.job import Job
 def assemble(
     images_per_class: int, groups: Sequence[Path], output: Path, record_file: Path, job: Job
 ) -> None:
-    """Write the distilled set of the first slots.
+    """Write the distilled set of the first slots, from the group files in their order.
 
-    Args:
-        images_per_class: n; IPC n is a prefix of IPC m > n, because slots never change.
-        groups: group files in order.
-        output: the distilled set.
-        record_file: provenance.
-        job: clock.
+    IPC n is a prefix of IPC m > n, because slots never change.
 
     Raises:
-        FD2Error: if manifests differ or the groups hold fewer than n slots.
+        FD2Error: if manifests differ or the groups hold fewer slots.
     """
     loaded = [read_slots(path) for path in groups]
     manifest = same_manifest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.tensors import write_tensors
-from fd2.augment.normalise import Normaliser
 from fd2.config.settings import DiagnoseSettings
 from fd2.diagnostics.attention_spread import attention_spread
 from fd2.diagnostics.class_structure import class_structure
@@ -38,16 +37,12 @@ def diagnose(
 ) -> None:
     """Measure a set in a network's feature space and by the network's attention.
 
-    Args:
-        settings: of the stage.
-        data: folder of the prepared dataset.
-        distilled: a distilled set; None for all training images, whose groups are drawn at random.
-        network: a teacher's file; it need not have taken part in distillation.
-        output: tensors ``features`` float32 ``[N, D]``, ``labels`` and ``ids`` int64 ``[N]`` (the
-            image's position in its set or in the training split), ``nearest_distances`` float64
-            and ``nearest_classes`` int64 ``[C]``.
-        record_file: the numbers, with provenance.
-        job: device and clock.
+    The set is a distilled one; None stands for all training images, whose groups are drawn at
+    random. The network is a teacher, which need not have taken part in distillation.
+
+    The output has the tensors ``features`` float32 ``[N, D]``, ``labels`` and ``ids`` int64 ``[N]``
+    (the image's position in its set or in the training split), ``nearest_distances`` float64 and
+    ``nearest_classes`` int64 ``[C]``.
 
     Raises:
         FD2Error: if an input is missing or damaged, or manifests differ.
@@ -58,15 +53,15 @@ def diagnose(
     inputs = {"network": network}
     if distilled is None:
         ids, labels = _training_rows(dataset, settings.dataset)
-        batches = _training_batches(dataset, ids, teacher.normaliser, job.device)
+        batches = (dataset.train.batch(chunk, job.device) for chunk in ids.split(_BATCH))
     else:
         images = read_distilled(distilled)
-        digests |= {str(distilled): images.metadata["manifest"]}
-        inputs |= {"distilled": distilled}
+        digests[str(distilled)] = images.metadata["manifest"]
+        inputs["distilled"] = distilled
         ids, labels = torch.arange(len(images.labels)), images.labels
-        batches = _distilled_batches(images.images, teacher.normaliser, job.device)
+        batches = (chunk.to(job.device) for chunk in images.images.split(_BATCH))
     shaped = shaped_by("diagnose", settings, same_manifest(digests), inputs)
-    features, attention = _observe(teacher.network, batches)
+    features, attention = _observe(teacher.network, map(teacher.normaliser.normalise, batches))
     structure = class_structure(features, labels.to(job.device), dataset.num_classes)
     spread = attention_spread(attention, labels, settings.group_size)
     tensors = {
@@ -88,16 +83,9 @@ def diagnose(
         "attention_cells": list(attention.shape[2:]),
         **asdict(spread),
     }
-    named = asdict(settings)
-    write_record(
-        record_file,
-        {
-            "diagnosis": {key: named[key] for key in _IDENTITY},
-            "protocol": settings.protocol,
-            "result": result,
-            **record(shaped, job.facts()),
-        },
-    )
+    identity = {key: getattr(settings, key) for key in _IDENTITY}
+    facts = {"diagnosis": identity, "protocol": settings.protocol, "result": result}
+    write_record(record_file, {**facts, **record(shaped, job.facts())})
 
 
 @torch.no_grad()
@@ -125,17 +113,3 @@ def _training_rows(dataset: PreparedDataset, name: str) -> tuple[Tensor, Tensor]
     count = len(dataset.train.labels)
     ids = torch.randperm(count, generator=torch_generator("diagnose", name))
     return ids, dataset.train.labels[ids]
-
-
-def _training_batches(
-    dataset: PreparedDataset, ids: Tensor, normaliser: Normaliser, device: torch.device
-) -> Iterator[Tensor]:
-    for chunk in ids.split(_BATCH):
-        yield normaliser.normalise(dataset.train.batch(chunk, device))
-
-
-def _distilled_batches(
-    images: Tensor, normaliser: Normaliser, device: torch.device
-) -> Iterator[Tensor]:
-    for chunk in images.split(_BATCH):
-        yield normaliser.normalise(chunk.to(device))

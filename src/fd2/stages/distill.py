@@ -8,15 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2.artifacts.images import SlotImages, read_slots, write_slots
-from fd2.artifacts.prepared import read_manifest
-from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.images import SlotImages, write_slots
+from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings
 from fd2.engine.codec import encode
-from fd2.engine.group import Group, build_group, initial_patches
+from fd2.engine.group import Group, initial_patches, open_group
 from fd2.engine.optimise import optimise
-from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.state import Snapshot, StageState, stage_state
 
@@ -33,32 +31,19 @@ def distill(
     """Optimise a group of slots of every class and write them in slot order.
 
     Every finished slot is kept at once, an unfinished one every so often and on a signal; a job
-    that was stopped goes on from there and ends in the same bytes.
-
-    Args:
-        settings: of the stage.
-        manifest_file: of the prepared data.
-        patches_file: initial images.
-        teacher_files: in the order of the method's teachers.
-        output: the group's images.
-        record_file: provenance with times, and ``slot_seconds`` in it: those of each slot.
-        job: device, clock and place of the state.
+    that was stopped goes on from there and ends in the same bytes. The record has each slot's
+    seconds as ``slot_seconds``.
 
     Raises:
         FD2Error: if inputs are of different manifests, a regulariser lacks what it needs, or a
             loss is not finite.
         StoppedError: if a signal came; the state is written.
     """
-    manifest = read_manifest(manifest_file)
-    patches = read_slots(patches_file)
-    teachers = [read_teacher(path, job.device, settings.memory_format) for path in teacher_files]
-    digest = same_manifest(
-        {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
-        | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
+    manifest, patches, group = open_group(
+        settings, manifest_file, patches_file, teacher_files, job.device
     )
-    group = build_group(settings, manifest, teachers, job.device)
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
-    shaped = shaped_by("distill", settings, digest, inputs)
+    shaped = shaped_by("distill", settings, manifest.digest(), inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     with stage_state(job, shaped) as state:
         images, seconds = _finished(settings, group, patches, state, str(patches_file))
@@ -68,11 +53,7 @@ def distill(
 
 
 def _finished(
-    settings: DistillSettings,
-    group: Group,
-    patches: SlotImages,
-    state: StageState,
-    where: str,
+    settings: DistillSettings, group: Group, patches: SlotImages, state: StageState, where: str
 ) -> tuple[Tensor, list[float]]:
     """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes.
 

@@ -28,15 +28,10 @@ class DownloadSettings:
 
 
 def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
-    """Have the archives of a dataset kind unpacked in ``folder``.
+    """Have the archives of a dataset kind unpacked, each in its own folder below ``folder``.
 
-    The record depends on what was unpacked alone, not on when: a run that has nothing to fetch
-    writes the same bytes.
-
-    Args:
-        settings: which kind, from where.
-        folder: one folder an archive.
-        record: JSON file: the settings, and name, mirror, size and digests of each archive.
+    The record has the settings, and name, mirror, size and digests of each archive. It depends on
+    what was unpacked alone, not on when: a run that has nothing to fetch writes the same bytes.
 
     Raises:
         FD2Error: if the archives cannot be had, or ``sha256`` names one that there is not.

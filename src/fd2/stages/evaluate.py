@@ -33,14 +33,7 @@ def evaluate(
     """Train and test students one after the other; write a cell each.
 
     Each ends in the numbers that it has alone. A job that was stopped goes on from its state and
-    ends in the same numbers.
-
-    Args:
-        students: settings by the cell's JSON; those of a row's seeds, say.
-        data: folder of the prepared dataset, for the test images.
-        distilled: the distilled set.
-        labels: folder of the soft labels; None for hard labels.
-        job: device, clock and place of the state.
+    ends in the same numbers. Labels are a folder of soft labels; None for hard labels.
 
     Raises:
         FD2Error: if inputs do not belong together, or the loss stops being finite.
@@ -51,11 +44,16 @@ def evaluate(
     soft = None if labels is None else read_soft_labels(labels)
     inputs = {"distilled": distilled}
     if labels is not None:
-        inputs |= {"logits": labels / "logits.npy"}
-        inputs |= {"augmentation": labels / "augmentation.safetensors"}
+        inputs["logits"] = labels / "logits.npy"
+        inputs["augmentation"] = labels / "augmentation.safetensors"
     manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
-    for settings in students.values():
-        _require_labels(soft, labels, settings)
+    longest = max(settings.epochs for settings in students.values())
+    if soft is not None and longest > len(soft.logits):
+        raise FD2Error(
+            f"{longest} epochs of training, labels for {len(soft.logits)}",
+            str(labels),
+            "raise 'relabel.epochs' or lower 'evaluate.epochs'",
+        )
     shared = StudentData(dataset, images, soft, job.device)
     states = []
     for output, settings in students.items():
@@ -82,10 +80,8 @@ def _cell(
     state: StageState,
     job: Job,
 ) -> dict[str, Any]:
-    """The cell of one student, with its own time."""
     clock = job.restarted()
-    training = StudentTraining(settings, shared, job.device)
-    result = training.run(state.part("training"))
+    result = StudentTraining(settings, shared, job.device).run(state.part("training"))
     return {
         "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
         "protocol": settings.protocol,
@@ -115,14 +111,3 @@ def _require_fitting(
             "delete the labels and run again; stage relabel makes them anew",
         )
     return manifest
-
-
-def _require_labels(
-    soft: SoftLabels | None, labels: Path | None, settings: EvaluateSettings
-) -> None:
-    if soft is not None and settings.epochs > len(soft.logits):
-        raise FD2Error(
-            f"{settings.epochs} epochs of training, labels for {len(soft.logits)}",
-            str(labels),
-            "raise 'relabel.epochs' or lower 'evaluate.epochs'",
-        )

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import torch
 
-from fd2.artifacts.images import SlotImages, read_slots
-from fd2.artifacts.prepared import read_manifest
-from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings, MeasureSettings
-from fd2.engine.group import Group, build_group, initial_patches
+from fd2.engine.group import initial_patches, open_group
 from fd2.engine.optimise import optimise
 from fd2.methods._interface import Recipe
-from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.memory import forget_gpu_peak, peak_memory_mb
 from fd2.runtime.step_clock import StepClock
@@ -37,29 +34,16 @@ def measure_distill(
     similarity constraint costs most. Where no term looks at earlier slots both are alike and the
     first alone is measured. Initial images stand in for earlier slots.
 
-    Args:
-        settings: of stage distill, for the group.
-        measure: warm-up and number of iterations.
-        manifest_file: of the prepared data.
-        patches_file: initial images.
-        teacher_files: in the order of the method's teachers.
-        output: a JSON file, which names the device.
-        job: device and clock.
-
     Raises:
         FD2Error: if inputs are of different manifests.
     """
-    manifest = read_manifest(manifest_file)
-    patches = read_slots(patches_file)
-    teachers = [read_teacher(path, job.device, settings.memory_format) for path in teacher_files]
-    digest = same_manifest(
-        {str(manifest_file): manifest.digest(), str(patches_file): patches.metadata["manifest"]}
-        | {str(p): t.metadata["manifest"] for p, t in zip(teacher_files, teachers, strict=True)}
+    manifest, patches, group = open_group(
+        settings, manifest_file, patches_file, teacher_files, job.device
     )
-    group = build_group(settings, manifest, teachers, job.device)
-    turns = len(teachers) if group.recipe.teachers_in_turn else 1
+    turns = len(teacher_files) if group.recipe.teachers_in_turn else 1
     timed = -(-measure.iterations // turns) * turns
-    short = _shortened(group.recipe, measure.warm_up + timed)
+    phases = [replace(phase, iterations=measure.warm_up + timed) for phase in group.recipe.phases]
+    short = replace(group.recipe, phases=tuple(phases))
     classes = torch.arange(len(group.class_names))[: settings.class_chunk]
     slots = {"first": settings.slots[:1]}
     if group.compares_slots and len(settings.slots) > 1:
@@ -69,7 +53,11 @@ def measure_distill(
         clock = StepClock(job.device)
         forget_gpu_peak(job.device)
         timed_group = replace(group, recipe=short, after_step=clock.mark)
-        _optimise(timed_group, classes, upto, patches)
+        initial = [
+            initial_patches(patches, slot, "by_slot", group.class_names, group.names, "")[classes]
+            for slot in upto
+        ]
+        optimise(timed_group.slot(upto[-1], classes, initial[-1], initial[:-1]))
         measured[name] = {
             "earlier_slots": len(upto) - 1,
             **summary(clock.milliseconds(), group.recipe, measure.warm_up, timed, turns),
@@ -79,7 +67,7 @@ def measure_distill(
     both = {"distill": asdict(settings), "measure": asdict(measure)}
     names = {key: getattr(settings, key) for key in ("dataset", "method", "fd2", "variant")}
     facts = {"measured": names, "classes": len(classes), "resolution": manifest.resolution}
-    shaped = shaped_by("measure_distill", both, digest, inputs)
+    shaped = shaped_by("measure_distill", both, manifest.digest(), inputs)
     write_record(output, {**facts, "slots": measured, **record(shaped, job.facts())})
 
 
@@ -113,21 +101,6 @@ def summary(
             for phase, row in zip(recipe.phases, quartiles, strict=True)
         ],
     }
-
-
-def _shortened(recipe: Recipe, iterations: int) -> Recipe:
-    phases = tuple(replace(phase, iterations=iterations) for phase in recipe.phases)
-    return replace(recipe, phases=phases)
-
-
-def _optimise(
-    group: Group, classes: torch.Tensor, slots: Sequence[int], patches: SlotImages
-) -> None:
-    initial = [
-        initial_patches(patches, slot, "by_slot", group.class_names, group.names, "")[classes]
-        for slot in slots
-    ]
-    optimise(group.slot(slots[-1], classes, initial[-1], initial[:-1]))
 
 
 def _named(quartiles: torch.Tensor) -> dict[str, float]:

@@ -50,14 +50,6 @@ def make_patches(
     ranked by that crop's cross-entropy. Slot k gets rank k (1×1) or ranks 4k to 4k + 3, tiled top
     left, top right, bottom left, bottom right (2×2).
 
-    Args:
-        settings: of the stage.
-        data: folder of the prepared dataset.
-        scorer: the plain teacher that scores.
-        output: uint8 images by slot and class.
-        record_file: provenance, with the chosen images and boxes.
-        job: device and clock.
-
     Raises:
         FD2Error: if a class has too few images for all slots, or manifests differ.
     """
@@ -66,36 +58,28 @@ def make_patches(
     digest = same_manifest(
         {str(data): dataset.manifest.digest(), str(scorer): teacher.metadata["manifest"]}
     )
-    scored = _scored_members(dataset, settings)
+    scored = [m[: settings.images_scored] for m in dataset.class_indices(dataset.train)]
     counts = [len(members) for members in scored]
     require_patch_images(settings, dict(zip(dataset.manifest.classes, counts, strict=True)))
-    if settings.slot_patches == "distinct":
-        ranking = _rank(score_crops(dataset, teacher, settings, scored, 0, job), dataset, settings)
-        chosen = [_ranks(ranking, slot, settings.tiles) for slot in range(settings.slots)]
-    else:
-        # The release draws fresh crops of the same images for every patch and takes the best of
-        # each draw, so patches of a class are near duplicates.
-        chosen = [
-            _ranks(
-                _rank(
-                    score_crops(dataset, teacher, settings, scored, slot, job), dataset, settings
-                ),
-                0,
-                settings.tiles,
-            )
-            for slot in range(settings.slots)
-        ]
+    slots = range(settings.slots)
+    distinct = settings.slot_patches == "distinct"
+    # The release draws fresh crops of the same images for every patch and takes the best of each
+    # draw, so patches of a class are near duplicates.
+    rankings = [
+        _rank(score_crops(dataset, teacher, settings, scored, draw, job), dataset, settings)
+        for draw in (slots[:1] if distinct else slots)
+    ]
+    chosen = [
+        _ranks(rankings[0], slot, settings.tiles)
+        if distinct
+        else _ranks(rankings[slot], 0, settings.tiles)
+        for slot in slots
+    ]
     images = torch.stack([_tile(dataset, crops, settings, teacher) for crops in chosen])
     shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
     write_slots(output, images, tuple(range(settings.slots)), shaped)
     picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
     write_record(record_file, {**record(shaped, job.facts()), "chosen": picked})
-
-
-def _scored_members(dataset: PreparedDataset, settings: PatchSettings) -> list[Tensor]:
-    """Per class the positions of the images that are scored."""
-    members = dataset.class_indices(dataset.train)
-    return [m if settings.images_scored is None else m[: settings.images_scored] for m in members]
 
 
 @torch.no_grad()
@@ -110,15 +94,8 @@ def score_crops(
     """The best of several random crops of every image.
 
     A crop is resized to 1/tiles of the image's side and zero-padded (mean colour) to full size,
-    as it would appear among the tiles.
-
-    Args:
-        dataset: prepared data.
-        teacher: plain, frozen.
-        settings: of the stage.
-        scored: per class the positions of its images.
-        draw: number of this draw; other draws give other crops.
-        job: device.
+    as it would appear among the tiles. ``scored`` has the positions of the images of each class;
+    another number of ``draw`` gives other crops.
     """
     size = dataset.manifest.resolution
     small = size // settings.tiles

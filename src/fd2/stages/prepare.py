@@ -57,15 +57,9 @@ def prepare(
 ) -> None:
     """Decode, warp the whole frame to a square (bicubic), and write arrays, manifest and record.
 
-    The images of a source that renders are drawn at the working resolution instead.
-
-    Args:
-        settings: which dataset, at which resolution.
-        folder: gets the files of `write_prepared` and ``record.json``.
-        job: the running job; it does not shape the result.
-        workers: threads that decode or render; their number does not shape the result.
-        downloaded: folder of the unpacked archives, for a kind that has some; it takes the place
-            of the option ``local_path``.
+    The images of a source that renders are drawn at the working resolution instead. ``downloaded``,
+    the folder of unpacked archives, takes the place of the option ``local_path``. Neither the job
+    nor the number of workers, the threads that decode or render, shapes the result.
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than

@@ -13,12 +13,7 @@ MAXIMUM_SLOTS = 10
 
 
 def preview(distilled: Path, manifest: Path, output: Path) -> None:
-    """Write a png of the set's images, a row a class and a column a slot.
-
-    Args:
-        distilled: the distilled set.
-        manifest: its dataset's ``manifest.json``.
-        output: the png; shows the first 20 classes and 10 slots at most.
+    """Write a png of the first 20 classes, a row each, and 10 slots, a column each, at most.
 
     Raises:
         FD2Error: if an input is missing or damaged, or the set was made from other data.

@@ -26,22 +26,11 @@ from fd2.runtime.state import Snapshot, StageState, stage_state
 
 
 def relabel(
-    settings: RelabelSettings,
-    distilled: Path,
-    teachers: Sequence[Path],
-    folder: Path,
-    job: Job,
+    settings: RelabelSettings, distilled: Path, teachers: Sequence[Path], folder: Path, job: Job
 ) -> None:
     """Store each image's mean teacher logits for every epoch, with the augmentation they saw.
 
     A job that was stopped goes on at the first epoch without labels and ends in the same bytes.
-
-    Args:
-        settings: of the stage.
-        distilled: the distilled set.
-        teachers: teacher files; their logits are averaged.
-        folder: gets the labels, the augmentation and a record.
-        job: device, clock and place of the state.
 
     Raises:
         FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
@@ -80,13 +69,10 @@ def relabel(
 
 
 def set_label_mode(network: nn.Module, mode: str, dropout: bool) -> None:
-    """Put a teacher into the mode it labels in.
+    """Put a teacher into the mode it labels in, with or without dropout in ``train_halves``.
 
-    Args:
-        network: the teacher.
-        mode: ``train_halves`` takes batch-norm statistics from each half batch, ``eval`` those of
-            the training set.
-        dropout: whether dropout stays active in ``train_halves``.
+    Mode ``train_halves`` takes batch-norm statistics from each half batch, ``eval`` those of the
+    training set.
     """
     network.train(mode == "train_halves")
     for module in network.modules():
@@ -137,13 +123,7 @@ def _label(
 
 
 def _mean_logits(teachers: Sequence[LoadedTeacher], images: Tensor, head: str) -> Tensor:
-    outputs = [_head_logits(teacher, images, head) for teacher in teachers]
-    return torch.stack(outputs).mean(0)
-
-
-def _head_logits(teacher: LoadedTeacher, images: Tensor, head: str) -> Tensor:
+    networks = [teacher.network for teacher in teachers]
     if head == "backbone":
-        logits: Tensor = teacher.network.backbone(images)
-        return logits
-    cal_logits: Tensor = teacher.network(images).cal_logits
-    return cal_logits
+        return torch.stack([network.backbone(images) for network in networks]).mean(0)
+    return torch.stack([network(images).cal_logits for network in networks]).mean(0)

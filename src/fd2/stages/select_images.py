@@ -23,15 +23,7 @@ def select_images(
     record_file: Path,
     job: Job,
 ) -> None:
-    """Let the method choose and write what it chose.
-
-    Args:
-        settings: of the stage.
-        data: folder of the prepared dataset.
-        patches_file: patches of the method's kind, or None if it asks for none.
-        output: the distilled set.
-        record_file: provenance.
-        job: clock.
+    """Let the method choose and write what it chose; patches are None if it asks for none.
 
     Raises:
         FD2Error: if a class or the patches hold too few images, or manifests differ.
@@ -50,15 +42,14 @@ def select_images(
                 "raise 'distill.slots' or ask for fewer images per class",
             )
     digest = same_manifest(digests)
-    images = plugins.load("methods", settings.method).select(
-        SelectionRequest(
-            dataset=dataset,
-            patches=patches,
-            images_per_class=settings.images_per_class,
-            seed=settings.seed,
-            settings=settings.method_settings,
-        )
+    request = SelectionRequest(
+        dataset=dataset,
+        patches=patches,
+        images_per_class=settings.images_per_class,
+        seed=settings.seed,
+        settings=settings.method_settings,
     )
+    images = plugins.load("methods", settings.method).select(request)
     inputs = {} if patches_file is None else {"patches": patches_file}
     shaped = shaped_by("select_images", settings, digest, inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}

@@ -11,10 +11,6 @@ from fd2.report.page import PageSources, page
 def summarise(sources: PageSources, output: Path) -> None:
     """Write one self-contained HTML file; what is missing stands in it with its command.
 
-    Args:
-        sources: tables, figures, records and settings.
-        output: the file.
-
     Raises:
         FD2Error: for a damaged record or manifest.
     """

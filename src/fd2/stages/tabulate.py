@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fd2.config.sheets import Sheet, read_sheet
+from fd2.config.sheets import read_sheet
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
-from fd2.tables.render import Table, write_table
+from fd2.tables.render import write_table
 from fd2.tables.students import student_table
 from fd2.tables.teachers import teacher_table
+
+#: Of the kinds of sheets that need no more than their results.
+_TABLES = {
+    "iterations": iteration_table,
+    "groups": group_table,
+    "teachers": teacher_table,
+    "diagnostics": diagnostic_table,
+}
 
 
 def tabulate(
@@ -37,20 +45,9 @@ def tabulate(
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
     """
-    write_table(_table(read_sheet(sheet), results, seeds, facts), templates, stem)
-
-
-def _table(
-    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
-) -> Table:
-    match sheet.kind:
-        case "iterations":
-            return iteration_table(sheet, results)
-        case "groups":
-            return group_table(sheet, results)
-        case "teachers":
-            return teacher_table(sheet, results)
-        case "diagnostics":
-            return diagnostic_table(sheet, results)
-        case _:
-            return student_table(sheet, results, seeds, facts)
+    listed = read_sheet(sheet)
+    if listed.kind in _TABLES:
+        table = _TABLES[listed.kind](listed, results)
+    else:
+        table = student_table(listed, results, seeds, facts)
+    write_table(table, templates, stem)

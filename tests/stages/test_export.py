@@ -19,8 +19,9 @@ from torchvision.datasets import ImageFolder
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import read_distilled, write_distilled, write_slots
 from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.config.names import SetName
 from fd2.errors import FD2Error
-from fd2.stages.export import ExportSettings, export, folder_names, safe_name
+from fd2.stages.export import export, folder_names, safe_name
 
 CARD = Path(__file__).resolve().parents[2] / "workflow/report/export/README.txt.j2"
 SIZE = 8
@@ -42,7 +43,7 @@ HOSTILE = (
     "\u202egnp.exe",
 )
 LICENCE = {"licence": "CC BY-NC-SA 4.0", "attribution": "A. Photographer"}
-SETTINGS = ExportSettings("birds", "random", "plain", "base", 3)
+NAME, IPC = SetName("birds", "random", "plain", "base"), 3
 
 
 class Sets:
@@ -113,7 +114,7 @@ def unzipped(sets: Sets, tmp_path: Path) -> Callable[..., Path]:
         distilled: Path, manifest: Path, groups: list[Path] | None = None, **names: Any
     ) -> Path:
         output = tmp_path / "out.zip"
-        export(replace(SETTINGS, **names), distilled, manifest, groups or [], CARD, output)
+        export(replace(NAME, **names), IPC, distilled, manifest, groups or [], CARD, output)
         with zipfile.ZipFile(output) as archive:
             assert archive.testzip() is None
             archive.extractall(tmp_path / "out")
@@ -150,7 +151,7 @@ def test_labels_name_every_picture_and_its_true_class(
 
 def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
-    export(SETTINGS, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
+    export(NAME, IPC, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         entries = archive.infolist()
     names = [entry.filename for entry in entries]
@@ -171,7 +172,7 @@ def test_same_bytes_twice(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest(**LICENCE)
     distilled = sets.selected()
     for name in ("one.zip", "two.zip"):
-        export(SETTINGS, distilled, manifest, [], CARD, tmp_path / name)
+        export(NAME, IPC, distilled, manifest, [], CARD, tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
@@ -241,7 +242,7 @@ def test_other_groups_are_refused(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
     distilled, groups = sets.assembled()
     with pytest.raises(FD2Error, match="assembled from other groups"):
-        export(SETTINGS, distilled, manifest, groups[:1], CARD, tmp_path / "out.zip")
+        export(NAME, IPC, distilled, manifest, groups[:1], CARD, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -250,25 +251,23 @@ def test_other_data_is_refused(sets: Sets, tmp_path: Path) -> None:
     distilled = sets.selected()
     manifest = sets.manifest(classes=tuple(reversed(HOSTILE)))
     with pytest.raises(FD2Error, match="different manifests"):
-        export(SETTINGS, distilled, manifest, [], CARD, tmp_path / "out.zip")
+        export(NAME, IPC, distilled, manifest, [], CARD, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
-@pytest.mark.parametrize("names", [{"ipc": 2}, {"dataset": "cars"}])
+@pytest.mark.parametrize(("name", "ipc"), [(NAME, 2), (replace(NAME, dataset="cars"), IPC)])
 def test_a_set_that_is_not_what_its_path_says_is_refused(
-    sets: Sets, tmp_path: Path, names: dict[str, Any]
+    sets: Sets, tmp_path: Path, name: SetName, ipc: int
 ) -> None:
     manifest = sets.manifest()
     with pytest.raises(FD2Error, match="not \\(") as caught:
-        export(
-            replace(SETTINGS, **names), sets.selected(), manifest, [], CARD, tmp_path / "out.zip"
-        )
+        export(name, ipc, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     assert "delete the file" in caught.value.fix
 
 
 def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
-    export(SETTINGS, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
+    export(NAME, IPC, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         content = archive.read(archive.namelist()[-1])
     assert io.BytesIO(content).read(8) == b"\x89PNG\r\n\x1a\n"

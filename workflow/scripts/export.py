@@ -8,11 +8,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 from fd2.runtime.job import logged
 
 with logged(snakemake.log[0]):
-    from fd2.stages.export import ExportSettings, export
+    from fd2.config.names import SetName
+    from fd2.stages.export import export
 
     names = snakemake.wildcards
     export(
-        ExportSettings(names.dataset, names.method, names.fd2, names.variant, int(names.ipc)),
+        SetName(names.dataset, names.method, names.fd2, names.variant),
+        int(names.ipc),
         Path(snakemake.input.distilled),
         Path(snakemake.input.manifest),
         [Path(path) for path in snakemake.input.groups],

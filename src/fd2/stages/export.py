@@ -7,20 +7,19 @@ import io
 import json
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from fd2.artifacts.files import atomic_write, file_digest
-from fd2.artifacts.images import DistilledSet, read_distilled
+from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
+from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.tables.labels import row_label
 
@@ -33,19 +32,9 @@ _NAME_BYTES = 100
 _UNNAMED = "class"
 
 
-@dataclass(frozen=True)
-class ExportSettings:
-    """Which set, as its path names it."""
-
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
-    ipc: int
-
-
 def export(
-    settings: ExportSettings,
+    name: SetName,
+    ipc: int,
     distilled: Path,
     manifest: Path,
     groups: Sequence[Path],
@@ -55,18 +44,12 @@ def export(
     """Write a zip: a folder of lossless PNG files a class, labels, a card and provenance.
 
     The card, ``README.txt``, and ``provenance.json`` quote the manifest's licence and attribution.
-    Equal inputs give equal bytes with the same version of Pillow.
-
-    Args:
-        settings: dataset, method, FD², variant and images per class.
-        distilled: the distilled set.
-        manifest: the dataset's ``manifest.json``.
-        groups: the group files that the set was assembled from; none for a selecting method.
-        card: template of ``README.txt``.
-        output: the zip.
+    Equal inputs give equal bytes with the same version of Pillow. The group files are those that
+    the set was assembled from; none for a selecting method.
 
     Raises:
-        FD2Error: if an input is missing or damaged, or the inputs do not belong together.
+        FD2Error: if an input is missing or damaged, the inputs do not belong together, or the set
+            is another than its path says.
     """
     images = read_distilled(distilled)
     described = read_manifest(manifest)
@@ -74,63 +57,8 @@ def export(
     paths = [distilled, *groups]
     digests = {str(p): step["manifest"] for p, step in zip(paths, steps, strict=True)}
     same_manifest({str(manifest): described.digest(), **digests})
-    _require_fitting(settings, images, described, groups, distilled)
-    facts = {
-        "dataset": described.dataset,
-        "classes": described.classes,
-        "images_per_class": images.images_per_class,
-        "mean": described.mean,
-        "std": described.std,
-        "manifest": described.digest(),
-        "source": described.source,
-        "distilled_sha256": file_digest(distilled),
-        "steps": steps,
-    }
-    texts = {
-        "README.txt": _card(card, settings, images, described, facts),
-        "labels.csv": _labels(described.classes, images.images_per_class),
-        "provenance.json": _json(facts, indent=1) + "\n",
-    }
-    with atomic_write(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, text in texts.items():
-            _add(archive, name, text.encode())
-        for name, content in _pictures(images, described.classes):
-            _add(archive, name, content)
-
-
-def _card(
-    template: Path,
-    settings: ExportSettings,
-    images: DistilledSet,
-    manifest: Manifest,
-    provenance: Mapping[str, Any],
-) -> str:
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    height, width = images.images.shape[2:]
-    by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
-        label=row_label(settings.method, settings.fd2, "base", str(template)),
-        names=settings,
-        height=height,
-        width=width,
-        manifest=manifest,
-        provenance=provenance,
-        settings=_json(by_stage, indent=2),
-    )
-
-
-def _require_fitting(
-    settings: ExportSettings,
-    images: DistilledSet,
-    manifest: Manifest,
-    groups: Sequence[Path],
-    distilled: Path,
-) -> None:
-    """Refuse a set of other contents than its path says."""
-    wanted = (settings.dataset, settings.ipc, settings.ipc * len(manifest.classes))
-    found = (manifest.dataset, images.images_per_class, len(images.images))
+    wanted = (name.dataset, ipc, ipc * len(described.classes))
+    found = (described.dataset, images.images_per_class, len(images.images))
     if wanted != found:
         raise FD2Error(
             f"dataset, images per class and images are {found}, not {wanted}",
@@ -144,17 +72,63 @@ def _require_fitting(
             f"{distilled}; {', '.join(str(path) for path in groups)}",
             "delete the set and run again; stage assemble makes it anew",
         )
+    facts = {
+        "dataset": described.dataset,
+        "classes": described.classes,
+        "images_per_class": ipc,
+        "mean": described.mean,
+        "std": described.std,
+        "manifest": described.digest(),
+        "source": described.source,
+        "distilled_sha256": file_digest(distilled),
+        "steps": steps,
+    }
+    pixels = images.images.permute(0, 2, 3, 1).contiguous().numpy()
+    files = [
+        f"{folder}/slot{slot:03d}.png"
+        for folder in folder_names(described.classes)
+        for slot in range(ipc)
+    ]
+    texts = {
+        "README.txt": _card(card, name, described, facts, pixels.shape[1:3]),
+        "labels.csv": _labels(files, described.classes, ipc),
+        "provenance.json": _json(facts, indent=1) + "\n",
+    }
+    with atomic_write(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for entry, text in texts.items():
+            _add(archive, entry, text.encode())
+        for file, picture in zip(files, pixels, strict=True):
+            stream = io.BytesIO()
+            Image.fromarray(picture).save(stream, format="PNG")
+            _add(archive, file, stream.getvalue())
+
+
+def _card(
+    template: Path,
+    name: SetName,
+    manifest: Manifest,
+    provenance: Mapping[str, Any],
+    size: tuple[int, ...],
+) -> str:
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        label=row_label(name.method, name.fd2, "base", str(template)),
+        name=name,
+        size=size,
+        manifest=manifest,
+        provenance=provenance,
+        settings=_json(by_stage, indent=2),
+    )
 
 
 def folder_names(classes: Sequence[str]) -> list[str]:
-    """One safe folder name a class; their order as text is that of the class indices.
+    """``{index}_{name}`` of each class, the index with at least three digits.
 
-    Args:
-        classes: any names; a class's id is its position.
-
-    Returns:
-        ``{index}_{name}``, the index with at least three digits. The index keeps names apart that
-        become the same, and no name can leave the folder or be hidden.
+    Their order as text is that of the indices. The index keeps names apart that become the same,
+    and no name can leave the folder or be hidden.
     """
     digits = max(3, len(str(len(classes) - 1)))
     return [f"{index:0{digits}d}_{safe_name(name)}" for index, name in enumerate(classes)]
@@ -163,12 +137,8 @@ def folder_names(classes: Sequence[str]) -> list[str]:
 def safe_name(name: str) -> str:
     """A name without what a path cannot hold everywhere.
 
-    Args:
-        name: any text.
-
-    Returns:
-        Letters, marks and digits of any script and ``-_.+()`` and blanks stay, all else becomes
-        ``_``; no dots or blanks at either end; at most 100 bytes of UTF-8; never empty.
+    Letters, marks and digits of any script and ``-_.+()`` and blanks stay, all else becomes ``_``;
+    no dots or blanks at either end; at most 100 bytes of UTF-8; never empty.
     """
     text = unicodedata.normalize("NFC", name)
     kept = "".join(
@@ -178,35 +148,13 @@ def safe_name(name: str) -> str:
     return cut.strip(". ") or _UNNAMED
 
 
-def _pictures(images: DistilledSet, classes: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    pixels = images.images.permute(0, 2, 3, 1).contiguous().numpy()
-    for name, picture in zip(_files(classes, images.images_per_class), pixels, strict=True):
-        yield name, _png(picture)
-
-
-def _files(classes: Sequence[str], images_per_class: int) -> list[str]:
-    """The pictures' names in the order of the set's rows."""
-    return [
-        f"{folder}/slot{slot:03d}.png"
-        for folder in folder_names(classes)
-        for slot in range(images_per_class)
-    ]
-
-
-def _png(picture: np.ndarray) -> bytes:
-    """uint8 ``[H, W, 3]`` as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, format="PNG")
-    return stream.getvalue()
-
-
-def _labels(classes: Sequence[str], images_per_class: int) -> str:
+def _labels(files: Sequence[str], classes: Sequence[str], images_per_class: int) -> str:
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(("file", "class_index", "class_name", "slot"))
-    for row, name in enumerate(_files(classes, images_per_class)):
+    for row, file in enumerate(files):
         index, slot = divmod(row, images_per_class)
-        rows.writerow((name, index, classes[index], slot))
+        rows.writerow((file, index, classes[index], slot))
     return stream.getvalue()
 
 

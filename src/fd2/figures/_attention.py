@@ -69,12 +69,9 @@ class RowAttention:
 def read_attention(
     spec: Mapping[str, Any], files: Mapping[str, list[Path]], slots: Sequence[int]
 ) -> list[RowAttention]:
-    """The attention of a figure's teacher on a figure's rows.
+    """The attention of a figure's teacher on some slots of a figure's rows.
 
-    Args:
-        spec: the figure's entry in the config.
-        files: the paths of `fd2.figures._rows.attention_inputs`, by the same roles.
-        slots: numbers of the slots to look at.
+    Files are those of `fd2.figures._rows.attention_inputs`, by the same roles.
 
     Raises:
         FD2Error: for an unknown class, a teacher without attention head, or other data.
@@ -97,16 +94,9 @@ def read_attention(
 def attention_of(
     teacher: Teacher, normaliser: Normaliser, images: np.ndarray, where: str
 ) -> Tensor:
-    """A teacher's attention on images.
+    """Attention ``[K, M, h, w]`` of a teacher on images uint8 ``[K, H, W, 3]``.
 
-    Args:
-        teacher: is put into evaluation mode.
-        normaliser: of the teacher's training data.
-        images: uint8 ``[K, H, W, 3]``.
-        where: the teacher's file, for the error.
-
-    Returns:
-        ``[K, M, h, w]``.
+    The teacher is put into evaluation mode; ``where`` is its file, for the error.
 
     Raises:
         FD2Error: if the teacher has no attention head.
@@ -124,11 +114,7 @@ def attention_of(
 def normalised_mean(attention: Tensor) -> Tensor:
     """Mean over attention maps, scaled to a maximum of 1; an all-zero map stays zero.
 
-    Args:
-        attention: ``[K, M, h, w]``, non-negative.
-
-    Returns:
-        ``[K, h, w]`` in [0, 1].
+    From ``[K, M, h, w]``, non-negative, to ``[K, h, w]`` in [0, 1].
     """
     mean = attention.float().mean(dim=1)
     peak = mean.amax(dim=(1, 2), keepdim=True)
@@ -136,13 +122,9 @@ def normalised_mean(attention: Tensor) -> Tensor:
 
 
 def distances(attention: Tensor) -> Tensor:
-    """Between the attention of every two images.
+    """Between the attention ``[K, M, h, w]``, non-negative, of every two images.
 
-    Args:
-        attention: ``[K, M, h, w]``, non-negative.
-
-    Returns:
-        ``[K, K]`` in [0, 1], symmetric: d(vec A_i, vec A_j) of FD² eq. 10.
+    ``[K, K]`` in [0, 1], symmetric: d(vec A_i, vec A_j) of FD² eq. 10.
     """
     flat = attention.flatten(1)
     return normalised_distance(flat[:, None], flat[None, :])
@@ -167,12 +149,8 @@ def attention_figure(
 ) -> Figure:
     """A mosaic with a colour bar, and a line around what is covered.
 
-    Args:
-        spec: the figure's entry in the config.
-        pictures: uint8 ``[rows, columns, H, W, 3]``.
-        heats: ``[rows, columns, H, W]`` in [0, 1]; zero where an image has no overlay.
-        row_names: beside the pictures.
-        column_names: below them.
+    Of pictures uint8 ``[rows, columns, H, W, 3]`` and heats ``[rows, columns, H, W]`` in [0, 1],
+    zero where an image has no overlay.
     """
     import matplotlib
     from matplotlib.cm import ScalarMappable

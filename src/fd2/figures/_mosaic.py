@@ -18,12 +18,7 @@ CELL_INCHES = 0.95
 
 
 def mosaic(images: np.ndarray, gap: int, fill: float = WHITE) -> np.ndarray:
-    """Tile images with gaps between them.
-
-    Args:
-        images: ``[R, K, H, W, channels]`` by row and column; uint8 for pictures.
-        gap: pixels between neighbours.
-        fill: the gaps' value, white for pictures.
+    """Tile images ``[R, K, H, W, channels]`` with gaps in pixels between them.
 
     Returns:
         ``[R * H + (R - 1) * gap, K * W + (K - 1) * gap, channels]`` of the same type.
@@ -77,11 +72,8 @@ def mosaic_figure(
 def write_notes(figure: Figure, notes: Sequence[Sequence[str]], height: int, width: int) -> None:
     """Put a short text into the lower left corner of each image of a `mosaic_figure` of one line.
 
-    Args:
-        figure: its first axes hold the mosaic.
-        notes: by row and column; an empty text leaves the image as it is.
-        height: of one image in pixels.
-        width: likewise.
+    Notes stand by row and column; an empty one leaves the image as it is. Height and width are of
+    one image in pixels.
     """
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}
     gap = gap_of(height)
@@ -102,16 +94,12 @@ def _panel(
     blank = np.full((rows, wide - columns, height, width, channels), WHITE, images.dtype)
     axes.imshow(mosaic(np.concatenate([images, blank], axis=1), gap))
     plain: dict[str, Any] = {"parse_math": False}
-    names, centres = _blocks(row_names)
+    # Equal neighbours stand once.
+    runs = [list(run) for _, run in groupby(enumerate(row_names), key=itemgetter(1))]
+    names, centres = [run[0][1] for run in runs], [(run[0][0] + run[-1][0]) / 2 for run in runs]
     middles = [centre * (height + gap) + height / 2 - 0.5 for centre in centres]
     axes.set_yticks(middles, names, **plain)
     places = [column * (width + gap) + width / 2 - 0.5 for column in range(columns)]
     axes.set_xticks(places, column_names, rotation=30, ha="right", rotation_mode="anchor", **plain)
     axes.tick_params(length=0, labelsize=8)
     axes.spines[:].set_visible(False)
-
-
-def _blocks(names: Sequence[str]) -> tuple[list[str], list[float]]:
-    """Each run of equal names, and the mean position of its rows."""
-    runs = [list(run) for _, run in groupby(enumerate(names), key=itemgetter(1))]
-    return [run[0][1] for run in runs], [(run[0][0] + run[-1][0]) / 2 for run in runs]

@@ -29,10 +29,7 @@ _ROW = _closed(
     "One method.",
     {
         "method": {**_STRING, "description": "A file of src/fd2/methods."},
-        "fd2": {
-            **{"type": "string", "enum": ["plain", "fd2"]},
-            "description": "Without or with FD².",
-        },
+        "fd2": {**_STRING, "enum": ["plain", "fd2"], "description": "Without or with FD²."},
         "variant": {**_STRING, "description": "base, or a variant of the config."},
     },
 )
@@ -74,13 +71,10 @@ _SHARED: dict[str, dict[str, Any]] = {
 
 
 def schema(description: str, *shared: str, **others: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a figure's entry in the config; every key is required.
+    """The schema of a figure's entry in the config, from keys that several kinds have and others.
 
-    Args:
-        description: of the kind.
-        shared: keys that several kinds have: dataset, ipc, student, teacher, backbone, training,
-            class, classes, slots, rows.
-        others: schemas of further keys.
+    Every key is required. Those that several have: dataset, ipc, student, teacher, backbone,
+    training, class, classes, slots, rows.
     """
     return _closed(description, {key: _SHARED[key] for key in shared} | others)
 
@@ -110,16 +104,13 @@ def cell_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list
     )
 
 
-def diagnosis_inputs(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+def diagnosis_inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
     """Each row's diagnosis, and the manifest; a row's method may be ``full``, the real images."""
     network = Teacher(spec["dataset"], spec["backbone"], spec["training"])
+    names = [SetName(spec["dataset"], **row) for row in spec["rows"]]
     return _by_row(
-        [
-            SetName(spec["dataset"], **row).diagnosis(
-                None if row["method"] == FULL_DATA else spec["ipc"], network
-            )
-        ]
-        for row in spec["rows"]
+        [name.diagnosis(None if name.method == FULL_DATA else spec["ipc"], network)]
+        for name in names
     ) | {"manifest": [f"data/{spec['dataset']}/manifest.json"]}
 
 
@@ -139,12 +130,7 @@ def labels(spec: Mapping[str, Any]) -> list[str]:
 def row_files(
     spec: Mapping[str, Any], files: Mapping[str, list[Path]]
 ) -> list[tuple[str, list[Path]]]:
-    """Label and files of each row.
-
-    Args:
-        spec: the figure's entry in the config.
-        files: by the roles of one of the functions above.
-    """
+    """Label and files of each row, from files by the roles of one of the functions above."""
     return [(label, files[f"row{position}"]) for position, label in enumerate(labels(spec))]
 
 
@@ -165,12 +151,7 @@ def check_slots(spec: Mapping[str, Any]) -> None:
 def class_ids(
     chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], where: str
 ) -> list[int]:
-    """The ids of the classes to show.
-
-    Args:
-        chosen: names, or ids as ``first``, ``count`` and ``step``; None for the first 8.
-        classes: the manifest's, in id order.
-        where: where they were chosen, for the error.
+    """The ids of the classes chosen by name, or by ``first``, ``count`` and ``step``; None: first 8.
 
     Raises:
         FD2Error: for an unknown name, or an id that is not there.

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.ndarray]]:
-    """Read distilled sets of one dataset.
-
-    Args:
-        paths: distilled sets.
-        manifest: the dataset's ``manifest.json``.
-
-    Returns:
-        The manifest, and for each set uint8 ``[C, n, H, W, 3]``.
+    """The manifest of a dataset, and each of its distilled sets as uint8 ``[C, n, H, W, 3]``.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
@@ -47,14 +40,9 @@ def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.
 def open_diagnosed(
     spec: Mapping[str, Any], files: Mapping[str, list[Path]]
 ) -> tuple[Manifest, list[tuple[str, dict[str, np.ndarray]]]]:
-    """Read the rows of a figure.
+    """The manifest, and of each row its label and the arrays that `fd2.stages.diagnose` writes.
 
-    Args:
-        spec: the figure's entry in the config.
-        files: the paths of `fd2.figures._rows.diagnosis_inputs`, by the same roles.
-
-    Returns:
-        The manifest, and of each row its label and the arrays that `fd2.stages.diagnose` writes.
+    Files are those of `fd2.figures._rows.diagnosis_inputs`, by the same roles.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.

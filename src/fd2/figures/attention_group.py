@@ -48,11 +48,7 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
 
 
 def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
-    """A row's numbers, one line a slot.
-
-    Args:
-        row: of `fd2.figures._attention.read_attention`, in the order of distillation.
-        name: of the class.
+    """A row's numbers, one line a slot; slots in the order of distillation.
 
     Returns:
         ``label``, ``class``, ``slot``; ``earlier_distance``, the mean distance to all earlier
@@ -102,11 +98,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
     pictures = overlays(np.stack([row.images for row in rows]), heats)
     columns = [f"slot {slot}" for slot in spec["slots"]]
     figure = attention_figure(spec, pictures, heats, [row.label for row in rows], columns)
-    height, width = heats.shape[2:]
-    write_notes(figure, [[_note(line) for line in of_row] for of_row in lines], height, width)
+    distances = [[line["earlier_distance"] for line in of_row] for of_row in lines]
+    notes = [["" if d is None else f"d = {d:.2f}" for d in of_row] for of_row in distances]
+    write_notes(figure, notes, *heats.shape[2:])
     return figure, pd.DataFrame([line for of_row in lines for line in of_row])
-
-
-def _note(line: Mapping[str, Any]) -> str:
-    distance = line["earlier_distance"]
-    return "" if distance is None else f"d = {distance:.2f}"

@@ -34,10 +34,6 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
 def lines_of(row: RowAttention, name: str) -> list[dict[str, Any]]:
     """A row's numbers, one line a slot.
 
-    Args:
-        row: of `fd2.figures._attention.read_attention`.
-        name: of the class.
-
     Returns:
         ``label``, ``class``, ``slots`` (their number), ``pairwise_distance`` and ``coverage`` of
         all shown slots (see `fd2.diagnostics.attention_spread`), ``slot``, and the slot's map as
@@ -73,16 +69,10 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
     numbers = pd.DataFrame([line for row in rows for line in lines_of(row, spec["class"])])
     images = np.stack([row.images for row in rows])
     heats = np.stack([row.heat() for row in rows])
-    return (
-        attention_figure(
-            spec,
-            _in_turns(images, overlays(images, heats)),
-            _in_turns(np.zeros_like(heats), heats),
-            _row_names(numbers),
-            [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")],
-        ),
-        numbers,
-    )
+    pictures = _in_turns(images, overlays(images, heats))
+    lines = _in_turns(np.zeros_like(heats), heats)
+    columns = [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")]
+    return attention_figure(spec, pictures, lines, _row_names(numbers), columns), numbers
 
 
 def _in_turns(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -100,8 +100,7 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
         for position, head in enumerate(HEADS):
             _line(axes, frame[frame["head"] == head], metric, head, position)
     maps = ", ".join(str(count) for count in sorted(set(frame["attention_maps"])))
-    title = f"{spec['dataset']}, teacher {spec['backbone']}, attention maps: {maps}"
-    explain(figure, title)
+    explain(figure, f"{spec['dataset']}, teacher {spec['backbone']}, attention maps: {maps}")
     return figure, frame
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,7 @@ SETTINGS_SCHEMA = schema(
     "Distances between nearest class centres.",
     *("dataset", "ipc", "backbone", "training", "rows"),
 )
-
-
-def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Each row's diagnosis, and the manifest."""
-    return diagnosis_inputs(spec)
+inputs = diagnosis_inputs
 
 
 def distances(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataFrame:

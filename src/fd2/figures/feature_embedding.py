@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,8 @@ SETTINGS_SCHEMA = schema(
     },
     seed={"type": "integer", "minimum": 0, "description": "Of the classes and of t-SNE."},
 )
+inputs = diagnosis_inputs
 FEWEST_IMAGES = 4
-
-
-def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """Each row's diagnosis, and the manifest."""
-    return diagnosis_inputs(spec)
 
 
 def drawn_classes(count: int, classes: int, seed: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,9 @@ SETTINGS_SCHEMA = schema(
     "Top-1 and class-balanced top-1 of the students over epochs.",
     *("dataset", "ipc", "student", "rows"),
 )
+inputs = cell_inputs
 METRICS = ("top1", "balanced_top1")
 MARKERS_PER_LINE = 8
-
-
-def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]]:
-    """The cells of each row."""
-    return cell_inputs(spec, seeds)
 
 
 def curves(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataFrame:

@@ -36,11 +36,6 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -
 def figure_caption(name: str, spec: Mapping[str, Any], records: Sequence[Path]) -> str:
     """What a figure was drawn from, in Markdown: data, settings, hardware, commits.
 
-    Args:
-        name: of the figure.
-        spec: its entry in the config.
-        records: the JSON files that stand beside what it is drawn from.
-
     Raises:
         FD2Error: if a record is missing or damaged.
     """

@@ -15,6 +15,8 @@ from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
 
+_digest = cache(file_digest)
+
 
 @dataclass(frozen=True)
 class Input:
@@ -64,11 +66,7 @@ class Origin:
 
 
 def origin(results: Path, path: Path) -> Origin | None:
-    """The origin of an artefact below the results folder.
-
-    Args:
-        results: the results folder.
-        path: the artefact, or its record.
+    """The origin of an artefact below the results folder, or of its record.
 
     Returns:
         None for files that carry no record: tables, figures, previews.
@@ -89,11 +87,15 @@ def origin(results: Path, path: Path) -> Origin | None:
         return None
     stage, settings = facts["stage"], facts["settings"]
     dataset = settings.get("dataset", name.parts[1])
-    manifest, now = facts.get("manifest"), _manifest_now(results, dataset)
-    inputs = tuple(
-        _input(results, name, stage, role, digest, settings)
-        for role, digest in facts.get("inputs", {}).items()
-    )
+    prepared = results / "data" / dataset / "manifest.json"
+    now = str(read_json(prepared)["digest"]) if prepared.is_file() else None
+    manifest = facts.get("manifest")
+    inputs = []
+    for role, digest in facts.get("inputs", {}).items():
+        patterns = _candidates(name, stage, role, settings)
+        files = [file for pattern in patterns for file in sorted(results.glob(pattern))]
+        matching = next((file for file in files if _digest(file) == digest), None)
+        inputs.append(Input(role, digest, matching, tuple(files)))
     faults = _faults(path, carried, recorded, manifest, now)
     faults += [
         f"input '{one.role}' is gone or was changed: no file has its digest {one.digest[:12]}"
@@ -101,7 +103,7 @@ def origin(results: Path, path: Path) -> Origin | None:
         if not one.same
     ]
     run = (recorded or {}).get("run")
-    return Origin(path, stage, settings, manifest, now, inputs, run, tuple(faults))
+    return Origin(path, stage, settings, manifest, now, tuple(inputs), run, tuple(faults))
 
 
 def _carried(path: Path) -> dict[str, Any] | None:
@@ -133,25 +135,6 @@ def _record(path: Path) -> dict[str, Any] | None:
     return next((read_content(record) for record in records if record.is_file()), None)
 
 
-def _manifest_now(results: Path, dataset: str) -> str | None:
-    path = results / "data" / dataset / "manifest.json"
-    return str(read_json(path)["digest"]) if path.is_file() else None
-
-
-def _input(
-    results: Path,
-    name: PurePath,
-    stage: str,
-    role: str,
-    digest: str,
-    settings: dict[str, Any],
-) -> Input:
-    patterns = _candidates(name, stage, role, settings)
-    files = [path for pattern in patterns for path in sorted(results.glob(pattern))]
-    matching = next((file for file in files if _digest(file) == digest), None)
-    return Input(role, digest, matching, tuple(files))
-
-
 def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, Any]) -> list[str]:
     """Glob patterns, below the results folder, of the files that an input may be; none if unknown.
 
@@ -180,11 +163,6 @@ def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, An
         suffix = {"logits": "logits.npy", "augmentation": "augmentation.safetensors"}[role]
         return ["/".join(("labels", *cell, v, parts[5], suffix)) for v in variants]
     return []
-
-
-@cache
-def _digest(path: Path) -> str:
-    return file_digest(path)
 
 
 def _faults(

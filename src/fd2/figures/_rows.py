@@ -151,7 +151,7 @@ def check_slots(spec: Mapping[str, Any]) -> None:
 def class_ids(
     chosen: Sequence[str] | Mapping[str, int] | None, classes: Sequence[str], where: str
 ) -> list[int]:
-    """The ids of the classes chosen by name, or by ``first``, ``count`` and ``step``; None: first 8.
+    """Ids of the classes chosen by name, or by ``first``, ``count`` and ``step``; None: first 8.
 
     Raises:
         FD2Error: for an unknown name, or an id that is not there.

@@ -19,11 +19,7 @@ _SLURM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
 
 
 def check_cores(threads: Mapping[str, int]) -> Finding:
-    """Cores that this process may use, and what jobs ask for.
-
-    Args:
-        threads: of each stage, as in the config.
-    """
+    """Cores that this process may use, and what jobs ask for, by stage."""
     cores = len(os.sched_getaffinity(0))
     most = max(threads, key=lambda stage: threads[stage])
     fact = f"{cores} cores; a job of stage {most} takes {threads[most]}"
@@ -34,12 +30,7 @@ def check_cores(threads: Mapping[str, int]) -> Finding:
 
 
 def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
-    """The compiler, where a stage compiles its networks.
-
-    Args:
-        modes: the setting ``compile`` of each stage.
-        device: the config's: ``auto``, ``cpu`` or ``cuda``.
-    """
+    """The compiler, where a stage compiles its networks, by the setting ``compile`` of each."""
     import torch
 
     from fd2.networks.compilation import require_compiler
@@ -57,11 +48,7 @@ def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
 
 
 def check_devices(device: str) -> Iterator[Finding]:
-    """The NVIDIA driver, torch's build, and a small computation where a GPU is wanted.
-
-    Args:
-        device: the config's: ``auto``, ``cpu`` or ``cuda``.
-    """
+    """The NVIDIA driver, torch's build, and a small computation where a GPU is wanted."""
     visible = nvidia_gpu_visible()
     yield _driver(visible)
     yield _torch(device, visible)
@@ -80,7 +67,6 @@ def _driver(visible: bool) -> Finding:
 
 
 def _output(*command: str) -> str:
-    """What a command prints, its lines joined by semicolons."""
     process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True)
     return "; ".join(process.stdout.splitlines())
 

@@ -16,11 +16,7 @@ from fd2.health import Finding
 
 
 def check_versions(pyproject: Path) -> Iterator[Finding]:
-    """Python and every dependency; an optional one counts only where it is installed.
-
-    Args:
-        pyproject: holds the bounds.
-    """
+    """Python and every dependency; an optional one counts only where it is installed."""
     if not pyproject.is_file():
         yield Finding("bounds", f"no {pyproject}", "run fd2 from a checkout, pip install -e .")
         return

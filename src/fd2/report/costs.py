@@ -18,10 +18,7 @@ Counts = list[tuple[str, int]]
 def costs(records: Sequence[Record], results: Path, benchmarks: Path) -> pd.DataFrame:
     """One line a stage, dataset and kind of hardware, in the order of the chain; others follow.
 
-    Args:
-        records: of finished jobs.
-        results: the folder of the records.
-        benchmarks: the folder of Snakemake's benchmark files, with the same tree.
+    The folder of Snakemake's benchmark files has the tree of the results folder, of the records.
 
     Returns:
         ``stage``, ``dataset``, ``hardware``; number of ``jobs``; ``seconds`` that the stages

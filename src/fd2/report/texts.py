@@ -21,11 +21,8 @@ _LEVEL = 3
 def from_markdown(table: Path, anchor: str) -> Markup:
     """A table's Markdown as HTML: its headings below the page's, header cells with scopes.
 
-    HTML in the text is shown, not obeyed. A wide table scrolls by itself, also by keyboard.
-
-    Args:
-        table: its ``.md``.
-        anchor: id of the first heading.
+    HTML in the text is shown, not obeyed. A wide table scrolls by itself, also by keyboard. The
+    first heading gets the id ``anchor``.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     opening = Markup('<div class="wide" role="region" tabindex="0" aria-labelledby="{}"><table>')
@@ -67,10 +64,7 @@ class Caption(NamedTuple):
 def from_caption(template: str, settings: Mapping[str, Any], figure: str | None = None) -> Caption:
     """Render a caption as Snakemake's own report does: Jinja, then reStructuredText.
 
-    Args:
-        template: the text of a file in ``workflow/report``.
-        settings: the config.
-        figure: the wildcard of a figure's caption.
+    The template is the text of a file in ``workflow/report``; ``figure`` is its wildcard.
     """
     wildcards = SimpleNamespace(**({} if figure is None else {"figure": figure}))
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

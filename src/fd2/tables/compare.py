@@ -33,12 +33,7 @@ def statistic(values: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def half_width(variance: pd.DataFrame, freedom: pd.DataFrame) -> pd.DataFrame:
-    """Half of a 95 % t interval.
-
-    Args:
-        variance: of the estimate.
-        freedom: degrees of freedom; below 1 gives NaN.
-    """
+    """Half of a 95 % t interval by the estimate's variance; NaN below 1 degree of freedom."""
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, freedom.where(freedom >= 1))
     return variance**0.5 * quantile
 
@@ -46,8 +41,7 @@ def half_width(variance: pd.DataFrame, freedom: pd.DataFrame) -> pd.DataFrame:
 def of_mean(values: pd.DataFrame) -> pd.DataFrame:
     """Half width of the interval around a mean of independent values; NaN below two.
 
-    Args:
-        values: one column of `STATISTICS` for each metric.
+    From a column of each of the `STATISTICS` for each metric.
     """
     count = statistic(values, "count")
     return half_width(statistic(values, "var") / count, count - 1)
@@ -56,11 +50,8 @@ def of_mean(values: pd.DataFrame) -> pd.DataFrame:
 def welch(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Difference of two independent groups' means, and half of its interval.
 
-    Degrees of freedom by Welch and Satterthwaite; NaN where a side has fewer than two values.
-
-    Args:
-        ours: one column of `STATISTICS` for each metric.
-        theirs: likewise, for the same rows.
+    Degrees of freedom by Welch and Satterthwaite; NaN where a side has fewer than two values. Both
+    have a column of each of the `STATISTICS` for each metric, and the same rows.
     """
     n, n_theirs = statistic(ours, "count"), statistic(theirs, "count")
     error, error_theirs = statistic(ours, "var") / n, statistic(theirs, "var") / n_theirs

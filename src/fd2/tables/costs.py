@@ -15,7 +15,7 @@ from fd2.config.rows import GroupRow, IterationRow
 from fd2.config.sheets import Sheet
 from fd2.tables.labels import row_label
 from fd2.tables.records import Source, read_results, require_rows
-from fd2.tables.render import Grid, Table, plain
+from fd2.tables.render import Grid, Table, of_sheet, plain
 
 _TIMES = tuple(
     f"{slot}_{statistic}_ms"
@@ -51,19 +51,15 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
         for row in listed
     ]
     rows = rows.join(files.set_index("row").drop(columns="dataset"))
-    rows["missing"] = [
-        f"snakemake {path}" if exists is False else ""
-        for path, exists in zip(rows["path"], rows["exists"], strict=True)
-    ]
+    rows["missing"] = rows["missing"].fillna("")
     frame = rows[
         [
             *("dataset", "method", "fd2", "variant", "label", *_TIMES, "published_ms", "classes"),
             *("pixels", "peak_memory_gib", "memory", "published_gb", "device", "missing"),
         ]
     ]
-    return _table(
-        sheet, "iterations", frame.astype({"classes": "Int64", "pixels": "Int64"}), rows, files
-    )
+    frame = frame.astype({"classes": "Int64", "pixels": "Int64"})
+    return _table(sheet, frame, rows, files)
 
 
 def _iteration(record: Record) -> dict[str, Any]:
@@ -112,25 +108,20 @@ def group_table(sheet: Sheet, results: Path) -> Table:
     rows["missing"] = ("snakemake " + rows["path"]).where(~rows["exists"], "")
     files = pd.DataFrame(
         [
-            {
-                "exists": True,
-                "protocol": record.protocol,
-                "device": record.run.device_name,
-                "commit": record.run.source(),
-            }
+            (True, record.protocol, record.run.device_name, record.run.source())
             for records in groups
             for record in records
         ],
         columns=["exists", "protocol", "device", "commit"],
     )
-    missing = pd.DataFrame({"exists": [False] * int((~rows["exists"]).sum())})
+    missing = rows.loc[~rows["exists"], ["exists", "missing"]]
     frame = rows[
         [
             *("dataset", "method", "fd2", "variant", "ipc", "label", "seconds_per_slot"),
             *("published_seconds", "total_seconds", "groups", "device", "missing"),
         ]
     ]
-    return _table(sheet, "groups", frame, rows, pd.concat([files, missing]))
+    return _table(sheet, frame, rows, pd.concat([files, missing]))
 
 
 def _groups(row: GroupRow, results: Path) -> list[Record]:
@@ -155,15 +146,7 @@ def _per_slot(records: list[Record]) -> float:
     return float(np.mean(full)) if full else np.nan
 
 
-def _table(
-    sheet: Sheet, kind: str, frame: pd.DataFrame, rows: pd.DataFrame, files: pd.DataFrame
-) -> Table:
-    caption = {
-        "datasets": list(dict.fromkeys(rows["dataset"])),
-        "rows": plain(rows),
-        "files": plain(files[files["exists"].astype(bool)]),
-        "asked": len(files),
-        "notes": sheet.notes,
-    }
-    missing = [command for command in rows["missing"] if command]
-    return Table(sheet.path.stem, kind, frame, [Grid({}, plain(rows))], caption, missing)
+def _table(sheet: Sheet, frame: pd.DataFrame, rows: pd.DataFrame, files: pd.DataFrame) -> Table:
+    lines = plain(rows)
+    datasets = list(dict.fromkeys(rows["dataset"]))
+    return of_sheet(sheet, frame, [Grid({}, lines)], files, datasets=datasets, rows=lines)

@@ -13,7 +13,7 @@ from fd2.config.rows import DiagnosticRow
 from fd2.config.sheets import Sheet
 from fd2.tables.labels import set_label
 from fd2.tables.records import Source, read_results, require_rows
-from fd2.tables.render import Grid, Table, plain
+from fd2.tables.render import Grid, Table, of_sheet, plain
 
 #: The numbers by their names in the results, in the order of the table's columns.
 MEASURES = (
@@ -47,7 +47,6 @@ def diagnostic_table(sheet: Sheet, results: Path) -> Table:
     rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet.path)) for row in listed]
     rows = rows.join(files.drop(columns=["row", "dataset"])).astype({"ipc": "Int64"})
     rows[list(MEASURES)] = rows[list(MEASURES)].astype(float)
-    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["exists"], "")
     rows["protocol"] = rows["protocol"].fillna("")
     rows["is_difference"] = False
     grids = [
@@ -58,14 +57,7 @@ def diagnostic_table(sheet: Sheet, results: Path) -> Table:
     if len(differences):
         grids.append(Grid({"differences": True}, plain(differences), "difference_columns"))
     frame = rows[[*_IDENTITY, "label", "group_size", "attention", *MEASURES, "protocol", "missing"]]
-    return Table(
-        sheet.path.stem,
-        "diagnostics",
-        frame.astype({"group_size": "Int64"}),
-        grids,
-        {"files": plain(rows[rows["exists"]]), "asked": len(rows), "notes": sheet.notes},
-        rows.loc[~rows["exists"], "missing"].to_list(),
-    )
+    return of_sheet(sheet, frame.astype({"group_size": "Int64"}), grids, rows)
 
 
 def _differences(rows: pd.DataFrame) -> pd.DataFrame:

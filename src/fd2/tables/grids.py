@@ -18,9 +18,6 @@ def student_grids(rows: pd.DataFrame) -> list[Grid]:
 
     A teacher stands with the students of its own network; one without such students stands in
     every grid of its dataset.
-
-    Args:
-        rows: one a sheet row, with all that the template shows.
     """
     full = rows["method"] == FULL_DATA
     grids: list[tuple[dict[str, Any], pd.DataFrame]] = []

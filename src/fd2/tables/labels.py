@@ -14,11 +14,8 @@ REAL_IMAGES_LABEL = "Real training images"
 def row_label(method: str, fd2: str, variant: str, where: str = "") -> str:
     """A row's name for readers, e.g. ``SRe²L++ + FD² (group-2)``.
 
-    Args:
-        method: a file of ``methods``, whose ``LABEL`` is used, or ``full``.
-        fd2: ``plain`` or ``fd2``.
-        variant: its name or an ablation's label, added in brackets unless it is ``base``.
-        where: where the method was named, for the error.
+    The variant's name, or an ablation's label, stands in brackets unless it is ``base``; ``where``
+    tells where the method was named, for the error.
 
     Raises:
         FD2Error: if there is no such method.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,9 @@ def read_results(
 ) -> pd.DataFrame:
     """Read the files that exist.
 
-    Args:
-        sources: of a sheet.
-        columns: names of the numbers.
-        numbers: takes them from a record.
-
     Returns:
-        One row a source, in order: `PROVENANCE`, ``exists`` and ``columns``.
+        One row a source, in order: `PROVENANCE`, ``columns`` with the numbers of each record,
+        ``exists``, and ``missing``: the command for a file that does not.
 
     Raises:
         FD2Error: if a file is damaged or is of something else, or if files of one dataset were made
@@ -77,6 +73,7 @@ def read_results(
     provenance = pd.DataFrame(lines, columns=list(PROVENANCE), dtype=object).astype({"row": int})
     frame = provenance.join(pd.DataFrame(lines, columns=list(columns)))
     frame["exists"] = frame["device"].notna()
+    frame["missing"] = ("snakemake " + frame["path"].astype(str)).where(~frame["exists"], "")
     for _, files in frame[frame["exists"]].groupby("dataset"):
         same_manifest(dict(zip(files["path"].astype(str), files["manifest"], strict=True)))
     return frame
@@ -93,12 +90,7 @@ def student_numbers(record: Record) -> dict[str, Any]:
 
 
 def teacher_numbers(record: Record, head: str = "backbone") -> dict[str, Any]:
-    """Accuracies of one head of a teacher as distillation uses it, in percent.
-
-    Args:
-        record: of a teacher.
-        head: ``backbone``, which labels distilled images, or ``cal``.
-    """
+    """Accuracies in percent of a teacher as distillation uses it, which labels by ``backbone``."""
     result = record.result
     return {
         **{metric: float(result["chosen"][head][metric]) for metric in METRICS},
@@ -109,11 +101,7 @@ def teacher_numbers(record: Record, head: str = "backbone") -> dict[str, Any]:
 
 
 def require_rows(names: Sequence[tuple[object, ...]], sheet: Path) -> None:
-    """Refuse a sheet without rows, or with a row given twice.
-
-    Args:
-        names: what makes each row another.
-        sheet: the file.
+    """Refuse a sheet without rows, or with a row given twice, by what makes each row another.
 
     Raises:
         FD2Error: with the row that is given twice.
@@ -124,8 +112,3 @@ def require_rows(names: Sequence[tuple[object, ...]], sheet: Path) -> None:
         if names.count(name) > 1:
             words = ",".join("" if word is None else str(word) for word in name)
             raise FD2Error(f"row given twice: {words}", str(sheet), "delete one of the two")
-
-
-def command(paths: Iterable[object]) -> str:
-    """What makes files that are missing."""
-    return f"snakemake {' '.join(map(str, paths))}"

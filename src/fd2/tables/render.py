@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fd2.artifacts.files import write_frame, write_text
+from fd2.config.sheets import Sheet
 
 NOTHING = "–"
 _LATEX: dict[str, str] = {
@@ -72,14 +73,22 @@ class Table:
     missing: Sequence[str]
 
 
-def write_table(table: Table, templates: Path, stem: Path) -> None:
-    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``, each whole or not at all.
+def of_sheet(
+    sheet: Sheet,
+    frame: pd.DataFrame,
+    grids: Sequence[Grid],
+    files: pd.DataFrame,
+    **caption: Any,
+) -> Table:
+    """The table of a sheet from its results, see `fd2.tables.records.read_results`."""
+    existing = files["exists"].astype(bool)
+    shared = {"files": plain(files[existing]), "asked": len(files), "notes": list(sheet.notes)}
+    missing = files.loc[~existing, "missing"].to_list()
+    return Table(sheet.path.stem, sheet.kind, frame, grids, {**shared, **caption}, missing)
 
-    Args:
-        table: what to show.
-        templates: the folder of templates.
-        stem: output path without suffix.
-    """
+
+def write_table(table: Table, templates: Path, stem: Path) -> None:
+    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``, each whole or not at all."""
     write_frame(stem.with_name(stem.name + ".csv"), table.frame)
     for suffix, text in texts(table, templates).items():
         write_text(stem.with_name(stem.name + suffix), text)

@@ -27,13 +27,12 @@ from fd2.tables.labels import row_label
 from fd2.tables.records import (
     METRICS,
     Source,
-    command,
     read_results,
     require_rows,
     student_numbers,
     teacher_numbers,
 )
-from fd2.tables.render import Table, plain
+from fd2.tables.render import Table, of_sheet
 
 _IDENTITY = ("dataset", "method", "fd2", "variant", "ipc", "student")
 _FACTS = (
@@ -50,11 +49,7 @@ def student_table(
 ) -> Table:
     """Read a sheet and every result of it that exists.
 
-    Args:
-        sheet: a csv of ``config/tables``.
-        results: the results folder, as the user would name it in a target.
-        seeds: the students' seeds.
-        facts: what the settings say of each row; see `fd2.config.row_facts`.
+    ``facts`` are what the settings say of each row; see `fd2.config.row_facts`.
 
     Raises:
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
@@ -66,16 +61,14 @@ def student_table(
     files = _files(listed, seeds, results)
     rows = rows.join(_numbers(rows, files)).join(_comparisons(rows, files))
     missing = files[~files["exists"]]
-    rows["missing"] = ""
-    for position, paths in missing.groupby("row")["path"]:
-        rows.loc[[position], "missing"] = command(paths)
-    return Table(
-        sheet.path.stem,
-        "students",
+    commands = "snakemake " + missing["path"].astype(str).groupby(missing["row"]).agg(" ".join)
+    rows["missing"] = commands.reindex(rows.index).fillna("")
+    return of_sheet(
+        sheet,
         rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
         student_grids(rows),
-        _caption(rows, files, seeds, sheet.notes),
-        [command([path]) for path in missing["path"]],
+        files,
+        **_caption(rows, files, seeds),
     )
 
 
@@ -172,17 +165,13 @@ def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     return columns
 
 
-def _caption(
-    rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int], notes: Sequence[str]
-) -> dict[str, Any]:
+def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> dict[str, Any]:
     """Values for the caption's sentences."""
     existing = files[files["exists"]]
     full = rows["method"] == FULL_DATA
     teachers = files["row"].map(full).astype(bool)
     labels = rows["label"] + rows["ipc"].map(lambda ipc: "" if pd.isna(ipc) else f" IPC {ipc:g}")
     return {
-        "files": plain(existing),
-        "asked": len(files),
         "seeds": list(seeds),
         "epochs": {
             "students": sorted({int(e) for e in existing.loc[~teachers[existing.index], "epoch"]}),
@@ -204,5 +193,4 @@ def _caption(
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),
         "published": bool(rows["published"].notna().any()),
         "elsewhere": bool(rows["published_elsewhere"].notna().any()),
-        "notes": list(notes),
     }

@@ -13,7 +13,7 @@ from fd2.artifacts.records import Record
 from fd2.config.rows import TeacherRow
 from fd2.config.sheets import Sheet
 from fd2.tables.records import METRICS, Source, read_results, require_rows, teacher_numbers
-from fd2.tables.render import Grid, Table, plain
+from fd2.tables.render import Grid, Table, of_sheet, plain
 
 HEADS = ("backbone", "cal")
 _COLUMNS = (
@@ -32,12 +32,7 @@ def teacher_table(sheet: Sheet, results: Path) -> Table:
     listed = sheet.rows_of(TeacherRow)
     require_rows([(row.dataset, row.backbone, row.variant) for row in listed], sheet.path)
     sources = [
-        Source(
-            position,
-            results / row.teacher.path("json"),
-            "teacher",
-            asdict(row.teacher),
-        )
+        Source(position, results / row.teacher.path("json"), "teacher", asdict(row.teacher))
         for position, row in enumerate(listed)
     ]
     files = read_results(sources, _COLUMNS, _numbers)
@@ -47,16 +42,9 @@ def teacher_table(sheet: Sheet, results: Path) -> Table:
         numbers = [(*pair, np.nan)[0] for pair in rows[f"published_{head}"]]
         rows[f"{head}_published"] = pd.Series(numbers, rows.index, dtype=float)
         rows[f"{head}_difference"] = rows[f"{head}_top1"] - rows[f"{head}_published"]
-    rows["missing"] = ("snakemake " + rows["path"].astype(str)).where(~rows["exists"], "")
     rows["protocol"] = rows["protocol"].fillna("")
     frame = rows[_csv_columns()].astype({"attention_maps": "Int64"})
-    caption = {
-        "files": plain(rows[rows["exists"]]),
-        "asked": len(rows),
-        "notes": sheet.notes,
-    }
-    missing = rows.loc[~rows["exists"], "missing"].to_list()
-    return Table(sheet.path.stem, "teachers", frame, [Grid({}, plain(rows))], caption, missing)
+    return of_sheet(sheet, frame, [Grid({}, plain(rows))], rows)
 
 
 def _csv_columns() -> list[str]:

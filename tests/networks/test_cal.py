@@ -48,7 +48,7 @@ def test_forward_equals_the_formulas() -> None:
         torch.testing.assert_close(output.attention, attention)
         torch.testing.assert_close(output.feature, feature)
         torch.testing.assert_close(output.logits, 100 * feature @ cal.fc.weight.T)
-        assert torch.equal(cal.attend(maps), output.attention)
+        assert torch.equal(cal.attentions(maps), output.attention)
 
 
 def test_effect_in_evaluation_uses_uniform_attention_of_one() -> None:

@@ -1,4 +1,4 @@
-"""Snakemake's benchmark files: what the whole process of a job took, imports included."""
+"""Snakemake's benchmark files: what the process of a job took, imports included."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from fd2.errors import FD2Error
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What one job took.
+    """Wall-clock time of a job's process, and its largest resident set in MiB.
 
-    Attributes:
-        seconds: wall-clock time of the process.
-        memory_mb: its largest resident set in MiB; None for a job that ended before Snakemake
-            looked at it first.
+    The latter is None for a job that ended before Snakemake looked at it first.
     """
 
     seconds: float
@@ -26,7 +23,7 @@ class Benchmark:
 def read_benchmark(path: Path) -> Benchmark | None:
     """The last line of a benchmark file; None if there is none.
 
-    A file may hold several lines, one a repetition of the whole job. Each repetition overwrites the
+    A file may hold several lines, one a repetition of the job. Each repetition overwrites the
     artefact and the record beside it, so only the last line is of the run that these tell about.
 
     Raises:

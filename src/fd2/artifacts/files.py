@@ -134,7 +134,7 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 def not_found(path: str | Path) -> FD2Error:
-    """The error for an artefact that has not been made."""
+    """The error for an artefact that does not exist yet."""
     return FD2Error("file not found", str(path), f"make it: snakemake {path}")
 
 

@@ -62,13 +62,9 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 ``[N, H, W, 3]`` (mapped from disk) and labels int64 ``[N]``.
+    """Images uint8 ``[N, H, W, 3]``, mapped from ``file``, and labels int64 ``[N]``.
 
-    Attributes:
-        images: as they lie on disk.
-        labels: class ids.
-        file: where the images lie.
-        pixels_sha256: the manifest's digest of all pixels.
+    The manifest's digest is of all pixels.
     """
 
     images: np.ndarray

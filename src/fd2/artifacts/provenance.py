@@ -19,10 +19,7 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "pillow", "
 
 
 def shaped_by(
-    stage: str,
-    settings: object,
-    manifest: str,
-    inputs: Mapping[str, str | Path],
+    stage: str, settings: object, manifest: str, inputs: Mapping[str, str | Path]
 ) -> dict[str, Any]:
     """Facts that shape an artefact; the same for two runs of the same job.
 

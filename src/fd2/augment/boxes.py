@@ -24,7 +24,7 @@ def attention_boxes(maps: Tensor, thresholds: Tensor, size: int, padding: float 
 
     Returns:
         ``[B, 4]`` (top, left, height, width) as fractions, in the dtype of ``maps`` (float32 at
-        least), without gradient; the whole image for a map that is all zero.
+        least), without gradient; the entire image for a map that is all zero.
 
     Raises:
         FD2Error: if the shapes do not fit together.
@@ -46,7 +46,7 @@ def attention_boxes(maps: Tensor, thresholds: Tensor, size: int, padding: float 
 def attention_drop_mask(maps: Tensor, thresholds: Tensor, size: int) -> Tensor:
     """Masks that hide the strongly attended region, for the attention drop of CAL.
 
-    A map that is all zero drops nothing. (The release of FD² drops the whole image there, which
+    A map that is all zero drops nothing. (The release of FD² drops the entire image there, which
     leaves an image without content and serves no purpose.)
 
     Args:

@@ -1,4 +1,4 @@
-"""Per-image colour jitter and rotation of a whole batch."""
+"""Per-image colour jitter and rotation of a batch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,9 @@ _LUMINANCE = (0.2989, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class JitterFactors:
-    """Factors of one colour jitter per image.
+    """Factors ``[B]`` of one colour jitter per image, not negative; 1 changes nothing.
 
-    Attributes:
-        brightness: ``[B]``, not negative; 1 changes nothing.
-        contrast: ``[B]``, not negative; 1 changes nothing.
-        saturation: ``[B]``, not negative; 1 changes nothing.
-        hue: ``[B]`` in ``[-0.5, 0.5]`` turns of the colour circle; 0 changes nothing.
+    The hue is in ``[-0.5, 0.5]`` turns of the colour circle; 0 changes nothing.
     """
 
     brightness: Tensor

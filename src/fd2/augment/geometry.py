@@ -63,9 +63,9 @@ def interpolation_matrix(
     if roll is None:
         return _hat_weights(coordinates, source, dtype)
     # The roll is a circular interpolation of rows, hence a mixture of two whole-pixel rolls.
-    whole = roll.double().floor()
-    fraction = (roll.double() - whole)[:, None, None].to(dtype)
-    index = torch.arange(target, device=start.device) - whole.long()[:, None]
+    pixels = roll.double().floor()
+    fraction = (roll.double() - pixels)[:, None, None].to(dtype)
+    index = torch.arange(target, device=start.device) - pixels.long()[:, None]
     nearer = _hat_weights(coordinates.gather(1, index % target), source, dtype)
     farther = _hat_weights(coordinates.gather(1, (index - 1) % target), source, dtype)
     return nearer * (1 - fraction) + farther * fraction

@@ -17,12 +17,7 @@ Rounding = Literal["nearest", "truncate"]
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Per-channel normalisation of RGB images.
-
-    Attributes:
-        mean: three channel means of images in ``[0, 1]``.
-        std: three channel standard deviations, positive.
-    """
+    """Normalisation of RGB images in ``[0, 1]`` by three channel means and standard deviations."""
 
     mean: Sequence[float]
     std: Sequence[float]

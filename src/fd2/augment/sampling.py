@@ -45,12 +45,12 @@ def sample_crops(
     heights = np.round(np.sqrt(area / aspect)).astype(np.int64)
     valid = (widths > 0) & (widths <= size) & (heights > 0) & (heights <= size)
     first = (np.arange(count), valid.argmax(1))
-    found = valid[first]
+    fits = valid[first]
     fallback_height, fallback_width = _central_crop(size, ratio)
-    height = np.where(found, heights[first], fallback_height)
-    width = np.where(found, widths[first], fallback_width)
-    top = np.where(found, rng.integers(0, size - height + 1), (size - height) // 2)
-    left = np.where(found, rng.integers(0, size - width + 1), (size - width) // 2)
+    height = np.where(fits, heights[first], fallback_height)
+    width = np.where(fits, widths[first], fallback_width)
+    top = np.where(fits, rng.integers(0, size - height + 1), (size - height) // 2)
+    left = np.where(fits, rng.integers(0, size - width + 1), (size - width) // 2)
     boxes = np.stack([top, left, height, width], axis=1) / size
     return torch.from_numpy(boxes.astype(np.float32))
 
@@ -70,11 +70,7 @@ def sample_flips(rng: np.random.Generator, count: int, probability: float = 0.5)
 
 
 def sample_rolls(
-    rng: np.random.Generator,
-    count: int,
-    size: int,
-    maximum_pixels: int,
-    symmetric: bool = False,
+    rng: np.random.Generator, count: int, size: int, maximum_pixels: int, symmetric: bool = False
 ) -> Tensor:
     """Draw circular shifts of whole pixels.
 

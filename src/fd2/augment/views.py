@@ -59,7 +59,7 @@ class Views:
         """See images, or maps, through these views.
 
         Args:
-            images: ``[N, C, H, W]``, floating. A single view applies to the whole batch.
+            images: ``[N, C, H, W]``, floating. A single view applies to all of them.
             size: height and width of the result in pixels.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Images to one uint8 array: files decoded once, the whole frame warped; or drawn by a program."""
+"""Images to one uint8 array: files decoded once, entire frames warped; or drawn by a program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of the training images in place of the test images, to choose settings on."""
+"""A part of the training images instead of the test images, to choose settings on."""
 
 from __future__ import annotations
 

@@ -19,11 +19,7 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Published:
-    """The numbers that a dataset's authors state.
-
-    Attributes:
-        classes, train, test: how many there are.
-    """
+    """The numbers of classes and of images that a dataset's authors state."""
 
     classes: int
     train: int
@@ -59,11 +55,7 @@ def download_schema(kind: str, **properties: dict[str, Any]) -> dict[str, Any]:
             },
         },
     }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {**common, **properties},
-    }
+    return {"type": "object", "additionalProperties": False, "properties": {**common, **properties}}
 
 
 def incomplete(what: str, where: object) -> FD2Error:

@@ -1,4 +1,4 @@
-"""Draws a text in a typeface: size, place, slant, colours, background, blur and noise vary."""
+"""Draws a text in a typeface: size, position, slant, colours, background, blur and noise vary."""
 
 from __future__ import annotations
 

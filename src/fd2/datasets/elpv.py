@@ -142,7 +142,7 @@ def _module_test(class_of: Mapping[str, int]) -> set[str]:
 
 
 def _runs(class_of: Mapping[str, int], test: set[str]) -> dict[str, str]:
-    """Runs of consecutive cells of one type and split, by image name: each of whole modules.
+    """Runs of consecutive cells of one type and split, by image name: each of complete modules.
 
     A change of the type or of the split is a border between modules. Others are not known, so that
     a run may hold several modules.

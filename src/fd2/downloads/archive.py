@@ -43,12 +43,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a file is.
-
-    Attributes:
-        size: in bytes.
-        sha256, md5: in hexadecimal.
-    """
+    """What a file is: its size in bytes, and its digests in hexadecimal."""
 
     size: int
     sha256: str

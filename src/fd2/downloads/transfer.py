@@ -25,13 +25,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Fetched:
-    """A checked file.
-
-    Attributes:
-        path: where it lies.
-        url: the mirror it came from; None if it lay in the folder already.
-        identity: its size and digests.
-    """
+    """A checked file, and the mirror it came from; None if it lay in the folder already."""
 
     path: Path
     url: str | None

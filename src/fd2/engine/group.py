@@ -81,7 +81,7 @@ class Group:
         class_names: Sequence[str],
         earlier: Sequence[Tensor],
     ) -> dict[EarlierAttention, Tensor]:
-        """Maps ``[K, B, M, h, w]`` of K earlier slots; they do not change while a slot is made."""
+        """Maps ``[K, B, M, h, w]`` of K earlier slots; they do not change within a slot."""
         maps: dict[EarlierAttention, Tensor] = {}
         for form in terms.earlier_attention:
             of_slots = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from fd2.runtime.progress import Progress
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import MixedPrecision, precision_on
-from fd2.training.optimisers import set_learning_rate
+from fd2.training.optimisers import set_learning_rate, stretched_cosine
 from fd2.training.snapshots import restore_training, resumable, training_snapshot
 
 
@@ -105,7 +104,8 @@ class ImageSteps:
         images have one view. Returns the weighted terms of the loss, without gradient.
         """
         recipe = self._slot.group.recipe
-        set_learning_rate(self._adam, _cosine(recipe.learning_rate, number, recipe.iterations))
+        rate = stretched_cosine(recipe.learning_rate, number, recipe.iterations, eta=1)
+        set_learning_rate(self._adam, rate)
         losses = self.losses(number, view)
         self._adam.zero_grad(set_to_none=True)
         self.precision.backward(torch.stack(list(losses.values())).sum())
@@ -138,10 +138,6 @@ class ImageSteps:
         with torch.no_grad():
             self.images.copy_(snapshot.tensors["images"])
         restore_training(snapshot, self._adam, self.precision)
-
-
-def _cosine(rate: float, step: int, steps: int) -> float:
-    return rate * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def _mean(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ A method's file defines ``LABEL`` (its name in tables), ``KIND`` (``optimisation
 ``selection``), ``SETTINGS_SCHEMA`` (a closed JSON schema), and either ``recipe(settings,
 resolution)`` or ``select(request)``. A setting ``patches`` names the scored crops that its images
 start from or are chosen from (``1x1`` or ``2x2``); a method without it takes whole images. It
-imports torch inside functions only, because the plan of a whole grid reads every method.
+imports torch inside functions only, because the plan of a grid reads every method.
 """
 
 from __future__ import annotations

@@ -82,14 +82,9 @@ class CounterfactualAttention(nn.Module):
             nn.init.kaiming_normal_(self.attentions.conv.weight, nonlinearity="relu")
             nn.init.kaiming_normal_(self.fc.weight, nonlinearity="linear")
 
-    def attend(self, features: Tensor) -> Tensor:
-        """Feature map F [B, D, h, w] to attention maps A [B, M, h, w]."""
-        attention: Tensor = self.attentions(features)
-        return attention
-
     def forward(self, features: Tensor) -> CALOutput:
         """Feature map F [B, D, h, w] to p = W(100 f), f and A."""
-        attention = self.attend(features)
+        attention = self.attentions(features)
         feature = bilinear_attention_pool(features, attention)
         return CALOutput(self._classify(feature), feature, attention)
 

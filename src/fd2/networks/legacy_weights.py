@@ -29,10 +29,10 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise FD2Error("missing weights file", str(path), "give the path of an existing file")
     with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if not found.startswith(sha256):
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(sha256):
         raise FD2Error(
-            f"weights file with SHA-256 {found} instead of {sha256}",
+            f"weights file with SHA-256 {digest} instead of {sha256}",
             str(path),
             "fetch the file again from its official source",
         )
@@ -49,11 +49,11 @@ def load_in_order(module: nn.Module, state: dict[str, Tensor], where: str) -> No
     Raises:
         FD2Error: if a count, a shape or a last name part differs.
     """
-    own = module.state_dict()
+    target = module.state_dict()
     fix = "use the weights of the same architecture"
-    if len(own) != len(state):
-        raise FD2Error(f"{len(state)} tensors instead of {len(own)}", where, fix)
-    for (name, value), (source_name, source) in zip(own.items(), state.items(), strict=True):
+    if len(target) != len(state):
+        raise FD2Error(f"{len(state)} tensors instead of {len(target)}", where, fix)
+    for (name, value), (source_name, source) in zip(target.items(), state.items(), strict=True):
         same_kind = name.rpartition(".")[2] == source_name.rpartition(".")[2]
         if not same_kind or value.shape != source.shape:
             raise FD2Error(
@@ -62,4 +62,4 @@ def load_in_order(module: nn.Module, state: dict[str, Tensor], where: str) -> No
                 where,
                 fix,
             )
-    module.load_state_dict(dict(zip(own, state.values(), strict=True)))
+    module.load_state_dict(dict(zip(target, state.values(), strict=True)))

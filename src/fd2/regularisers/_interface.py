@@ -2,7 +2,7 @@
 
 A regulariser's file defines ``SETTINGS_SCHEMA`` (a closed JSON schema with a ``weight``) and
 ``build(settings)``, which returns a `Regulariser`. It imports torch inside functions only, because
-the plan of a whole grid reads every regulariser.
+the plan of a grid reads every regulariser.
 """
 
 from __future__ import annotations

@@ -33,11 +33,7 @@ class StoppedError(FD2Error):
 
 
 class Interruption:
-    """Whether a signal has come.
-
-    Attributes:
-        number: of the first signal, or None.
-    """
+    """Whether a signal has come: the number of the first, or None."""
 
     def __init__(self) -> None:
         self.number: int | None = None

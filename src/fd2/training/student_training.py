@@ -79,9 +79,7 @@ class StudentTraining:
         self._names = ("student", settings.seed, settings.dataset, settings.student)
         backbone = plugins.load("backbones", settings.student)
         student: Backbone = backbone.build(
-            len(data.classes),
-            settings.initialisation,
-            seed=seed_from(*self._names),
+            len(data.classes), settings.initialisation, seed=seed_from(*self._names)
         )
         self.student = on_device(student, device, settings.memory_format)
         self._features = compiled(
@@ -152,6 +150,7 @@ class StudentTraining:
         data = self.data
         targets = None if data.soft is None else epoch_logits(data.soft, epoch, self.device)
         total = torch.zeros((), device=self.device)
+        term = "cross-entropy" if targets is None else "distillation"
         begin = 0
         if resumed is not None:
             begin = int(resumed.facts["batch"])
@@ -175,7 +174,7 @@ class StudentTraining:
                 loss = self._loss(logits, half, targets) / len(halves)
                 self.precision.backward(loss)
                 total += loss.detach()
-                watch.note(number, {_term(targets): loss}, logits, data.labels[half.ids])
+                watch.note(number, {term: loss}, logits, data.labels[half.ids])
             self.precision.step(optimiser)
         return total / self.replay.batches
 
@@ -202,10 +201,6 @@ class StudentTraining:
             for chunk in self.data.test_images.split(_TEST_BATCH)
         ]
         return torch.cat(predictions).cpu()
-
-
-def _term(targets: Tensor | None) -> str:
-    return "cross-entropy" if targets is None else "distillation"
 
 
 def distillation_loss(logits: Tensor, target_logits: Tensor, temperature: float) -> Tensor:

@@ -212,11 +212,7 @@ class TeacherTraining:
             output = teacher.cal(features)
             effect = teacher.cal.effect(features, output, self._generator)
         views = attention_views(
-            images,
-            output.attention,
-            cal.attention_crop,
-            cal.attention_drop,
-            self._generator,
+            images, output.attention, cal.attention_crop, cal.attention_drop, self._generator
         )
         with self.precision.autocast():
             view_features = self._features(views)

@@ -22,10 +22,7 @@ def epoch_batches(rng: np.random.Generator, count: int, most: int) -> list[Tenso
 
 
 def augment_training(
-    images: Tensor,
-    normaliser: Normaliser,
-    settings: TrainingAugmentation,
-    rng: np.random.Generator,
+    images: Tensor, normaliser: Normaliser, settings: TrainingAugmentation, rng: np.random.Generator
 ) -> Tensor:
     """Flip, crop, colour jitter and rotation of images uint8 ``[B, 3, H, W]``, then normalisation.
 

@@ -14,7 +14,7 @@ from matplotlib.contour import ContourSet
 
 from fd2.artifacts.prepared import Manifest
 from fd2.augment.normalise import Normaliser
-from fd2.backbones import resnet10t
+from fd2.config import plugins
 from fd2.errors import FD2Error
 from fd2.figures._attention import (
     RowAttention,
@@ -137,7 +137,7 @@ def test_the_line_runs_around_what_is_covered(spec: dict[str, Any]) -> None:
 
 
 def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
-    backbone = resnet10t.build(3, "scratch", seed=0)
+    backbone = plugins.load("backbones", "resnet10t").build(3, "scratch", seed=0)
     cal = CounterfactualAttention(backbone.feature_channels, 4, 3, seed=0)
     teacher = Teacher(backbone, cal).train()
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -152,7 +152,7 @@ def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
 
 
 def test_a_plain_teacher_is_refused() -> None:
-    teacher = Teacher(resnet10t.build(3, "scratch", seed=0))
+    teacher = Teacher(plugins.load("backbones", "resnet10t").build(3, "scratch", seed=0))
     images = np.zeros((1, 64, 64, 3), np.uint8)
     with pytest.raises(FD2Error, match="no attention head") as caught:
         attention_of(teacher, NORMALISER, images, "t/plain.safetensors")

@@ -65,7 +65,7 @@ benchmark: $(READY)
 
 # Needs graphviz: apt-get install graphviz
 rulegraph: $(READY)
-	$(BIN)/snakemake --configfile config/quickstart.yaml --rulegraph dot \
+	$(BIN)/snakemake --configfile config/quickstart.yaml --config seeds_together=False --rulegraph dot \
 	  | sed -e 's/bgcolor=white/bgcolor=transparent/' \
 	    -e 's/fontname=sans/fontname="Helvetica,Arial,sans-serif"/' -e 's/fontsize=10/fontsize=14/' \
 	    -e 's/style="rounded"/style="rounded,filled", fillcolor=white/' -e 's/color=grey/color="#808080"/' \

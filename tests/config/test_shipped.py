@@ -311,7 +311,7 @@ def test_snakemake_bound_is_the_snakefiles() -> None:
 @pytest.mark.parametrize("table", sorted(AFTER))
 def test_each_distilled_set_has_random_images_under_its_labels(table: str) -> None:
     settings = shipped("paper", table, *AFTER[table], f"{table}.yaml")
-    known = [(row, students(settings, row)) for row in settings.rows(table)]
+    known = [(row, students(settings, row)) for row in settings.sheet(table).rows_of(StudentRow)]
     random = [
         (row.dataset, row.ipc, row.student, training)
         for row, training in known
@@ -330,7 +330,10 @@ def students(settings: Configuration, row: StudentRow) -> tuple[str | None, str 
 
 def test_labels_differ_by_teacher_and_training_by_budget() -> None:
     settings = shipped("paper", "sweep", *AFTER["sweep"], "sweep.yaml")
-    rows = {(row.method, row.fd2, row.variant): row for row in settings.rows("sweep")}
+    rows = {
+        (row.method, row.fd2, row.variant): row
+        for row in settings.sheet("sweep").rows_of(StudentRow)
+    }
     found = {names: row_facts(settings, row) for names, row in rows.items()}
     plain, fd2 = (found["sre2lpp", name, "base"] for name in ("plain", "fd2"))
     assert plain["labels"] != fd2["labels"] and plain["training"] == fd2["training"]

@@ -9,7 +9,8 @@ from importlib import import_module
 
 from fd2.errors import FD2Error
 
-#: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments and run.
+#: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, run, and add_arguments if it has
+#: more options than the others.
 COMMANDS = ("plan", "cost", "doctor", "why")
 
 
@@ -27,7 +28,16 @@ def parser() -> argparse.ArgumentParser:
             description=module.HELP[0].upper() + module.HELP[1:] + ".",
             epilog=f"example: {module.EXAMPLE}",
         )
-        module.add_arguments(one)
+        if hasattr(module, "add_arguments"):
+            module.add_arguments(one)
+        one.add_argument(
+            "--configfile",
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help="config files, later ones win",
+        )
+        one.add_argument("--json", action="store_true", help="print JSON")
         one.set_defaults(run=module.run)
     return whole
 

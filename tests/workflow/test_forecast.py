@@ -13,14 +13,15 @@ from safetensors import safe_open
 from fd2.__main__ import main
 from fd2.artifacts.benchmark_files import Benchmark, read_benchmark
 from fd2.artifacts.files import read_json
+from fd2.config.stages import BY_NAME
 from fd2.planning.forecast import JobForecast, describe, forecast
 from fd2.planning.jobs import read_jobs
 from fd2.planning.measurements import read_measurements
-from fd2.planning.probe_stages import timed
-from fd2.planning.probe_task import ProbeTask
+from fd2.planning.probe_stages import ProbeTask, timed
 from fd2.planning.project import Project, open_project
 from fd2.planning.stage_settings import settings_of
 
+PROBED = [name for name, stage in BY_NAME.items() if stage.probed]
 pytestmark = pytest.mark.workflow
 TINY = ["--configfile", "config/tiny.yaml"]
 
@@ -200,7 +201,7 @@ def tasks(project: Project, every: list[JobForecast]) -> dict[str, ProbeTask]:
 
     first: dict[str, ProbeTask] = {}
     for one in every:
-        if one.job.rule in probe.PROBED and settings_of(project.settings, one.job):
+        if one.job.rule in PROBED and settings_of(project.settings, one.job):
             task = probe.task_of(project, one)
             assert task is not None
             first.setdefault(one.job.rule, task)
@@ -226,12 +227,12 @@ def test_a_probe_runs_the_stage_twice_and_scales_the_work(
 ) -> None:
     monkeypatch.chdir(finished.folder)
     result = timed(tasks[stage])
-    assert 0 < result.short_units < result.long_work.units
-    assert result.long_seconds > 0 and result.used.memory_mb > 0
-    assert result.used.device == "cpu"
+    assert 0 < result.short_units < result.work.units
+    assert result.used.seconds > 0 and result.used.memory_mb > 0
+    assert not result.used.gpu
     (kind, *_) = [one.work.kind for one in every if one.work and one.job.rule == stage]
     # Scoring crops does not depend on the classes, of which a probe has few.
-    assert result.long_work.kind == kind
+    assert result.work.kind == kind
 
 
 def unknown(lines: str) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from fd2.commands.text import columns, hours, megabytes
-from fd2.planning.actual import Compared, StageCost, costs
 from fd2.planning.disk import amount
-from fd2.planning.forecast import describe
+from fd2.planning.forecast import DEFAULT_NAME, describe, read_plan
 from fd2.planning.jobs import read_jobs
 from fd2.planning.project import open_project
-from fd2.planning.saved import DEFAULT_NAME, read_plan
+from fd2.planning.stages import Compared, StageCost, costs
 
 HELP = "what a run took, beside the saved plan"
 EXAMPLE = "fd2 cost --configfile config/quickstart.yaml"
@@ -23,14 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("targets", nargs="*", help="as for snakemake; the default is all")
     parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
-    )
-    parser.add_argument(
         "--plan",
         metavar="FILE",
         help=f"a plan of fd2 plan --save; the default is benchmarks/{DEFAULT_NAME} if it is there",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
@@ -54,15 +51,15 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     found = costs(project, describe(project, jobs), planned)
     if arguments.json:
         plan = str(path) if planned else None
-        print(json.dumps({"plan": plan, "stages": [cost.plain() for cost in found]}, indent=1))
+        print(json.dumps({"plan": plan, "stages": [asdict(cost) for cost in found]}, indent=1))
     else:
         print(_text(found, str(path) if planned else None))
     return 0
 
 
 def _text(found: Sequence[StageCost], plan: str | None) -> str:
-    header = ["stage", "jobs", "time", "memory", "disk"]
-    rows = [
+    rows = [["stage", "jobs", "time", "memory", "disk"]]
+    rows += [
         [
             cost.rule,
             str(cost.jobs) + (f" ({cost.missing} to run)" if cost.missing else ""),
@@ -72,7 +69,7 @@ def _text(found: Sequence[StageCost], plan: str | None) -> str:
         ]
         for cost in found
     ]
-    lines = [columns([header, *rows]), ""]
+    lines = [columns(rows), ""]
     if plan is None:
         lines.append("no saved plan to compare with: fd2 plan --save, before the run")
     else:
@@ -87,7 +84,7 @@ def _text(found: Sequence[StageCost], plan: str | None) -> str:
 def _time(cost: StageCost) -> str:
     figures = ((cost.gpu_hours, "GPU"), (cost.core_hours, "core"))
     shown = [
-        _compared(figure, lambda value, what=what: hours(value, what))  # type: ignore[misc]
+        _compared(figure, partial(hours, what=what))
         for figure, what in figures
         if figure.actual is not None
     ]

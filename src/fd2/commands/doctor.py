@@ -22,19 +22,11 @@ EXAMPLE = "fd2 doctor --configfile config/quickstart.yaml"
 PYPROJECT = PACKAGE.parents[1] / "pyproject.toml"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     """Print each finding.
 
     Args:
-        arguments: of `add_arguments`.
+        arguments: of the command line.
         snakemake_options: none are taken.
 
     Returns:

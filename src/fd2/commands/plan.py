@@ -6,30 +6,25 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from fd2.commands.text import columns, count, hours, megabytes
+from fd2.config.stages import BY_NAME
 from fd2.planning.disk import Need, amount, needs, require_room
-from fd2.planning.forecast import describe, forecast
+from fd2.planning.forecast import DEFAULT_NAME, describe, forecast, save_plan
 from fd2.planning.jobs import read_jobs
 from fd2.planning.measurements import read_measurements
-from fd2.planning.probe import PROBED, probe
 from fd2.planning.project import open_project
-from fd2.planning.saved import DEFAULT_NAME, save_plan
 from fd2.planning.stages import StageForecast, by_stage
 
 HELP = "jobs, hours, memory and disk of a run, before it starts"
 EXAMPLE = "fd2 plan results/tables/quickstart.md --configfile config/quickstart.yaml --probe"
-UNKNOWN = "unknown: run with --probe"
-NOT_PROBED = "unknown"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("targets", nargs="*", help="as for snakemake; the default is all")
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
-    )
     parser.add_argument(
         "--probe",
         action="store_true",
@@ -42,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"keep the plan for fd2 cost; without a name as benchmarks/{DEFAULT_NAME}",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
@@ -62,6 +56,9 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     jobs = read_jobs(project, arguments.targets, snakemake_options)
     forecasts = forecast(describe(project, jobs), read_measurements(project), "measured")
     if arguments.probe:
+        # It runs stages: no other command waits for torch.
+        from fd2.planning.probe import probe
+
         measured = probe(project, forecasts, lambda line: print(line, file=sys.stderr, flush=True))
         forecasts = forecast(forecasts, measured, "probed")
     stages, room = by_stage(forecasts), needs(project, forecasts)
@@ -70,20 +67,17 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
         save_plan(Path(name), project, forecasts)
         print(f"plan saved: {name}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(_plain(stages, room), indent=1))
+        plan = {
+            "jobs": sum(stage.jobs for stage in stages),
+            "done": sum(stage.done for stage in stages),
+            "stages": [asdict(stage) for stage in stages],
+            "disk": [{**vars(need), "folder": str(need.folder)} for need in room],
+        }
+        print(json.dumps(plan, indent=1))
     else:
         print(_text(stages, room, probed=arguments.probe))
     require_room(room)
     return 0
-
-
-def _plain(stages: Sequence[StageForecast], room: Sequence[Need]) -> dict[str, object]:
-    return {
-        "jobs": sum(stage.jobs for stage in stages),
-        "done": sum(stage.done for stage in stages),
-        "stages": [stage.plain() for stage in stages],
-        "disk": [{**vars(need), "folder": str(need.folder)} for need in room],
-    }
 
 
 def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool) -> str:
@@ -91,14 +85,20 @@ def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool
     done = sum(stage.done for stage in stages)
     if not pending:
         return f"nothing to do: {count(done, 'job')} done"
-    rows = [
-        _row(stage, UNKNOWN if stage.rule in PROBED and not probed else NOT_PROBED)
-        for stage in pending
-    ]
-    header = ["stage", "jobs", "files", "disk", "time", "memory", "GPU memory", "from"]
-    lines = [columns([header, *rows]), ""]
+    rows = [["stage", "jobs", "files", "disk", "time", "memory", "GPU memory", "from"]]
+    rows += [_row(stage, probed=probed) for stage in pending]
+    lines = [columns(rows), ""]
     lines.append(f"{count(sum(s.jobs for s in pending), 'job')} to run, {done} done")
-    lines += _totals(pending)
+    for what, values in (
+        ("GPU", [stage.gpu_hours for stage in pending]),
+        ("core", [stage.core_hours for stage in pending]),
+    ):
+        known = [value for value in values if value is not None]
+        if known:
+            lines.append(f"{hours(sum(known), what)} in all, as far as known")
+    unknown = sum(stage.unknown for stage in pending)
+    if unknown:
+        lines.append(f"time of {count(unknown, 'job')} unknown")
     devices = sorted({device for stage in pending for device in stage.devices})
     if devices:
         lines.append(f"time and memory as on: {', '.join(devices)}")
@@ -119,43 +119,23 @@ def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool
     return "\n".join(lines)
 
 
-def _row(stage: StageForecast, unknown: str) -> list[str]:
-    time = ", ".join(_hours(stage)) or unknown
-    if stage.unknown and _hours(stage):
+def _row(stage: StageForecast, *, probed: bool) -> list[str]:
+    can_probe = stage.rule in BY_NAME and BY_NAME[stage.rule].probed and not probed
+    unknown = "unknown: run with --probe" if can_probe else "unknown"
+    figures = ((stage.gpu_hours, "GPU"), (stage.core_hours, "core"))
+    time = ", ".join(hours(value, what) for value, what in figures if value is not None)
+    if time and stage.unknown:
         time += f" + {count(stage.unknown, 'job')} {unknown}"
+    disk = [amount(stage.bytes)] if stage.bytes else []
+    if stage.unsized:
+        disk.append(f"{count(stage.unsized, 'job')} unknown")
     return [
         stage.rule,
         str(stage.jobs),
         str(stage.files),
-        _disk(stage),
-        time,
+        " + ".join(disk) or "-",
+        time or unknown,
         megabytes(stage.memory_mb),
         megabytes(stage.gpu_memory_mb),
         ", ".join(stage.basis) or "-",
     ]
-
-
-def _disk(stage: StageForecast) -> str:
-    known = amount(stage.bytes) if stage.bytes else ""
-    waiting = f"{count(stage.unsized, 'job')} unknown" if stage.unsized else ""
-    return " + ".join(filter(None, (known, waiting))) or "-"
-
-
-def _hours(stage: StageForecast) -> list[str]:
-    found = ((stage.gpu_hours, "GPU"), (stage.core_hours, "core"))
-    return [hours(value, what) for value, what in found if value is not None]
-
-
-def _totals(stages: Sequence[StageForecast]) -> list[str]:
-    unknown = sum(stage.unknown for stage in stages)
-    lines = []
-    for what, values in (
-        ("GPU", [stage.gpu_hours for stage in stages]),
-        ("core", [stage.core_hours for stage in stages]),
-    ):
-        known = [value for value in values if value is not None]
-        if known:
-            lines.append(f"{hours(sum(known), what)} in all, as far as known")
-    if unknown:
-        lines.append(f"time of {count(unknown, 'job')} unknown")
-    return lines

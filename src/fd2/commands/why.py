@@ -21,10 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("path", help="a file below the results folder")
     parser.add_argument("--all", action="store_true", help="also its inputs, and theirs")
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:

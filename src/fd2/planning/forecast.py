@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
 from typing import Literal
 
+from fd2.artifacts.files import read_json, write_json
+from fd2.config.settings import build
 from fd2.config.stages import BY_NAME
+from fd2.errors import FD2Error
 from fd2.planning.datasets import DatasetSize, planned_size
-from fd2.planning.jobs import Job
+from fd2.planning.jobs import RuleJob
 from fd2.planning.measurements import Measurement
 from fd2.planning.outputs import output_bytes
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import dataset_of, label_teachers, set_size, settings_of
+from fd2.planning.stage_settings import label_teachers, settings_of
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import planned_device
 
 Basis = Literal["measured", "probed"]
+#: Of saved plans.
+FORMAT = 2
+#: Below the benchmarks folder.
+DEFAULT_NAME = "plans/plan.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class JobForecast:
         device_name: where they were measured.
     """
 
-    job: Job
+    job: RuleJob
     gpu: bool
     threads: int
     sizes: dict[str, int | None]
@@ -48,8 +57,13 @@ class JobForecast:
     basis: Basis | None = None
     device_name: str | None = None
 
+    @property
+    def bytes(self) -> int:
+        """Of the outputs whose size is known."""
+        return sum(size or 0 for size in self.sizes.values())
 
-def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
+
+def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
     """Jobs with sizes and work, before anything is said of time and memory.
 
     Raises:
@@ -58,13 +72,10 @@ def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
     values = project.settings.values
     on_gpu = planned_device(values["device"]) == "cuda"
     cores = os.cpu_count() or 1
-    sizes: dict[str, DatasetSize | None] = {}
+    size_of = cache(partial(planned_size, project))
     described = []
     for job in jobs:
-        dataset = dataset_of(job)
-        if dataset is not None and dataset not in sizes:
-            sizes[dataset] = planned_size(project, dataset)
-        size = sizes.get(dataset) if dataset is not None else None
+        size = size_of(job.dataset) if job.dataset else None
         described.append(
             JobForecast(
                 job,
@@ -72,20 +83,19 @@ def describe(project: Project, jobs: Iterable[Job]) -> list[JobForecast]:
                 # Snakemake gives a job no more cores than there are.
                 threads=min(values["threads"].get(job.rule.removesuffix("_real"), 1), cores),
                 sizes=output_bytes(project, job, size),
-                sized=dataset is None or size is not None,
+                sized=job.dataset is None or size is not None,
                 work=None if size is None else job_work(project, job, size),
             )
         )
     return described
 
 
-def job_work(project: Project, job: Job, size: DatasetSize) -> Workload | None:
+def job_work(project: Project, job: RuleJob, size: DatasetSize) -> Workload | None:
     """The work of a job under the present config; None where it is not known."""
     settings = settings_of(project.settings, job)
     if settings is None:
         return None
-    count = set_size(job)
-    return workload(job.rule, settings, size, count, label_teachers(project.settings, job))
+    return workload(job.rule, settings, size, job.ipc, label_teachers(project.settings, job))
 
 
 def forecast(
@@ -118,8 +128,7 @@ def _filled(
     fitting = [
         measurement
         for measurement in by_kind.get((work.stage, work.kind), [])
-        if (measurement.used.device == "cuda") == one.gpu
-        and (one.gpu or measurement.used.threads == one.threads)
+        if measurement.used.gpu == one.gpu and (one.gpu or measurement.used.threads == one.threads)
     ]
     if not fitting:
         return one
@@ -138,3 +147,27 @@ def _filled(
         basis=basis,
         device_name=device_name,
     )
+
+
+def save_plan(path: Path, project: Project, forecasts: Sequence[JobForecast]) -> None:
+    """Write the pending jobs of a plan, without their work."""
+    jobs = [asdict(replace(one, work=None)) for one in forecasts if one.job.pending]
+    write_json(path, {"format": FORMAT, "config": project.settings.source, "jobs": jobs})
+
+
+def read_plan(path: Path) -> dict[tuple[str, str], JobForecast]:
+    """The jobs of a saved plan, by rule and name.
+
+    Raises:
+        FD2Error: if there is none, or it is not one of this version.
+    """
+    if not path.is_file():
+        raise FD2Error("no saved plan", str(path), "make one before the run: fd2 plan --save")
+    content = read_json(path)
+    try:
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}")
+        jobs = [build(JobForecast, job) for job in content["jobs"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FD2Error(f"not a saved plan: {error}", str(path), "fd2 plan --save") from error
+    return {(one.job.rule, one.job.name): one for one in jobs}

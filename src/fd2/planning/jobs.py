@@ -20,7 +20,7 @@ _LAST_LINES = 15
 
 
 @dataclass(frozen=True)
-class Job:
+class RuleJob:
     """One job of a rule that makes files.
 
     Attributes:
@@ -41,8 +41,20 @@ class Job:
         """The names in its name by field, such as ``dataset``; see `path_fields`."""
         return path_fields(self.name)
 
+    @property
+    def dataset(self) -> str | None:
+        """The dataset whose size the outputs depend on; None where there is none."""
+        return None if self.rule == "measure_distill" else self.fields.get("dataset")
 
-def read_jobs(project: Project, targets: Sequence[str], options: Sequence[str] = ()) -> list[Job]:
+    @property
+    def ipc(self) -> int | None:
+        """Images per class of a job on a distilled set; None for jobs on other data."""
+        return int(self.fields["ipc"]) if "ipc" in self.fields else None
+
+
+def read_jobs(
+    project: Project, targets: Sequence[str], options: Sequence[str] = ()
+) -> list[RuleJob]:
     """Every job behind targets, done or pending, in Snakemake's order.
 
     Rules without files, such as ``all``, are left out.
@@ -62,7 +74,7 @@ def read_jobs(project: Project, targets: Sequence[str], options: Sequence[str] =
         key = rule, job_name(project, row["output_file"])
         rows.setdefault(key, []).append(row)
     return [
-        Job(
+        RuleJob(
             rule,
             name,
             tuple(row["output_file"] for row in files),
@@ -109,7 +121,7 @@ def summary(
 
 
 def job_name(project: Project, output: str) -> str:
-    """The name of the job that makes a file; see `Job`."""
+    """The name of the job that makes a file; see `RuleJob`."""
     for pathvar in ("results", "resources"):
         root = PurePath(project.root(pathvar))
         if PurePath(output).is_relative_to(root):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 
 from fd2.artifacts.benchmark_files import job_name, read_benchmark
 from fd2.artifacts.records import Record, Run, read_record, read_records
 from fd2.errors import FD2Error
 from fd2.planning.datasets import DatasetSize, prepared_size
-from fd2.planning.jobs import Job
+from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import label_teachers, set_size
+from fd2.planning.stage_settings import label_teachers
 from fd2.planning.workloads import Workload, workload
 
 _MEBIBYTE = 2**20
@@ -24,7 +25,7 @@ class Used:
         seconds: wall clock of the whole job where there is a benchmark, otherwise of its stage.
         memory_mb: peak resident memory, in MiB.
         gpu_memory_mb: peak memory allocated on the GPU, in MiB; None on a CPU.
-        device: ``cpu`` or ``cuda``.
+        gpu: whether it held one.
         device_name: the hardware's own name.
         threads: of the CPU.
     """
@@ -32,7 +33,7 @@ class Used:
     seconds: float
     memory_mb: float
     gpu_memory_mb: float | None
-    device: str
+    gpu: bool
     device_name: str
     threads: int
 
@@ -52,7 +53,7 @@ class Measurement:
 
     def memory_of(self, work: Workload) -> float:
         """Peak resident memory in MiB of another job of this kind."""
-        return self.used.memory_mb + self._more(work, self.used.device == "cpu")
+        return self.used.memory_mb + self._more(work, not self.used.gpu)
 
     def gpu_memory_of(self, work: Workload) -> float | None:
         """Peak GPU memory in MiB of another job of this kind; None on a CPU."""
@@ -74,18 +75,13 @@ def read_measurements(project: Project) -> list[Measurement]:
         FD2Error: if a record or a benchmark is damaged.
     """
     found = []
-    sizes: dict[str, DatasetSize | None] = {}
+    size_of = cache(partial(prepared_size, project))
     results = project.path("results")
     for record in read_records(results):
         name = job_name(record.path, results)
-        job = Job(record.stage, name, (str(record.path),), False)
-        dataset = job.fields.get("dataset")
-        if dataset is None:
-            # A file that somebody put there: no job writes one of this name.
-            continue
-        if dataset not in sizes:
-            sizes[dataset] = prepared_size(project, dataset)
-        size = sizes[dataset]
+        job = RuleJob(record.stage, name, (str(record.path),), False)
+        # A file that somebody put there has no dataset: no job writes one of its name.
+        size = size_of(job.dataset) if job.dataset else None
         if size is None or size.manifest != record.manifest:
             continue
         work = _recorded_work(project, job, record, size)
@@ -94,7 +90,7 @@ def read_measurements(project: Project) -> list[Measurement]:
     return found
 
 
-def used_by(project: Project, job: Job) -> Used | None:
+def used_by(project: Project, job: RuleJob) -> Used | None:
     """What a job took; None without a record.
 
     Raises:
@@ -117,19 +113,19 @@ def _used(project: Project, name: str, run: Run) -> Used:
         seconds,
         memory,
         run.peak_memory_mb.get("gpu"),
-        run.device.split(":")[0],
+        run.device.startswith("cuda"),
         run.device_name,
         run.threads,
     )
 
 
 def _recorded_work(
-    project: Project, job: Job, record: Record, size: DatasetSize
+    project: Project, job: RuleJob, record: Record, size: DatasetSize
 ) -> Workload | None:
     try:
         # The record of soft labels holds their teachers' digests; the config has the names.
         teachers = label_teachers(project.settings, job)
-        return workload(job.rule, record.settings, size, set_size(job), teachers)
+        return workload(job.rule, record.settings, size, job.ipc, teachers)
     except (KeyError, FD2Error):
         # Made under settings that the present config and code no longer know.
         return None

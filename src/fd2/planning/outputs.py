@@ -9,9 +9,9 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.planning.datasets import DatasetSize
-from fd2.planning.jobs import Job
+from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import images_per_class, set_size, settings_of
+from fd2.planning.stage_settings import settings_of
 from fd2.planning.workloads import AUGMENTATION_BYTES
 
 #: NumPy's header of an array with up to four axes.
@@ -22,7 +22,7 @@ LOGITS = "logits.npy"
 AUGMENTATION = "augmentation.safetensors"
 
 
-def output_bytes(project: Project, job: Job, size: DatasetSize | None) -> dict[str, int | None]:
+def output_bytes(project: Project, job: RuleJob, size: DatasetSize | None) -> dict[str, int | None]:
     """Bytes of each output file.
 
     An ``.npy`` file is told to the byte. A ``.safetensors`` file is its tensors, without the header
@@ -54,7 +54,8 @@ def _kind(path: str) -> str:
     return name.name if alone else name.suffix
 
 
-def _by_file(job: Job, values: Mapping[str, Any], size: DatasetSize) -> dict[str, int]:
+def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict[str, int]:
+    images = size.train if job.ipc is None else job.ipc * size.classes
     if job.rule == "prepare":
         return {
             "train.npy": NPY_HEADER + size.train * size.image_bytes,
@@ -70,18 +71,14 @@ def _by_file(job: Job, values: Mapping[str, Any], size: DatasetSize) -> dict[str
     if job.rule == "distill":
         return {".safetensors": len(values["slots"]) * size.classes * size.image_bytes}
     if job.rule in ("assemble", "select_images"):
-        images = images_per_class(job) * size.classes
         return {".safetensors": images * (size.image_bytes + _INT64)}
     if job.rule == "relabel":
-        images = images_per_class(job) * size.classes
         halves = 2 * -(-images // values["batch_size"])
         return {
             LOGITS: NPY_HEADER + values["epochs"] * images * size.classes * 2,
             AUGMENTATION: values["epochs"] * images * AUGMENTATION_BYTES + halves * _INT64,
         }
     if job.rule in ("diagnose", "diagnose_real"):
-        count = set_size(job)
-        images = size.train if count is None else count * size.classes
         row = feature_channels(values["backbone"]) * _FLOAT + 2 * _INT64
         # And each class's nearest other centre: its distance and its class.
         return {".safetensors": images * row + size.classes * 2 * _INT64}

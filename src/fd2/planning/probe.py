@@ -10,21 +10,14 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 from fd2.config.datasets import download_kind
-from fd2.config.stages import STAGES
+from fd2.config.stages import BY_NAME
 from fd2.errors import FD2Error
 from fd2.planning.datasets import planned_size
 from fd2.planning.forecast import JobForecast
 from fd2.planning.measurements import Measurement
-from fd2.planning.probe_task import ProbeTask, Timed
+from fd2.planning.probe_stages import ProbeTask, Timed, timed
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import (
-    dataset_of,
-    images_per_class,
-    settings_of,
-    teachers_of,
-)
-
-PROBED = tuple(stage.name for stage in STAGES if stage.probed)
+from fd2.planning.stage_settings import settings_of, teachers_of
 
 
 def probe(
@@ -44,64 +37,50 @@ def probe(
     Raises:
         FD2Error: if the device is not there, or a probe fails or is killed.
     """
-    found = []
-    for one in _one_of_each_kind(described):
-        task = task_of(project, one)
-        if task is None:
-            continue
-        say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
-        found.append(_run(one, task))
-    return found
-
-
-def _one_of_each_kind(described: Sequence[JobForecast]) -> list[JobForecast]:
     kinds: dict[tuple[str, str], JobForecast] = {}
     for one in described:
-        if one.job.pending and one.basis is None and one.work and one.job.rule in PROBED:
+        if one.job.pending and one.basis is None and one.work and BY_NAME[one.job.rule].probed:
             kinds.setdefault((one.job.rule, one.work.kind), one)
-    return list(kinds.values())
+    found = []
+    for one in kinds.values():
+        task = task_of(project, one)
+        if task is not None:
+            say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
+            found.append(_run(one, task))
+    return found
 
 
 def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
     """What the process needs to know; None where the real images of `prepare` are not there."""
     job = one.job
-    dataset = dataset_of(job)
-    size = None if dataset is None else planned_size(project, dataset)
+    size = planned_size(project, job.dataset) if job.dataset else None
     settings = settings_of(project.settings, job)
-    if dataset is None or size is None or settings is None:
+    if job.dataset is None or size is None or settings is None:
         return None
     if job.rule == "prepare":
-        kind = download_kind(project.settings.values, dataset)
+        kind = download_kind(project.settings.values, job.dataset)
         if kind is not None:
             folder = project.path("resources", kind)
             if not (folder / "downloaded.json").is_file():
                 return None
             settings["options"] = {**settings["options"], "local_path": str(folder)}
+    cal = {
+        teacher.backbone: project.settings.pretrain(teacher)["cal"]
+        for teacher in teachers_of(project.settings, job)
+    }
     return ProbeTask(
         stage=job.rule,
         settings=settings,
         size=size,
-        count=images_per_class(job) if job.rule in ("relabel", "evaluate") else 1,
-        teachers=_teachers(project, one),
+        count=job.ipc or 1,
+        teachers={name: values and values["attention_maps"] for name, values in cal.items()},
         device="cuda" if one.gpu else "cpu",
         threads=one.threads,
     )
 
 
-def _teachers(project: Project, one: JobForecast) -> dict[str, int | None]:
-    """Attention maps by backbone of the teachers that a job looks through."""
-    settings = project.settings
-    cal = {
-        teacher.backbone: settings.pretrain(teacher)["cal"]
-        for teacher in teachers_of(settings, one.job)
-    }
-    return {name: values and values["attention_maps"] for name, values in cal.items()}
-
-
 def _run(one: JobForecast, task: ProbeTask) -> Measurement:
     # A process of its own, so that its peak memory is its own, and its start is timed too.
-    from fd2.planning.probe_stages import timed
-
     begun = time.monotonic()
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
         try:
@@ -116,15 +95,15 @@ def _run(one: JobForecast, task: ProbeTask) -> Measurement:
 
 
 def _measurement(one: JobForecast, result: Timed, startup: float) -> Measurement:
-    more = result.long_seconds - result.short_seconds
-    units = result.long_work.units - result.short_units
+    more = result.used.seconds - result.short_seconds
+    units = result.work.units - result.short_units
     fixed = result.short_seconds - more / units * result.short_units if units else 0.0
     if more <= 0 or fixed < 0:
         # Below the noise of the clock: let the steps carry all of it.
         fixed = 0.0
     assert one.work is not None
     return Measurement(
-        replace(result.long_work, kind=one.work.kind),
-        replace(result.used, seconds=startup + result.long_seconds),
+        replace(result.work, kind=one.work.kind),
+        replace(result.used, seconds=startup + result.used.seconds),
         fixed_seconds=startup + fixed,
     )

@@ -13,6 +13,7 @@ from fd2.artifacts.images import write_distilled, write_slots
 from fd2.artifacts.prepared import Manifest, write_prepared
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
+from fd2.config.settings import EvaluateSettings
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import recalibrate_batch_norm
 from fd2.replay.plan import plan_augmentation
@@ -36,7 +37,7 @@ class ProbeInputs:
         self.folder = folder
         self.resolution = resolution
         self.classes = classes
-        self._digest = ""
+        self._facts = {"manifest": "", "mean": list(_MEAN), "std": list(_STD)}
 
     def data(self, train: int, test: int) -> Path:
         """Prepared data with so many images; the classes take turns."""
@@ -62,7 +63,7 @@ class ProbeInputs:
             split: rng.integers(256, size=(count, *shape), dtype=np.uint8)
             for split, count in counts.items()
         }
-        self._digest = write_prepared(folder, manifest, images).digest()
+        self._facts["manifest"] = write_prepared(folder, manifest, images).digest()
         return folder
 
     def teachers(self, attention_maps: Mapping[str, int | None]) -> list[Path]:
@@ -75,8 +76,7 @@ class ProbeInputs:
             facts = {
                 **{"stage": "pretrain", "backbone": backbone, "classes": self.classes},
                 **{"attention_maps": maps, "cal_ratio": 0.5 if maps else 0.0},
-                **{"mean": list(_MEAN), "std": list(_STD), "resolution": self.resolution},
-                "manifest": self._digest,
+                **{"resolution": self.resolution, **self._facts},
             }
             paths.append(self.folder / f"{backbone}.safetensors")
             write_teacher(paths[-1], teacher, facts)
@@ -86,38 +86,34 @@ class ProbeInputs:
         """One slot of initial images."""
         path = self.folder / "patches.safetensors"
         images = self._pixels(self.classes).unsqueeze(0)
-        write_slots(path, images, (0,), {"manifest": self._digest})
+        write_slots(path, images, (0,), {"manifest": self._facts["manifest"]})
         return path
 
     def distilled(self, count: int) -> Path:
         """A distilled set of so many images per class."""
         path = self.folder / "distilled.safetensors"
         images = self._pixels(count * self.classes).unflatten(0, (count, self.classes))
-        facts = {"manifest": self._digest, "mean": list(_MEAN), "std": list(_STD)}
-        write_distilled(path, images, facts)
+        write_distilled(path, images, self._facts)
         return path
 
-    def labels(
-        self,
-        distilled: Path,
-        images: int,
-        epochs: int,
-        batch_size: int,
-        crop_scale: tuple[float, float],
-    ) -> Path:
-        """Soft labels of a distilled set."""
+    def labels(self, distilled: Path, count: int, settings: EvaluateSettings) -> Path:
+        """Soft labels for a student of a distilled set of so many images per class."""
+        images, epochs = count * self.classes, settings.epochs
         augmentation = plan_augmentation(
             ("probe",),
             images,
             epochs,
             self.resolution,
-            batch_size=batch_size,
-            crop_scale=crop_scale,
+            batch_size=settings.batch_size,
+            crop_scale=settings.crop_scale,
             cutmix_alpha=1.0,
         )
         rng = numpy_generator("probe", "labels")
         logits = rng.standard_normal((epochs, images, self.classes)).astype(np.float16)
-        facts = {"manifest": self._digest, "inputs": {"distilled": file_digest(distilled)}}
+        facts = {
+            "manifest": self._facts["manifest"],
+            "inputs": {"distilled": file_digest(distilled)},
+        }
         write_soft_labels(self.folder / "labels", augmentation, logits, facts)
         return self.folder / "labels"
 

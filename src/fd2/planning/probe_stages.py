@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from fd2.datasets._decode import read_images
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.measurements import Used
 from fd2.planning.probe_inputs import ProbeInputs
-from fd2.planning.probe_task import ProbeTask, Timed
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import device_name
 from fd2.runtime.job import Job, StateSettings, start_job
@@ -48,7 +47,53 @@ _PATCH_CLASSES = 4
 _PREPARED_PER_STEP = 16
 _CROPS_PER_STEP = 128
 
-Trial = tuple[Workload, Callable[[], None]]
+Trial = tuple[Workload, Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class ProbeTask:
+    """One job whose steps are probed.
+
+    Attributes:
+        stage: its rule.
+        settings: of the stage.
+        size: of the dataset.
+        count: images per class.
+        teachers: attention maps (None: plain) of each teacher by backbone, in order.
+        device: ``cpu`` or ``cuda``.
+        threads: of the CPU.
+    """
+
+    stage: str
+    settings: dict[str, Any]
+    size: DatasetSize
+    count: int
+    teachers: dict[str, int | None]
+    device: str
+    threads: int
+
+    def work(self, settings: dict[str, Any], size: DatasetSize, count: int = 1) -> Workload:
+        """The work of a shorter run."""
+        work = workload(self.stage, settings, size, count, tuple(self.teachers))
+        assert work is not None
+        return work
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Times of a shorter and a longer run.
+
+    Attributes:
+        short_seconds, short_units: of the shorter.
+        work, used: of the longer.
+        inside_seconds: of everything in the process after its start.
+    """
+
+    short_seconds: float
+    short_units: float
+    work: Workload
+    used: Used
+    inside_seconds: float
 
 
 def timed(task: ProbeTask) -> Timed:
@@ -64,25 +109,18 @@ def timed(task: ProbeTask) -> Timed:
         # The first run pays for what is built once: kernels, allocator, caches.
         _seconds(task, steps, job)
         short_seconds, short = _seconds(task, steps, job)
-        long_seconds, long = short_seconds, short
-        while long_seconds - short_seconds < ENOUGH_SECONDS and steps < MOST_STEPS:
+        seconds, work = short_seconds, short
+        while seconds - short_seconds < ENOUGH_SECONDS and steps < MOST_STEPS:
             steps *= 3
-            seconds, work = _seconds(task, steps, job)
-            if work.units == long.units:
+            longer = _seconds(task, steps, job)
+            if longer[1].units == work.units:
                 # There are no more images to prepare.
                 break
-            long_seconds, long = seconds, work
-    peak = peak_memory_mb(job.device)
-    used = Used(
-        long_seconds,
-        peak["resident"],
-        peak.get("gpu"),
-        job.device.type,
-        device_name(job.device),
-        task.threads,
-    )
-    inside = time.monotonic() - begun
-    return Timed(short_seconds, short.units, long_seconds, long, inside, used)
+            seconds, work = longer
+    peak, name = peak_memory_mb(job.device), device_name(job.device)
+    gpu = job.device.type == "cuda"
+    used = Used(seconds, peak["resident"], peak.get("gpu"), gpu, name, task.threads)
+    return Timed(short_seconds, short.units, work, used, time.monotonic() - begun)
 
 
 def _seconds(task: ProbeTask, steps: int, job: Job) -> tuple[float, Workload]:
@@ -94,23 +132,14 @@ def _seconds(task: ProbeTask, steps: int, job: Job) -> tuple[float, Workload]:
         return time.monotonic() - begun, work
 
 
-def _work(task: ProbeTask, settings: dict[str, Any], size: DatasetSize, count: int) -> Workload:
-    found = workload(task.stage, settings, size, count, tuple(task.teachers))
-    assert found is not None
-    return found
-
-
 def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     plugin = plugins.load("datasets", task.settings["kind"])
     source = plugin.source(task.settings["options"], "probe")
     images = list(source.images[: steps * _PREPARED_PER_STEP])
-    resolution = task.size.resolution
     size = replace(task.size, train_per_class=(len(images),), test=0)
-
-    def call() -> None:
-        read_images(source, images, resolution, task.threads, "probe")
-
-    return _work(task, task.settings, size, 1), call
+    return task.work(task.settings, size), lambda: read_images(
+        source, images, size.resolution, task.threads, "probe"
+    )
 
 
 def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
@@ -122,7 +151,7 @@ def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
     typed = build(PretrainSettings, settings)
     output = folder / "teacher.safetensors"
-    return _work(task, settings, size, 1), lambda: pretrain(
+    return task.work(settings, size), lambda: pretrain(
         typed, data, output, output.with_suffix(".json"), job
     )
 
@@ -137,7 +166,7 @@ def _patches(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     size = replace(task.size, train_per_class=(per_class,) * _PATCH_CLASSES, test=_TEST_IMAGES)
     typed = build(PatchSettings, settings)
     output = folder / "probed.safetensors"
-    return _work(task, settings, size, 1), lambda: make_patches(
+    return task.work(settings, size), lambda: make_patches(
         typed, data, scorer, output, output.with_suffix(".json"), job
     )
 
@@ -162,14 +191,8 @@ def _distill(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     size = replace(task.size, train_per_class=(1,) * classes)
     typed = build(DistillSettings, settings)
     output = folder / "group0.safetensors"
-    return _work(task, settings, size, 1), lambda: distill(
-        typed,
-        manifest,
-        patches,
-        teachers,
-        output,
-        output.with_suffix(".json"),
-        job,
+    return task.work(settings, size), lambda: distill(
+        typed, manifest, patches, teachers, output, output.with_suffix(".json"), job
     )
 
 
@@ -184,29 +207,22 @@ def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     count = _few_images(task, settings["batch_size"])
     distilled, teachers = inputs.distilled(count), inputs.teachers(task.teachers)
     typed = build(RelabelSettings, settings)
-    return _work(task, settings, task.size, count), lambda: relabel(
+    return task.work(settings, task.size, count), lambda: relabel(
         typed, distilled, teachers, folder / "probed", job
     )
 
 
 def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    settings = {
-        **task.settings,
-        **{"epochs": steps, "test_every": steps, "initialisation": "scratch"},
-    }
+    shorter = {"epochs": steps, "test_every": steps, "initialisation": "scratch"}
+    settings = {**task.settings, **shorter}
     inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
     count = _few_images(task, settings["batch_size"])
     data = inputs.data(task.size.classes, _TEST_IMAGES)
     distilled = inputs.distilled(count)
-    images, scale = count * task.size.classes, tuple(settings["crop_scale"])
-    labels = (
-        None
-        if settings["labels"] == "hard"
-        else inputs.labels(distilled, images, steps, settings["batch_size"], scale)
-    )
     size = replace(task.size, test=_TEST_IMAGES)
     typed = build(EvaluateSettings, settings)
-    return _work(task, settings, size, count), lambda: evaluate(
+    labels = None if typed.labels == "hard" else inputs.labels(distilled, count, typed)
+    return task.work(settings, size, count), lambda: evaluate(
         {folder / "cell.json": typed}, data, distilled, labels, job
     )
 

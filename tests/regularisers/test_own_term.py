@@ -14,9 +14,8 @@ from fd2.artifacts.images import read_slots
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import SetName
-from fd2.config.recipes import regularisers_of
 from fd2.config.resolve import Configuration
-from fd2.config.schema import config_schema
+from fd2.config.schema import config_schema, regularisers_of
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:

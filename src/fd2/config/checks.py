@@ -10,7 +10,7 @@ from fd2.config import plugins
 from fd2.config.resolve import Configuration
 from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, StudentRow, TeacherRow
 from fd2.config.variants import check_variants
-from fd2.errors import FD2Error, require_known
+from fd2.errors import FD2Error, require_known, suggest
 
 
 def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) -> Configuration:
@@ -72,13 +72,7 @@ def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
             settings.distill(row.set_name, 0)
         case TeacherRow():
             require_known("backbone", row.backbone, backbones, where)
-            require_known("variant", row.variant, variants, where)
-            if row.variant not in ("base", *settings.teacher_variants()):
-                raise FD2Error(
-                    f"variant '{row.variant}' has no teacher of its own",
-                    where,
-                    "name 'base' or a variant with a section 'pretrain'",
-                )
+            check_teacher_variant(settings, row.variant, where)
         case DiagnosticRow():
             require_known("backbone", row.backbone, backbones, where)
             require_known("training", row.training, settings.trainings(), where)
@@ -95,6 +89,22 @@ def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
             settings.distill(row.set_name, 0)
             if isinstance(row, GroupRow):
                 settings.check_ipc(row.set_name, row.ipc, where)
+
+
+def check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:
+    """Refuse a variant that shares the teachers of ``base``.
+
+    Raises:
+        FD2Error: if there is no such variant, or it does not change the teacher.
+    """
+    allowed = ["base", *settings.teacher_variants()]
+    require_known("variant", variant, ["base", *settings.variants()], where)
+    if variant not in allowed:
+        raise FD2Error(
+            f"variant '{variant}' does not change the teacher",
+            where,
+            f"name one with a section 'pretrain'; {suggest(variant, allowed)}",
+        )
 
 
 def _check_full_data(row: StudentRow, where: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.checks import check_teacher_variant
 from fd2.config.names import FULL_DATA, SetName
 from fd2.config.resolve import Configuration
 from fd2.config.rows import DiagnosticRow, StudentRow, TeacherRow
-from fd2.errors import FD2Error, require_known, suggest
+from fd2.errors import FD2Error, require_known
 
 
 def tabled_datasets(settings: Configuration) -> set[str]:
@@ -78,21 +79,10 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
             set_name = SetName(spec["dataset"], row["method"], row["fd2"], row["variant"])
             settings.check_ipc(set_name, spec["ipc"], where)
     for variant in spec.get("teacher_variants", ()):
-        _check_teacher_variant(settings, variant, where)
+        check_teacher_variant(settings, variant, where)
     manifest = results / "data" / spec["dataset"] / "manifest.json"
     if manifest.is_file():
         _check_classes(spec, _classes(manifest), where, manifest)
-
-
-def _check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:
-    allowed = ["base", *settings.teacher_variants()]
-    require_known("variant", variant, ["base", *settings.variants()], where)
-    if variant not in allowed:
-        raise FD2Error(
-            f"variant '{variant}' does not change the teacher",
-            where,
-            f"name one with a section 'pretrain'; {suggest(variant, allowed)}",
-        )
 
 
 def _classes(manifest: Path) -> list[str]:

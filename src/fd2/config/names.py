@@ -94,6 +94,21 @@ class SetName:
         return f"diagnostics/{images}/{network.backbone}/{network.training}.{suffix}"
 
 
+@dataclass(frozen=True)
+class OfSet:
+    """What belongs to one set: a row of a sheet, or settings; fields as in `SetName`."""
+
+    dataset: str
+    method: str
+    fd2: str
+    variant: str
+
+    @property
+    def set_name(self) -> SetName:
+        """The set."""
+        return SetName(self.dataset, self.method, self.fd2, self.variant)
+
+
 @dataclass(frozen=True, order=True)
 class Cell:
     """One student trained once on one set: one number of one table.

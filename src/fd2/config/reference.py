@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fd2.config.layers import read_yaml
@@ -41,111 +40,96 @@ _TYPES = {
 }
 #: What an override or a variant may hold is the sections themselves; they are not listed again.
 _SECTIONS = "#/$defs/stages"
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """One line: where it stands, what is allowed, and its path through names to a value."""
-
-    path: tuple[str, ...]
-    schema: Mapping[str, Any]
-    kind: str | None = None
+#: Where a setting stands, its schema, and the kind of dataset or figure that has it.
+_Setting = tuple[tuple[str, ...], Mapping[str, Any], str | None]
 
 
 def settings_reference() -> str:
     """All settings as Markdown: a section with one table for each first key of the config."""
     schema = config_schema()
-    sources = [
-        read_yaml(path)
-        for path in (
-            _CONFIG / "config.yaml",
-            _CONFIG / "protocols" / "paper.yaml",
-            _CONFIG / "protocols" / "release.yaml",
-        )
-    ]
+    names = ("config", "protocols/paper", "protocols/release")
+    sources = [read_yaml(_CONFIG / f"{name}.yaml") for name in names]
     parts = [_HEAD]
-    for name, section in schema["properties"].items():
-        settings = list(_walk((name,), section, schema["$defs"]))
-        lines = [_line(setting, sources, schema["$defs"]) for setting in settings]
-        alone = settings[0].path == (name,)
+    for name, section in _resolved(schema["properties"], schema["$defs"]).items():
+        settings = list(_walk((name,), section))
+        alone = settings[0][0] == (name,)
         head = [f"## {name}", "", *([] if alone else [section["description"], ""])]
+        lines = [_line(*setting, sources) for setting in settings]
         parts.append("\n".join([*head, _row(_COLUMNS), _row(["---"] * len(_COLUMNS)), *lines, ""]))
     return "\n".join(parts)
 
 
+def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema with its references replaced; what stands beside a reference wins."""
+    if isinstance(schema, list):
+        return [_resolved(item, definitions) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    resolved = {key: _resolved(value, definitions) for key, value in schema.items()}
+    reference = resolved.pop("$ref", None)
+    if reference == _SECTIONS:
+        return {"type": "object", "description": "Sections of stages, in part.", **resolved}
+    if reference is None:
+        return resolved
+    return {**_resolved(definitions[reference.rpartition("/")[2]], definitions), **resolved}
+
+
 def _walk(
-    path: tuple[str, ...],
-    schema: Mapping[str, Any],
-    definitions: Mapping[str, Any],
-    kind: str | None = None,
+    path: tuple[str, ...], schema: Mapping[str, Any], kind: str | None = None
 ) -> Iterator[_Setting]:
     """Settings below a key: leaves, and the leaves of blocks and of entries that the user names."""
-    resolved = _resolve(schema, definitions)
-    if schema.get("$ref") == _SECTIONS:
-        about = "Sections of stages, in part."
-        yield _Setting(path, {"type": "object", "description": about, **schema}, kind)
-        return
-    for name, child in resolved.get("properties", {}).items():
-        yield from _walk((*path, name), child, definitions, kind)
-    for case in resolved.get("allOf", ()):
+    for name, child in schema.get("properties", {}).items():
+        yield from _walk((*path, name), child, kind)
+    for case in schema.get("allOf", ()):
         named = case["if"]["properties"]["kind"]["const"]
         for name, child in case["then"]["properties"].items():
-            if name not in resolved["properties"]:
-                yield from _walk((*path, name), child, definitions, named)
-    entry = resolved.get("additionalProperties")
+            if name not in schema["properties"]:
+                yield from _walk((*path, name), child, named)
+    entry = schema.get("additionalProperties")
     if isinstance(entry, Mapping):
-        yield from _walk((*path, "NAME"), entry, definitions, kind)
-    elif not resolved.get("properties") or isinstance(resolved.get("type"), list):
-        yield _Setting(path, resolved, kind)
+        yield from _walk((*path, "NAME"), entry, kind)
+    elif not schema.get("properties") or isinstance(schema.get("type"), list):
+        yield path, schema, kind
 
 
-def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema with its reference replaced; what stands beside the reference wins."""
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema
-    beside = {key: value for key, value in schema.items() if key != "$ref"}
-    return {**definitions[reference.rpartition("/")[2]], **beside}
+def _line(
+    path: tuple[str, ...],
+    schema: Mapping[str, Any],
+    kind: str | None,
+    sources: list[dict[str, Any]],
+) -> str:
+    title = f"`{'.'.join(path)}`" + (f" (kind {kind})" if kind else "")
+    values = [_shown(_find(source, path, kind)) for source in sources]
+    return _row([title, _allowed(schema), *values, schema.get("description", "")])
 
 
-def _line(setting: _Setting, sources: list[dict[str, Any]], definitions: Mapping[str, Any]) -> str:
-    schema = setting.schema
-    title = f"`{'.'.join(setting.path)}`"
-    if setting.kind is not None:
-        title += f" (kind {setting.kind})"
-    values = [_shown(_find(source, setting.path, setting.kind)) for source in sources]
-    return _row([title, _allowed(schema, definitions), *values, schema.get("description", "")])
-
-
-def _find(values: object, path: tuple[str, ...], kind: str | None) -> list[tuple[str, object]]:
-    """The first value at ``path`` with the name it stands under; empty where there is none."""
+def _find(values: object, path: tuple[str, ...], kind: str | None) -> tuple[str, object] | None:
+    """The first value at ``path`` with the name that the user chose on the way, if one."""
     if not path:
-        return [("", values)]
+        return "", values
     if not isinstance(values, Mapping):
-        return []
+        return None
     if path[0] != "NAME":
-        return _find(values[path[0]], path[1:], kind) if path[0] in values else []
+        return _find(values[path[0]], path[1:], kind) if path[0] in values else None
     for name, entry in values.items():
         fits = kind is None or (isinstance(entry, Mapping) and entry.get("kind") == kind)
         if fits and (found := _find(entry, path[1:], kind)):
-            return [(str(name), found[0][1])]
-    return []
+            return str(name), found[1]
+    return None
 
 
-def _shown(found: list[tuple[str, object]]) -> str:
-    if not found:
+def _shown(found: tuple[str, object] | None) -> str:
+    if found is None:
         return "–"
-    name, value = found[0]
-    long = isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
-    text = f"{len(value)} entries" if long and isinstance(value, list) else _json(value)
+    name, value = found
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        text = f"{len(value)} entries"
+    else:
+        text = f"`{json.dumps(value, ensure_ascii=False)}`"
     return f"{name}: {text}" if name else text
 
 
-def _json(value: object) -> str:
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
-
-
-def _allowed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+def _allowed(schema: Mapping[str, Any]) -> str:
     """The type and range in words: ``whole number, at least 1``, or the allowed words."""
     if "enum" in schema:
         return ", ".join(f"`{word}`" for word in schema["enum"])
@@ -157,12 +141,11 @@ def _allowed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "items" not in schema:
         return text
     count = schema.get("maxItems") if schema.get("minItems") == schema.get("maxItems") else None
-    items = _allowed(_resolve(schema["items"], definitions), definitions)
-    return f"{text}{f' of {count}' if count else ''}: {items}"
+    return f"{text}{f' of {count}' if count else ''}: {_allowed(schema['items'])}"
 
 
-def _row(cells: Any) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

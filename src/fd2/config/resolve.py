@@ -11,8 +11,7 @@ from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
 from fd2.config.layers import check_overrides, first_section, stage_config, with_protocol
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
-from fd2.config.recipes import check_recipe, regularisers_of
-from fd2.config.schema import config_schema, validate
+from fd2.config.schema import check_recipe, config_schema, regularisers_of, validate
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.sheets import Sheet, read_sheet

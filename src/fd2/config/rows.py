@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from fd2.config.names import Cell, SetName, Teacher
-
-
-@dataclass(frozen=True)
-class _SetRow:
-    """The columns that name a set; see `SetName`."""
-
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
-
-    @property
-    def set_name(self) -> SetName:
-        """The set."""
-        return SetName(self.dataset, self.method, self.fd2, self.variant)
+from fd2.config.names import Cell, OfSet, Teacher
 
 
 @dataclass(frozen=True)
-class StudentRow(_SetRow):
+class StudentRow(OfSet):
     """Students of all seeds on one set, and the published numbers.
 
     With the method `FULL_DATA` it is the teacher ``student`` (``fd2`` tells with or without
@@ -37,8 +21,6 @@ class StudentRow(_SetRow):
             prints elsewhere for the same cell.
         label: what an ablation's row tries, e.g. ``ρ = 0.1``.
     """
-
-    OPTIONAL: ClassVar[tuple[str, ...]] = ("label",)
 
     ipc: int | None
     student: str
@@ -69,8 +51,6 @@ class TeacherRow:
         published_backbone, published_cal: top-1 of either head; see `StudentRow.published`.
     """
 
-    OPTIONAL: ClassVar[tuple[str, ...]] = ("variant",)
-
     dataset: str
     backbone: str
     variant: str = "base"
@@ -89,15 +69,13 @@ class TeacherRow:
 
 
 @dataclass(frozen=True)
-class DiagnosticRow(_SetRow):
+class DiagnosticRow(OfSet):
     """One set seen through one network.
 
     Attributes:
         ipc: images per class; None for the method `FULL_DATA`.
         backbone, training: of the network, a teacher.
     """
-
-    OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
     ipc: int | None
     backbone: str
@@ -118,7 +96,7 @@ class DiagnosticRow(_SetRow):
 
 
 @dataclass(frozen=True)
-class IterationRow(_SetRow):
+class IterationRow(OfSet):
     """Time and memory of one iteration.
 
     Without a variant the row shows published numbers alone, and the method is any name.
@@ -127,8 +105,6 @@ class IterationRow(_SetRow):
         published_ms: milliseconds per iteration; None if unknown.
         published_gb: peak GPU memory in GB; None if unknown.
     """
-
-    OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
     published_ms: float | None
     published_gb: float | None
@@ -139,7 +115,7 @@ class IterationRow(_SetRow):
 
 
 @dataclass(frozen=True)
-class GroupRow(_SetRow):
+class GroupRow(OfSet):
     """Time that the groups of one distilled set took.
 
     Attributes:
@@ -147,8 +123,6 @@ class GroupRow(_SetRow):
         published_seconds: for all iterations of one image of each class; None if unknown.
         label: what an ablation's row tries.
     """
-
-    OPTIONAL: ClassVar[tuple[str, ...]] = ("label",)
 
     ipc: int
     published_seconds: float | None
@@ -167,3 +141,5 @@ KINDS: dict[str, type[SheetRow]] = {
     "iterations": IterationRow,
     "groups": GroupRow,
 }
+#: Columns that a sheet may leave out.
+OPTIONAL = {"students": ("label",), "teachers": ("variant",), "groups": ("label",)}

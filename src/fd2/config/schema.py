@@ -1,4 +1,4 @@
-"""Closed JSON schemas, composed with the plug-ins' own, and errors a user can act on."""
+"""What settings may be: closed JSON schemas, with those of the plug-ins, and what these refuse."""
 
 from __future__ import annotations
 
@@ -103,29 +103,28 @@ def validate(value: object, schema: Mapping[str, Any], source: str) -> None:
 def _readable(error: ValidationError, source: str) -> FD2Error:
     path = ".".join(str(part) for part in error.absolute_path)
     here = f"setting '{path}' in {source}" if path else source
+    prefix = f"{path}." if path else ""
     rule = error.schema if isinstance(error.schema, Mapping) else {}
     about = f" ({rule['description']})" if "description" in rule else ""
-    kind: object = error.validator
     instance: Any = error.instance
     bound: Any = error.validator_value
-    if kind == "additionalProperties":
-        known = list(rule.get("properties", {}))
-        unknown = next(str(key) for key in instance if key not in known)
-        full = f"{path}.{unknown}" if path else unknown
-        return FD2Error(f"unknown key '{full}'", here, suggest(unknown, known))
-    if kind == "enum":
-        return FD2Error(
-            f"'{path}' is {error.instance!r}", here, suggest(str(error.instance), bound) + about
-        )
-    if kind == "type":
-        wanted = " or ".join(bound) if isinstance(bound, list) else str(bound)
-        return FD2Error(f"'{path}' is {error.instance!r}", here, f"give {wanted}{about}")
-    if kind in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-        return FD2Error(f"'{path}' is {error.instance!r}", here, f"{_range(rule)}{about}")
-    if kind == "required":
-        missing = next(key for key in bound if key not in instance)
-        full = f"{path}.{missing}" if path else str(missing)
-        return FD2Error(f"missing key '{full}'", here, "add it; config/config.yaml shows each key")
+    what = f"'{path}' is {instance!r}"
+    match error.validator:
+        case "additionalProperties":
+            known = list(rule.get("properties", {}))
+            unknown = next(str(key) for key in instance if key not in known)
+            return FD2Error(f"unknown key '{prefix}{unknown}'", here, suggest(unknown, known))
+        case "enum":
+            return FD2Error(what, here, suggest(str(instance), bound) + about)
+        case "type":
+            wanted = " or ".join(bound) if isinstance(bound, list) else str(bound)
+            return FD2Error(what, here, f"give {wanted}{about}")
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            return FD2Error(what, here, f"{_range(rule)}{about}")
+        case "required":
+            missing = next(key for key in bound if key not in instance)
+            fix = "add it; config/config.yaml shows each key"
+            return FD2Error(f"missing key '{prefix}{missing}'", here, fix)
     return FD2Error(f"'{path}': {error.message}", here, f"see workflow/schemas/{about}")
 
 
@@ -139,3 +138,56 @@ def _range(rule: Mapping[str, Any]) -> str:
     return "give " + " and ".join(
         f"{text} {rule[key]}" for key, text in words.items() if key in rule
     )
+
+
+def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, where: str) -> None:
+    """Let an optimising method refuse settings that do not fit the dataset's resolution.
+
+    Args:
+        method: a plug-in of ``fd2.methods``; one that selects images refuses nothing.
+        settings: the method's.
+        resolution: of the images in pixels.
+        where: the dataset and the config files, for the error.
+
+    Raises:
+        FD2Error: the method's own, with ``where`` added.
+    """
+    plugin = plugins.load("methods", method)
+    if plugin.KIND != "optimisation":
+        return
+    try:
+        plugin.recipe(settings, resolution)
+    except FD2Error as error:
+        raise FD2Error(error.what, f"{error.where} for {where}", error.fix) from error
+
+
+def regularisers_of(section: Mapping[str, Any], fd2: str, where: str) -> dict[str, Any]:
+    """Settings by name of the regularisers of a cell.
+
+    Args:
+        section: ``distill`` of the config, for the cell.
+        fd2: ``fd2`` adds those of ``distill.fd2`` to those of all cells; ``plain`` does not.
+        where: the dataset and the config files, for the error.
+
+    Raises:
+        FD2Error: if a name is set for all cells and for FD² cells, or if one of positive weight
+            needs the attention head that teachers of plain cells do not have.
+    """
+    common, of_fd2 = section["regularisers"], section["fd2"]["regularisers"]
+    for name in sorted(set(common) & set(of_fd2)):
+        raise FD2Error(
+            f"regulariser '{name}' is set twice",
+            f"settings 'distill.regularisers' and 'distill.fd2.regularisers' for {where}",
+            "keep the first for all cells, or the second for FD² cells alone",
+        )
+    if fd2 == "fd2":
+        return {**common, **of_fd2}
+    for name, values in common.items():
+        term = plugins.load("regularisers", name).build(values)
+        if term.weight > 0 and (term.needs_head or term.earlier_attention):
+            raise FD2Error(
+                f"regulariser '{name}' needs teachers with an attention head, plain ones have none",
+                f"setting 'distill.regularisers.{name}' for {where}",
+                "move it to 'distill.fd2.regularisers', or set its weight to 0",
+            )
+    return dict(common)

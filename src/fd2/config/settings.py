@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from fd2.config.names import OfSet
+
 T = TypeVar("T")
 
 
@@ -105,7 +107,7 @@ class PatchSettings:
 
 
 @dataclass(frozen=True)
-class DistillSettings:
+class DistillSettings(OfSet):
     """One group of slots of one method, names as in section ``distill``.
 
     Attributes:
@@ -116,10 +118,6 @@ class DistillSettings:
         regularisers: settings by regulariser name.
     """
 
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
     protocol: str
     seed: int
     slots: tuple[int, ...]
@@ -147,13 +145,9 @@ class MeasureSettings:
 
 
 @dataclass(frozen=True)
-class SelectImagesSettings:
+class SelectImagesSettings(OfSet):
     """A selecting method's images."""
 
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
     protocol: str
     seed: int
     images_per_class: int
@@ -177,17 +171,13 @@ class RelabelSettings:
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
+class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both protocols match.
     """
 
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
     ipc: int
     student: str
     seed: int
@@ -209,7 +199,7 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True)
-class DiagnoseSettings:
+class DiagnoseSettings(OfSet):
     """How one network sees one set; ``backbone`` and ``training`` name the network, a teacher.
 
     Attributes:
@@ -218,10 +208,6 @@ class DiagnoseSettings:
         group_size: images of a class that the similarity constraint keeps apart (N_s).
     """
 
-    dataset: str
-    method: str
-    fd2: str
-    variant: str
     ipc: int | None
     backbone: str
     training: str

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from fd2.config.names import FD2, FULL_DATA
-from fd2.config.rows import KINDS, SheetRow
+from fd2.config.rows import KINDS, OPTIONAL, SheetRow
 from fd2.errors import FD2Error
 
 _KIND = re.compile(r"# *kind: *(\S*)$")
@@ -79,16 +79,16 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _header(path: Path, kind: str, line: str) -> list[str]:
-    row = KINDS[kind]
-    names = [field.name for field in fields(row)]
+    names = [field.name for field in fields(KINDS[kind])]
     header = line.split(",")
-    if header == names or header == [name for name in names if name not in row.OPTIONAL]:
+    optional = OPTIONAL.get(kind, ())
+    if header == names or header == [name for name in names if name not in optional]:
         return header
-    optional = f", {' and '.join(row.OPTIONAL)} may be left out" if row.OPTIONAL else ""
+    left_out = f", {' and '.join(optional)} may be left out" if optional else ""
     raise FD2Error(
         f"header '{line}' in a sheet of kind '{kind}'",
         str(path),
-        f"its columns are {','.join(names)}{optional}; another kind is told by a first line "
+        f"its columns are {','.join(names)}{left_out}; another kind is told by a first line "
         f"'# kind: ...' with one of {', '.join(KINDS)}",
     )
 

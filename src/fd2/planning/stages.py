@@ -161,13 +161,13 @@ def _compared(planned: float | None, actual: float | None) -> Compared:
 
 def _hours(jobs: Sequence[JobForecast | Used], *, gpu: bool) -> float | None:
     """Hours of GPUs or of cores; None where no job holds one or a job's time is not known."""
-    seconds = [
-        None if job.seconds is None else job.seconds * (1 if gpu else job.threads)
-        for job in jobs
-        if job.gpu == gpu
+    holding = [job for job in jobs if job.gpu == gpu]
+    hours = [
+        job.seconds * (1 if gpu else job.threads) / _HOUR
+        for job in holding
+        if job.seconds is not None
     ]
-    known = [second for second in seconds if second is not None]
-    return sum(known) / _HOUR if known and len(known) == len(seconds) else None
+    return sum(hours) if hours and len(hours) == len(holding) else None
 
 
 def _peak(jobs: Sequence[JobForecast | Used]) -> float | None:

@@ -9,8 +9,9 @@ from importlib import import_module
 
 from fd2.errors import FD2Error
 
-#: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, run, and add_arguments if it has
-#: more options than the others.
+#: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
+#: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
+#: the exit code.
 COMMANDS = ("plan", "cost", "doctor", "why")
 
 

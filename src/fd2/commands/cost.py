@@ -30,15 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     """Print actual figures by stage, each with its ratio to the plan.
-
-    Args:
-        arguments: of `add_arguments`.
-        snakemake_options: what followed ``--``.
-
-    Returns:
-        0.
 
     Raises:
         FD2Error: if Snakemake refuses, or a named plan is not there.
@@ -47,7 +40,7 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     default = project.path("benchmarks", DEFAULT_NAME)
     path = Path(arguments.plan) if arguments.plan else default
     planned = read_plan(path) if arguments.plan or default.is_file() else {}
-    jobs = read_jobs(project, arguments.targets, snakemake_options)
+    jobs = read_jobs(project, arguments.targets, options)
     found = costs(project, describe(project, jobs), planned)
     if arguments.json:
         plan = str(path) if planned else None

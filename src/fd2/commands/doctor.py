@@ -22,12 +22,8 @@ EXAMPLE = "fd2 doctor --configfile config/quickstart.yaml"
 PYPROJECT = PACKAGE.parents[1] / "pyproject.toml"
 
 
-def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     """Print each finding.
-
-    Args:
-        arguments: of the command line.
-        snakemake_options: none are taken.
 
     Returns:
         0 if all is well, otherwise 1.
@@ -35,8 +31,8 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     Raises:
         FD2Error: if there are options, or this is not the workflow's folder.
     """
-    if snakemake_options:
-        raise FD2Error(f"options {list(snakemake_options)}", "fd2 doctor", "leave them out")
+    if options:
+        raise FD2Error(f"options {list(options)}", "fd2 doctor", "leave them out")
     require_workflow(Path.cwd())
     found = []
     for finding in _findings(arguments.configfile):

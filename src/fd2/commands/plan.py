@@ -39,21 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     """Print the plan; see `fd2.planning`.
-
-    Args:
-        arguments: of `add_arguments`.
-        snakemake_options: what followed ``--``.
-
-    Returns:
-        0.
 
     Raises:
         FD2Error: if Snakemake refuses, a probe fails, or the disk is too small.
     """
     project = open_project(Path.cwd(), arguments.configfile)
-    jobs = read_jobs(project, arguments.targets, snakemake_options)
+    jobs = read_jobs(project, arguments.targets, options)
     forecasts = forecast(describe(project, jobs), read_measurements(project), "measured")
     if arguments.probe:
         # It runs stages: no other command waits for torch.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also its inputs, and theirs")
 
 
-def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     """Print the origin.
-
-    Args:
-        arguments: of `add_arguments`.
-        snakemake_options: passed on where Snakemake is asked: for tables and pictures.
 
     Returns:
         0, or 1 if an input is gone or changed since.
@@ -40,10 +37,10 @@ def run(arguments: argparse.Namespace, snakemake_options: Sequence[str]) -> int:
     path = Path(arguments.path)
     found = origin(project.path("results"), path)
     if found is None:
-        return _by_snakemake(project, path, snakemake_options, as_json=arguments.json)
+        return _by_snakemake(project, path, options, as_json=arguments.json)
     tree = _tree(project.path("results"), found, set()) if arguments.all else {}
     if arguments.json:
-        print(json.dumps(_plain(found, tree), indent=1))
+        print(json.dumps(_plain(found, tree), indent=1, default=str))
     else:
         print("\n".join(_lines(found)))
         if arguments.all:
@@ -71,21 +68,11 @@ def _plain(found: Origin, tree: dict[Path, Origin]) -> dict[str, Any]:
     inputs = []
     for one in found.inputs:
         entry: dict[str, Any] = {"role": one.role, "sha256": one.digest, "same": one.same}
-        entry["path"] = None if one.path is None else str(one.path)
-        entry["looked_at"] = [str(path) for path in one.looked_at]
+        entry |= {"path": one.path, "looked_at": one.looked_at}
         if one.path in tree:
             entry["origin"] = _plain(tree[one.path], tree)
         inputs.append(entry)
-    return {
-        "path": str(found.path),
-        "stage": found.stage,
-        "settings": found.settings,
-        "manifest": found.manifest,
-        "manifest_now": found.manifest_now,
-        "inputs": inputs,
-        "run": found.run,
-        "faults": list(found.faults),
-    }
+    return {**asdict(found), "inputs": inputs}
 
 
 def _lines(found: Origin) -> Iterator[str]:

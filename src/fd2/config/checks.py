@@ -26,11 +26,6 @@ def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) 
             cannot be made.
     """
     settings = Configuration(config, source, folder)
-    _check_names(settings)
-    return settings
-
-
-def _check_names(settings: Configuration) -> None:
     check_variants(settings.values, settings.source)
     for table in settings.values["tables"]:
         check_table(settings, table)
@@ -39,6 +34,7 @@ def _check_names(settings: Configuration) -> None:
     datasets = settings.values["datasets"]
     for name, figure in settings.values["figures"].items():
         require_known("dataset", figure["dataset"], datasets, f"figures.{name}")
+    return settings
 
 
 def check_table(settings: Configuration, table: str) -> None:
@@ -63,7 +59,12 @@ def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
         case StudentRow():
             require_known("student", row.student, backbones, where)
             if row.ipc is None:
-                _check_full_data(row, where)
+                if row.variant != "base":
+                    raise FD2Error(
+                        f"variant '{row.variant}' of full data",
+                        where,
+                        "write 'base'; teachers of variants stand in a sheet of teachers",
+                    )
                 return
             require_known("method", row.method, methods, where)
             require_known("variant", row.variant, variants, where)
@@ -104,13 +105,4 @@ def check_teacher_variant(settings: Configuration, variant: str, where: str) -> 
             f"variant '{variant}' does not change the teacher",
             where,
             f"name one with a section 'pretrain'; {suggest(variant, allowed)}",
-        )
-
-
-def _check_full_data(row: StudentRow, where: str) -> None:
-    if row.variant != "base":
-        raise FD2Error(
-            f"variant '{row.variant}' of full data",
-            where,
-            "write 'base'; teachers of variants stand in a sheet of teachers",
         )

@@ -20,14 +20,9 @@ _OF_ARCHIVES = ("mirrors", "sha256")
 
 
 def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the prepared data.
+    """Settings of the prepared data, from the dataset's entry in the config.
 
-    Args:
-        dataset: the config's name for it.
-        entry: of the config's ``datasets``.
-
-    Returns:
-        ``options`` has the keys of its kind; ``held_out`` as in `held_out_fraction`.
+    ``options`` has the keys of its kind; ``held_out`` is as in `held_out_fraction`.
     """
     return {
         "dataset": dataset,
@@ -40,11 +35,7 @@ def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 def held_out_fraction(entry: Mapping[str, Any]) -> float | None:
     """The share of the training images that takes the place of the test images.
 
-    Args:
-        entry: of the config's ``datasets``.
-
-    Returns:
-        None where the test images themselves are used, whatever fraction the entry names.
+    None where the test images themselves are used, whatever fraction the entry names.
     """
     if entry.get("tested_on", "test") == "test":
         return None
@@ -61,12 +52,7 @@ def download_kinds() -> list[str]:
 
 
 def download_kind(values: Mapping[str, Any], dataset: str) -> str | None:
-    """The kind whose archives a dataset is prepared from; None where it names a local copy.
-
-    Args:
-        values: the config.
-        dataset: the config's name for it.
-    """
+    """The kind whose archives a dataset is prepared from; None where it names a local copy."""
     entry = values["datasets"][dataset]
     kind: str = entry["kind"]
     if kind not in download_kinds():
@@ -77,10 +63,6 @@ def download_kind(values: Mapping[str, Any], dataset: str) -> str | None:
 
 def download_settings(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Settings of a kind's download. Entries of one kind share it, so that they must agree.
-
-    Args:
-        values: the config.
-        kind: one of `download_kinds`.
 
     Raises:
         FD2Error: if two entries name other mirrors or digests.

@@ -76,8 +76,7 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
         require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], where)
         require_known("variant", row["variant"], ["base", *settings.variants()], where)
         if "ipc" in spec and row["method"] != FULL_DATA:
-            set_name = SetName(spec["dataset"], row["method"], row["fd2"], row["variant"])
-            settings.check_ipc(set_name, spec["ipc"], where)
+            settings.check_ipc(SetName(spec["dataset"], **row), spec["ipc"], where)
     for variant in spec.get("teacher_variants", ()):
         check_teacher_variant(settings, variant, where)
     manifest = results / "data" / spec["dataset"] / "manifest.json"

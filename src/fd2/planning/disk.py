@@ -45,13 +45,13 @@ def needs(project: Project, forecasts: Iterable[JobForecast]) -> list[Need]:
             first, size_before, files = wanted.get(device, (folder, 0, 0))
             total = size_before + ((size or there) - there)
             wanted[device] = first, total, files + (0 if path.exists() else 1)
-    return [_need(*found) for found in wanted.values()]
-
-
-def _need(folder: Path, wanted: int, files: int) -> Need:
-    state = os.statvfs(folder)
-    free_files = state.f_favail if state.f_files else None
-    return Need(folder, max(wanted, 0), files, state.f_bavail * state.f_frsize, free_files)
+    found = []
+    for folder, total, files in wanted.values():
+        state = os.statvfs(folder)
+        free_files = state.f_favail if state.f_files else None
+        free = state.f_bavail * state.f_frsize
+        found.append(Need(folder, max(total, 0), files, free, free_files))
+    return found
 
 
 def require_room(found: Iterable[Need]) -> None:

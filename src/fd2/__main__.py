@@ -20,25 +20,23 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="fd2", description="What a run will take, what it took, and what is wrong."
     )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
+    )
+    common.add_argument("--json", action="store_true", help="print JSON")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = import_module(f"fd2.commands.{name}")
         one = commands.add_parser(
             name,
+            parents=[common],
             help=module.HELP,
             description=module.HELP[0].upper() + module.HELP[1:] + ".",
             epilog=f"example: {module.EXAMPLE}",
         )
         if hasattr(module, "add_arguments"):
             module.add_arguments(one)
-        one.add_argument(
-            "--configfile",
-            nargs="+",
-            default=[],
-            metavar="FILE",
-            help="config files, later ones win",
-        )
-        one.add_argument("--json", action="store_true", help="print JSON")
         one.set_defaults(run=module.run)
     return whole
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from fd2.commands.text import columns, hours, megabytes
+from fd2.commands.plan import columns, hours, megabytes
 from fd2.planning.disk import amount
 from fd2.planning.forecast import DEFAULT_NAME, describe, read_plan
 from fd2.planning.jobs import read_jobs

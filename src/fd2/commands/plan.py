@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fd2.commands.text import columns, count, hours, megabytes
 from fd2.config.stages import BY_NAME
 from fd2.planning.disk import Need, amount, needs, require_room
 from fd2.planning.forecast import DEFAULT_NAME, describe, forecast, save_plan
@@ -132,3 +131,29 @@ def _row(stage: StageForecast, *, probed: bool) -> list[str]:
         megabytes(stage.gpu_memory_mb),
         ", ".join(stage.basis) or "-",
     ]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Left-aligned columns, two spaces apart."""
+    widths = [max(len(row[position]) for row in rows) for position in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def hours(value: float, what: str) -> str:
+    """Hours of GPUs or cores; minutes where they are few: ``1.5 GPU-hours``."""
+    if value < 1:
+        return f"{60 * value:.2g} {what}-minutes"
+    return f"{value:.3g} {what}-hours"
+
+
+def megabytes(value: float | None) -> str:
+    """MiB as GiB with two digits; ``-`` where there is none."""
+    return "-" if value is None else f"{value / 1024:.2f} GiB"

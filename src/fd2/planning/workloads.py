@@ -122,17 +122,11 @@ def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     recipe = plugins.load("methods", settings["method"]).recipe(own, size.resolution)
     regularisers = settings["regularisers"].items()
     weighted = sorted(name for name, values in regularisers if values["weight"] > 0)
-    kind = {
-        **{
-            "method": settings["method"],
-            "teachers": own["teachers"],
-            "cal": settings["cal_ratio"] != 0,
-        },
-        **{"regularisers": weighted, "mixed_precision": recipe.mixed_precision},
-        **{"memory_format": settings["memory_format"], "compile": settings["compile"]},
-        **{"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)},
-        "sizes": sorted({phase.size for phase in recipe.phases}),
-    }
+    kind = {key: settings[key] for key in ("method", "memory_format", "compile")}
+    kind |= {"teachers": own["teachers"], "cal": settings["cal_ratio"] != 0}
+    kind |= {"regularisers": weighted, "mixed_precision": recipe.mixed_precision}
+    kind |= {"resolution": size.resolution, "batch": min(settings["class_chunk"], size.classes)}
+    kind |= {"sizes": sorted({phase.size for phase in recipe.phases})}
     # The work of a step grows with the area of the images.
     steps = sum(phase.iterations * phase.size**2 for phase in recipe.phases) / size.resolution**2
     images = len(settings["slots"]) * size.classes

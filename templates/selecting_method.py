@@ -24,7 +24,7 @@ def select(request: SelectionRequest) -> Tensor:
     """The first n training images of each class in file order.
 
     Returns:
-        uint8 ``[n, C, 3, H, W]``.
+        uint8 ``[n, C, K, H, W]``.
     """
     import torch
 

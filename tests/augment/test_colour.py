@@ -45,6 +45,13 @@ def test_jitter_equals_torchvision(strengths: tuple[float, float, float, float])
     assert torch.equal(images, before)
 
 
+def test_grey_images_of_one_channel_change_as_torchvisions_do() -> None:
+    images = photographs(8)[:, :1]
+    factors = sample_jitter(np.random.default_rng(2), 8, 0.2, 0.4, 1.5, 0.5)
+    expected = torch.stack([adjusted(image, factors, i) for i, image in enumerate(images)])
+    torch.testing.assert_close(colour_jitter(images, factors), expected, rtol=0, atol=1e-5)
+
+
 def test_neutral_factors_change_nothing() -> None:
     images, one = photographs(2), torch.ones(2)
     jittered = colour_jitter(images, JitterFactors(one, one, one, torch.zeros(2)))

@@ -24,6 +24,15 @@ def test_all_levels_survive_the_round_trip(normaliser: Normaliser) -> None:
     assert set((levels.int() - truncated).unique().tolist()) <= {0, 1}
 
 
+def test_one_channel_is_any_of_three_equal_ones() -> None:
+    grey, rgb = Normaliser([0.286], [0.353]), Normaliser([0.286] * 3, [0.353] * 3)
+    images = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    normalised = grey.normalise(images)
+    assert torch.equal(normalised, rgb.normalise(images.expand(1, 3, 16, 16))[:, :1])
+    assert torch.equal(grey.quantise(normalised), images)
+    assert [bound.shape for bound in grey.bounds()] == [(1, 1, 1, 1)] * 2
+
+
 def test_truncation_drops_the_fraction() -> None:
     normaliser = NORMALISERS[0]
     values = torch.tensor([10.9, 11.4, -3.0, 300.0]) / 255
@@ -65,7 +74,7 @@ def test_first_use_in_inference_mode_does_not_spoil_later_gradients() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(FD2Error, match="do not normalise RGB images"):
+    with pytest.raises(FD2Error, match="normalise neither RGB nor grey"):
         Normaliser([0.5, 0.5, 0.5], [0.2, 0.0, 0.2])
     with pytest.raises(FD2Error, match=r"images are torch\.int64"):
         NORMALISERS[0].normalise(torch.zeros(1, 3, 2, 2, dtype=torch.int64))

@@ -93,9 +93,15 @@ def from_tables(
 def prepared(tmp_path: Path, job: Job) -> Callable[..., PreparedDataset]:
     """Prepare a kind from a downloaded folder or from options; asserts that no path is kept."""
 
-    def run(kind: str, downloaded: Path | None = None, **options: Any) -> PreparedDataset:
+    def run(
+        kind: str,
+        downloaded: Path | None = None,
+        resolution: int = RESOLUTION,
+        channels: int = 3,
+        **options: Any,
+    ) -> PreparedDataset:
         folder = tmp_path / f"prepared{len(list(tmp_path.glob('prepared*')))}"
-        settings = PrepareSettings("small", kind, RESOLUTION, options)
+        settings = PrepareSettings("small", kind, resolution, options, channels=channels)
         prepare(settings, folder, job, downloaded=downloaded)
         assert str(tmp_path) not in (folder / "manifest.json").read_text()
         return open_prepared(folder)

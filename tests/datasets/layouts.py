@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
+import struct
 import tarfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -211,3 +214,97 @@ def write_imagenette(folder: Path, wnids: Iterable[str], name: str) -> None:
             file = f"{stem}_{100 * position + number:08}.JPEG"
             write_photo(root / split / wnid / file, 5 * position + number)
     write_text(root / f"noisy_{name}.csv", ["path,noisy_labels_0"])
+
+
+def grey_photos(count: int, side: int, first: int = 0) -> np.ndarray:
+    """uint8 ``[count, side, side]``: photographs made small."""
+    pixels = np.empty((count, side, side), np.uint8)
+    for number in range(count):
+        with Image.open(photographs()[37 * (first + number) % 2624]) as image:
+            pixels[number] = np.asarray(image.convert("L").resize((side, side)))
+    return pixels
+
+
+def colour_photos(count: int, side: int, first: int = 0) -> np.ndarray:
+    """uint8 ``[count, side, side, 3]``, each channel darker than the one before."""
+    grey = grey_photos(count, side, first)
+    return np.stack([grey, grey // 2, grey // 3], axis=-1)
+
+
+def idx(values: np.ndarray) -> bytes:
+    """An IDX file of bytes."""
+    return (
+        struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
+    )
+
+
+#: Images and labels by the names of their files: training, then test.
+IdxArrays = dict[str, np.ndarray]
+
+
+def write_idx(folder: Path, train: int = 30, test: int = 20) -> IdxArrays:
+    """The four files of MNIST, ten classes in turns; returns what is in them."""
+    arrays: IdxArrays = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for prefix, count, first in (("train", train, 0), ("t10k", test, train)):
+        arrays[f"{prefix}-images-idx3-ubyte"] = grey_photos(count, 28, first)
+        arrays[f"{prefix}-labels-idx1-ubyte"] = (7 * np.arange(count) % 10).astype(np.uint8)
+    for name, values in arrays.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx(values), mtime=0))
+    return arrays
+
+
+def write_cifar(folder: Path, classes: Iterable[str], coarse: bool) -> dict[str, np.ndarray]:
+    """``cifar-10-batches-bin/`` or, with ``coarse`` labels, ``cifar-100-binary/``.
+
+    Ten images in each of five batches, or thirty in one file; twenty to test on. Returns each
+    file's images ``[N, 32, 32, 3]``; classes in turns, from the last one.
+    """
+    names = list(classes)
+    root = folder / ("cifar-100-binary" if coarse else "cifar-10-batches-bin")
+    batches = {f"data_batch_{number}.bin": 10 for number in range(1, 6)}
+    sizes = {"train.bin": 30, "test.bin": 20} if coarse else {**batches, "test_batch.bin": 20}
+    written, first = {}, 0
+    for file, count in sizes.items():
+        images = colour_photos(count, 32, first)
+        fine = (len(names) - 1 - np.arange(count) % len(names)).astype(np.uint8)
+        columns = [fine % 20] * coarse + [fine]
+        planes = images.transpose(0, 3, 1, 2).reshape(count, -1)
+        root.mkdir(parents=True, exist_ok=True)
+        (root / file).write_bytes(np.column_stack([*columns, planes]).astype(np.uint8).tobytes())
+        written[file], first = images, first + count
+    write_text(root / ("fine_label_names.txt" if coarse else "batches.meta.txt"), [*names, ""])
+    if coarse:
+        write_text(root / "coarse_label_names.txt", ["aquatic_mammals", "fish"])
+    return written
+
+
+TINY_WNIDS = ("n02124075", "n01443537", "n02012849", "n03126707")
+
+
+def write_tiny_imagenet(folder: Path) -> Path:
+    """``tiny-imagenet-200.zip``: three training and two validation images a class, and test ones.
+
+    The list of classes is in no order; two of them share their first name. Returns the archive.
+    """
+    root = folder / "tiny-imagenet-200"
+    words = ("Egyptian cat", "goldfish, Carassius auratus", "crane", "crane, lifting device")
+    number, annotations = 0, []
+    for wnid in TINY_WNIDS:
+        for place in range(3):
+            write_photo(root / "train" / wnid / "images" / f"{wnid}_{place}.JPEG", number + place)
+        write_text(root / "train" / wnid / f"{wnid}_boxes.txt", [f"{wnid}_0.JPEG\t0\t0\t62\t62"])
+        number += 5
+    for place in range(8):
+        write_photo(root / "val" / "images" / f"val_{place}.JPEG", 40 + place)
+        annotations.append(f"val_{place}.JPEG\t{TINY_WNIDS[place % 4]}\t0\t0\t63\t63")
+    write_text(root / "val" / "val_annotations.txt", annotations)
+    write_photo(root / "test" / "images" / "test_0.JPEG", 60)
+    write_text(root / "wnids.txt", TINY_WNIDS)
+    named = zip(TINY_WNIDS, words, strict=True)
+    write_text(root / "words.txt", ["n00001740\tentity", *(f"{w}\t{name}" for w, name in named)])
+    path = folder / "tiny-imagenet-200.zip"
+    with ZipFile(path, "w") as archive:
+        for file in sorted(root.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path

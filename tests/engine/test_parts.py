@@ -51,6 +51,16 @@ def test_jpeg_is_pillows_of_quality_75_after_truncation(photographs: Tensor) -> 
     assert np.array_equal(encoded[1, 2].permute(1, 2, 0).numpy(), expected)
 
 
+def test_jpeg_of_one_channel_is_pillows_of_a_grey_picture(photographs: Tensor) -> None:
+    normaliser = Normaliser(NORMALISER.mean[:1], NORMALISER.std[:1])
+    levels = photographs[:, :, :1]
+    encoded = encode(normaliser.normalise((levels.float() + 1 / 3) / 255), normaliser, "jpeg75")
+    assert encoded.shape == levels.shape
+    stream = io.BytesIO()
+    Image.fromarray(levels[1, 2, 0].numpy()).save(stream, format="JPEG", quality=75)
+    assert np.array_equal(encoded[1, 2, 0].numpy(), np.asarray(Image.open(stream)))
+
+
 def numbered(slots: tuple[int, ...]) -> SlotImages:
     """Every pixel of slot s, class c is 10 s + c."""
     values = torch.tensor([[10 * s + c for c in range(4)] for s in slots], dtype=torch.uint8)

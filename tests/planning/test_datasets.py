@@ -38,6 +38,18 @@ def test_before_a_download_the_published_numbers_count(tmp_path: Path) -> None:
     assert all(count in (14, 15) for count in held.train_per_class)
 
 
+def test_grey_data_count_one_byte_a_pixel_unless_the_entry_says_otherwise(tmp_path: Path) -> None:
+    of_kind = {
+        kind: size(tmp_path, "x", kind=kind, resolution=28, mirrors=["https://example.org"])
+        for kind in ("mnist", "fashion_mnist", "cifar100", "tiny_imagenet")
+    }
+    shapes = {kind: found.shape for kind, found in of_kind.items()}
+    assert shapes == {kind: (1 if "mnist" in kind else 3, 28, 28) for kind in of_kind}
+    assert [found.train for found in of_kind.values()] == [60_000, 60_000, 50_000, 100_000]
+    repeated = size(tmp_path, "x", kind="mnist", resolution=28, channels=3)
+    assert (of_kind["mnist"].image_bytes, repeated.image_bytes) == (28 * 28, 3 * 28 * 28)
+
+
 def test_images_added_to_a_prepared_folder_count(
     tmp_path: Path, cell_images: Path, job: Job
 ) -> None:

@@ -1,4 +1,7 @@
-"""Image sets: initial patches, distilled groups, and the distilled set that later stages read."""
+"""Image sets: initial patches, distilled groups, and the distilled set that later stages read.
+
+Images have K channels: 3 (RGB), or 1 (grey).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class SlotImages:
     """Images by slot and class: patches, or one group.
 
     Attributes:
-        images: uint8 ``[S, C, 3, H, W]``.
+        images: uint8 ``[S, C, K, H, W]``.
         slots: the slot numbers of the first axis.
         metadata: what shaped them; holds ``manifest``.
     """
@@ -34,7 +37,7 @@ class DistilledSet:
     """What a student trains on, whatever the method.
 
     Attributes:
-        images: uint8 ``[C * n, 3, H, W]``, class-major: image ``c * n + k`` is slot k of class c.
+        images: uint8 ``[C * n, K, H, W]``, class-major: image ``c * n + k`` is slot k of class c.
             This row number is the image's id.
         labels: int64 ``[C * n]``.
         images_per_class: n.
@@ -50,7 +53,7 @@ class DistilledSet:
 def write_slots(
     path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]
 ) -> None:
-    """Write uint8 images ``[S, C, 3, H, W]`` of the given slots."""
+    """Write uint8 images ``[S, C, K, H, W]`` of the given slots."""
     _check(images)
     write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
 
@@ -69,7 +72,7 @@ def read_slots(path: str | Path) -> SlotImages:
 
 
 def write_distilled(path: str | Path, slots_images: Tensor, metadata: Mapping[str, Any]) -> None:
-    """Write a distilled set from uint8 ``[n, C, 3, H, W]`` in slot order."""
+    """Write a distilled set from uint8 ``[n, C, K, H, W]`` in slot order."""
     _check(slots_images)
     count, classes = slots_images.shape[:2]
     images = slots_images.transpose(0, 1).reshape(classes * count, *slots_images.shape[2:])

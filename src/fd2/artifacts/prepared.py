@@ -46,9 +46,14 @@ class Manifest:
     resolution: int
     classes: tuple[str, ...]
     files: dict[str, list[dict[str, Any]]]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     source: dict[str, Any]
+
+    @property
+    def channels(self) -> int:
+        """3 for RGB, 1 for grey."""
+        return len(self.mean)
 
     @property
     def tested_on(self) -> str:
@@ -62,7 +67,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 ``[N, H, W, 3]``, mapped from ``file``, and labels int64 ``[N]``.
+    """Images uint8 ``[N, H, W, channels]``, mapped from ``file``, and labels int64 ``[N]``.
 
     The manifest's digest is of all pixels.
     """
@@ -84,12 +89,12 @@ class Split:
         return self.images
 
     def batch(self, indices: Tensor, device: torch.device) -> Tensor:
-        """Images of ``indices`` (on the CPU) as uint8 ``[B, 3, H, W]`` on ``device``."""
+        """Images of ``indices`` (on the CPU) as uint8 ``[B, channels, H, W]`` on ``device``."""
         chosen = torch.from_numpy(np.ascontiguousarray(self.verified[indices.numpy()]))
         return chosen.permute(0, 3, 1, 2).to(device, non_blocking=True)
 
     def all_images(self, device: torch.device) -> Tensor:
-        """All images as uint8 ``[N, 3, H, W]`` on ``device``."""
+        """All images as uint8 ``[N, channels, H, W]`` on ``device``."""
         return self.batch(torch.arange(len(self.labels)), device)
 
 
@@ -116,7 +121,7 @@ def write_prepared(
 ) -> Manifest:
     """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
 
-    Images are uint8 ``[N, H, W, 3]`` for each split, in the manifest's file order.
+    Images are uint8 ``[N, H, W, channels]`` for each split, in the manifest's file order.
 
     Returns:
         The manifest with the digests of the pixels: two versions of a decoder may read one file
@@ -194,7 +199,8 @@ def open_verified(folder: str | Path) -> PreparedDataset:
 def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
     images = read_array(root / f"{split}.npy")
     labels = np.array(read_array(root / f"{split}_labels.npy"))
-    expected = (len(manifest.files[split]), manifest.resolution, manifest.resolution, 3)
+    size = (manifest.resolution, manifest.resolution, manifest.channels)
+    expected = (len(manifest.files[split]), *size)
     fits = images.shape == expected and labels.shape == expected[:1]
     if not fits or images.dtype != np.uint8 or labels.dtype != np.int64:
         raise FD2Error(

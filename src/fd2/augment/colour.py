@@ -65,27 +65,29 @@ def colour_jitter(images: Tensor, factors: JitterFactors) -> Tensor:
     """Adjust brightness, contrast, saturation and hue of each image, always in this order.
 
     (torchvision's ``ColorJitter`` shuffles the order at each call; each step here equals its
-    ``adjust_*`` function.)
+    ``adjust_*`` function.) Grey images have no saturation and no hue to adjust.
 
     Args:
-        images: ``[B, 3, H, W]`` in ``[0, 1]``, floating.
+        images: ``[B, 3, H, W]`` or ``[B, 1, H, W]`` in ``[0, 1]``, floating.
         factors: one set of factors per image, on any device.
 
     Returns:
-        ``[B, 3, H, W]`` in ``[0, 1]``.
+        The same shape, in ``[0, 1]``.
 
     Raises:
-        FD2Error: if the images are not RGB or the factors not one per image.
+        FD2Error: if the images are neither RGB nor grey, or the factors not one per image.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or factors.hue.shape != images.shape[:1]:
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or factors.hue.shape != images.shape[:1]:
         raise FD2Error(
             f"{tuple(factors.hue.shape)} factors do not fit images {tuple(images.shape)}",
             "augment.colour.colour_jitter",
-            "give images [B, 3, H, W] and factors [B]",
+            "give images [B, 3, H, W] or [B, 1, H, W] and factors [B]",
         )
     images = (images * _per_image(factors.brightness, images)).clamp(0, 1)
     mean_luminance = _luminance(images).mean((1, 2, 3), keepdim=True)
     images = mean_luminance.lerp(images, _per_image(factors.contrast, images)).clamp(0, 1)
+    if images.shape[1] == 1:
+        return images
     luminance = _luminance(images)
     images = luminance.lerp(images, _per_image(factors.saturation, images)).clamp(0, 1)
     return _shift_hue(images, _per_image(factors.hue, images))
@@ -96,6 +98,8 @@ def _per_image(values: Tensor, images: Tensor) -> Tensor:
 
 
 def _luminance(images: Tensor) -> Tensor:
+    if images.shape[1] == 1:
+        return images
     red, green, blue = images.chunk(3, dim=1)
     return red * _LUMINANCE[0] + green * _LUMINANCE[1] + blue * _LUMINANCE[2]
 

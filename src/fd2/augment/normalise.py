@@ -17,7 +17,10 @@ Rounding = Literal["nearest", "truncate"]
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Normalisation of RGB images in ``[0, 1]`` by three channel means and standard deviations."""
+    """Normalisation of images in ``[0, 1]`` by the mean and standard deviation of each channel.
+
+    The images have K channels: 3, or 1 for one-channel data.
+    """
 
     mean: Sequence[float]
     std: Sequence[float]
@@ -25,15 +28,15 @@ class Normaliser:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
         object.__setattr__(self, "std", tuple(float(value) for value in self.std))
-        if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or not min(self.std) > 0:
             raise FD2Error(
-                f"mean {self.mean} and std {self.std} do not normalise RGB images",
+                f"mean {self.mean} and std {self.std} normalise neither RGB nor grey images",
                 "augment.normalise.Normaliser",
-                "give three means and three positive standard deviations",
+                "give a mean and a positive standard deviation for each of three channels, or one",
             )
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Normalise ``[..., 3, H, W]`` images: uint8, or floating in ``[0, 1]``.
+        """Normalise ``[..., K, H, W]`` images: uint8, or floating in ``[0, 1]``.
 
         Returns:
             The same shape; float32 for uint8 images, else the dtype of ``images``.
@@ -53,14 +56,14 @@ class Normaliser:
         return (images - mean) / std
 
     def denormalise(self, images: Tensor) -> Tensor:
-        """Undo :meth:`normalise` for floating ``[..., 3, H, W]`` images; does not clip."""
+        """Undo :meth:`normalise` for floating ``[..., K, H, W]`` images; does not clip."""
         mean, std = self._statistics(images)
         return images * std + mean
 
     def bounds(self) -> tuple[Tensor, Tensor]:
-        """Normalised values of black and white, two ``[1, 3, 1, 1]`` float32 tensors on the CPU."""
+        """Normalised values of black and white, two ``[1, K, 1, 1]`` float32 tensors on the CPU."""
         mean, std = (
-            torch.tensor(values, dtype=torch.float64).reshape(1, 3, 1, 1)
+            torch.tensor(values, dtype=torch.float64).reshape(1, -1, 1, 1)
             for values in (self.mean, self.std)
         )
         return (-mean / std).float(), ((1 - mean) / std).float()
@@ -69,7 +72,7 @@ class Normaliser:
         """Turn normalised images into uint8 pixels, clipped to ``0..255``.
 
         Args:
-            images: ``[..., 3, H, W]``, normalised, floating.
+            images: ``[..., K, H, W]``, normalised, floating.
             rounding: ``nearest`` restores uint8 images exactly; ``truncate`` drops the fraction of
                 ``255 * value``, as the release of FD² does, and darkens some pixels by one level.
 
@@ -96,7 +99,7 @@ class Normaliser:
 def _channel_statistics(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Mean and std as ``[3, 1, 1]`` tensors, copied to each device once."""
+    """Mean and std as ``[K, 1, 1]`` tensors, copied to each device once."""
     # Cached tensors made in inference mode could not be used in a later backward pass.
     with torch.inference_mode(False):
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
@@ -15,7 +16,7 @@ HELD_OUT_IMAGES = "held-out training images"
 DEFAULT_FRACTION = 0.25
 _COMMON = ("kind", "resolution")
 #: Where archives come from does not shape what is prepared from them.
-_NO_OPTIONS = (*_COMMON, "mirrors", "tested_on", "held_out_fraction")
+_NO_OPTIONS = (*_COMMON, "channels", "mirrors", "tested_on", "held_out_fraction")
 _OF_ARCHIVES = ("mirrors", "sha256")
 
 
@@ -27,9 +28,16 @@ def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "dataset": dataset,
         **{key: entry[key] for key in _COMMON},
+        "channels": channels(entry),
         "options": {key: value for key, value in entry.items() if key not in _NO_OPTIONS},
         "held_out": held_out_fraction(entry),
     }
+
+
+def channels(entry: Mapping[str, Any]) -> int:
+    """3 for images in RGB, 1 for grey ones: as the entry says, or as its kind's images are."""
+    own = getattr(plugins.load("datasets", entry["kind"]), "CHANNELS", 3)
+    return int(entry.get("channels", own))
 
 
 def held_out_fraction(entry: Mapping[str, Any]) -> float | None:
@@ -52,13 +60,22 @@ def download_kinds() -> list[str]:
 
 
 def download_kind(values: Mapping[str, Any], dataset: str) -> str | None:
-    """The kind whose archives a dataset is prepared from; None where it names a local copy."""
+    """The kind whose archives a dataset is prepared from; None where a copy is on this machine.
+
+    That is one that the entry names, or one that the system's package of the kind has installed,
+    unless the entry names mirrors.
+    """
     entry = values["datasets"][dataset]
     kind: str = entry["kind"]
     if kind not in download_kinds():
         return None
-    keys = getattr(plugins.load("datasets", kind), "LOCAL_COPIES", ("local_path",))
-    return None if any(entry.get(key) is not None for key in keys) else kind
+    plugin = plugins.load("datasets", kind)
+    keys = getattr(plugin, "LOCAL_COPIES", ("local_path",))
+    if any(entry.get(key) is not None for key in keys):
+        return None
+    installed: Path | None = getattr(plugin, "INSTALLED", None)
+    packed = installed is not None and installed.is_dir() and not entry.get("mirrors")
+    return None if packed else kind
 
 
 def download_settings(values: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Images to one uint8 array: files decoded once, entire frames warped; or drawn by a program."""
+"""Images to one uint8 array, of three channels or one: decoded or drawn once, frames warped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -40,11 +39,11 @@ class Decoded:
     """Decoded or rendered images, in the order they were asked for.
 
     Attributes:
-        images: uint8 ``[N, R, R, 3]``; a broken image's row is undefined.
-        digests: sha256 of each file's bytes, or of a rendered image's pixels, in hexadecimal;
-            empty for a broken one.
+        images: uint8 ``[N, R, R, channels]``; a broken image's row is undefined.
+        digests: sha256 of each file's bytes, or of the pixels of an image that is no file, in
+            hexadecimal; empty for a broken one.
         broken: what was wrong, by position.
-        sums: int64 ``[2, 3]``: per channel the sum and the sum of squares over all pixels.
+        sums: int64 ``[2, channels]``: per channel the sum and the sum of squares over all pixels.
     """
 
     images: np.ndarray
@@ -54,26 +53,31 @@ class Decoded:
 
 
 def read_images(
-    source: ImageSource, images: Sequence[SourceImage], resolution: int, workers: int, what: str
+    source: ImageSource,
+    images: Sequence[SourceImage],
+    resolution: int,
+    workers: int,
+    what: str,
+    channels: int = 3,
 ) -> Decoded:
     """Decode or render images at ``resolution`` pixels a side with several threads.
+
+    Three ``channels`` are RGB, and grey images are repeated in each; one is grey.
 
     The result does not depend on their number: Pillow decodes and resizes without the interpreter's
     lock. The progress bar is labelled ``what``.
     """
-    pixels = np.empty((len(images), resolution, resolution, 3), dtype=np.uint8)
-    sums = np.zeros((len(images), 2, 3), dtype=np.int64)
+    pixels = np.empty((len(images), resolution, resolution, channels), dtype=np.uint8)
+    sums = np.zeros((len(images), 2, channels), dtype=np.int64)
     digests = [""] * len(images)
     broken: dict[int, str] = {}
 
     def read(position: int) -> None:
         image, row = images[position], pixels[position]
         try:
-            if source.render is not None:
-                row[...] = source.render(image, resolution)
-                digests[position] = hashlib.sha256(row.data).hexdigest()
-            else:
-                digests[position] = _decode_into(row, image.path, source.crop_bottom)
+            picture, digest = _picture(source, image, resolution)
+            _warp_into(row, picture, source.crop_bottom)
+            digests[position] = digest
         except _BROKEN as error:
             broken[position] = getattr(error, "strerror", None) or str(error) or repr(error)
             return
@@ -88,22 +92,39 @@ def read_images(
     return Decoded(pixels, digests, dict(sorted(broken.items())), sums.sum(axis=0))
 
 
-def _decode_into(row: np.ndarray, path: Path, crop_bottom: int) -> str:
-    """Fill ``row`` ``[R, R, 3]`` and return the sha256 of the very bytes that were decoded."""
-    content = path.read_bytes()
+def _picture(source: ImageSource, image: SourceImage, resolution: int) -> tuple[Image.Image, str]:
+    """A picture of any size and mode, and the sha256 of the very bytes that it is made of."""
+    if source.render is not None:
+        pixels = source.render(image, resolution)
+    elif source.pixels is not None:
+        pixels = source.pixels(image)
+    else:
+        return _decoded(image.path.read_bytes())
+    pixels = np.ascontiguousarray(pixels)
+    return Image.fromarray(pixels), hashlib.sha256(pixels.data).hexdigest()
+
+
+def _decoded(content: bytes) -> tuple[Image.Image, str]:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
-            rgb = to_rgb(image)
+            return image, hashlib.sha256(content).hexdigest()
     except UnidentifiedImageError:
         start = content[:12].decode("ascii", "backslashreplace")
         raise ValueError(f"not an image; it begins with {start!r}, {len(content)} bytes") from None
+
+
+def _warp_into(row: np.ndarray, picture: Image.Image, crop_bottom: int) -> None:
+    """Fill ``row`` ``[R, R, channels]`` with the whole frame of a picture."""
+    plain = to_rgb(picture)
+    if row.shape[2] == 1:
+        plain = plain.convert("L")
     if crop_bottom:
-        if rgb.height <= crop_bottom:
-            raise ValueError(f"{rgb.height} rows, of which {crop_bottom} are to be cut off")
-        rgb = rgb.crop((0, 0, rgb.width, rgb.height - crop_bottom))
-    row[...] = rgb.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
-    return hashlib.sha256(content).hexdigest()
+        if plain.height <= crop_bottom:
+            raise ValueError(f"{plain.height} rows, of which {crop_bottom} are to be cut off")
+        plain = plain.crop((0, 0, plain.width, plain.height - crop_bottom))
+    warped = plain.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
+    row[...] = np.asarray(warped).reshape(row.shape)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -125,14 +146,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def channel_statistics(
     sums: np.ndarray, pixels: int
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and population standard deviation of each channel, in [0, 1], pooled over pixels.
 
-    ``sums`` is int64 ``[2, 3]``: per channel the sum and the sum of squares of uint8 values.
+    ``sums`` is int64 ``[2, channels]``: per channel the sum and the sum of squares of uint8 values.
     """
     # Python's whole numbers up to the last step: nothing cancels, and no order of sums matters.
     means, deviations = [], []
     for total, squares in zip(sums[0].tolist(), sums[1].tolist(), strict=True):
         means.append(total / (255 * pixels))
         deviations.append(sqrt((pixels * squares - total * total) / (255 * pixels) ** 2))
-    return (means[0], means[1], means[2]), (deviations[0], deviations[1], deviations[2])
+    return tuple(means), tuple(deviations)

@@ -84,14 +84,14 @@ def find(root: Path, *names: str) -> Path | None:
 
     Folders are looked at in order of their names, `DEPTH` levels deep.
     """
-    level = [root]
-    for depth in range(DEPTH + 1):
-        if depth:
-            level = [child for folder in level for child in _folders(folder)]
-        for folder in level:
-            if all((folder / name).exists() for name in names):
-                return folder
-    return None
+    within = _folders_within(root)
+    return next((f for f in within if all((f / name).exists() for name in names)), None)
+
+
+def find_file(root: Path, *names: str) -> Path | None:
+    """The first file, from ``root`` downwards, that has one of the names; None if there is none."""
+    within = _folders_within(root)
+    return next((f / name for f in within for name in names if (f / name).is_file()), None)
 
 
 def find_required(root: Path, where: str, *names: str) -> Path:
@@ -108,6 +108,15 @@ def find_required(root: Path, where: str, *names: str) -> Path:
             "name the folder of the unpacked dataset, or remove the setting to download one",
         )
     return folder
+
+
+def _folders_within(root: Path) -> Iterator[Path]:
+    """The folder and those below it, level by level, in order of their names."""
+    level = [root]
+    for depth in range(DEPTH + 1):
+        if depth:
+            level = [child for folder in level for child in _folders(folder)]
+        yield from level
 
 
 def _folders(folder: Path) -> Iterator[Path]:

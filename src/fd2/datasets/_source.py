@@ -49,8 +49,11 @@ class ImageSource:
         classes: names; a class's id is its position.
         images: every image once, in a fixed order.
         facts: JSON-able and free of local paths: version, split rule, licence, attribution.
-        render: None where the images are files to decode. Otherwise draws an image at a resolution
-            R as uint8 ``[R, R, 3]``, always the same pixels, from any thread.
+        render: draws an image at a resolution R as uint8 ``[R, R, 3]``, always the same pixels,
+            from any thread; None for other sources.
+        pixels: gives an image's own pixels, uint8 ``[h, w]`` in grey or ``[h, w, 3]`` in RGB, from
+            any thread, where a file holds many; None for other sources, whose images are files to
+            decode if there is no ``render``.
         crop_bottom: rows of pixels that are cut off each file's picture before it is warped.
     """
 
@@ -58,6 +61,7 @@ class ImageSource:
     images: tuple[SourceImage, ...]
     facts: dict[str, Any]
     render: Callable[[SourceImage, int], np.ndarray] | None = None
+    pixels: Callable[[SourceImage], np.ndarray] | None = None
     crop_bottom: int = 0
 
 

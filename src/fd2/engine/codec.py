@@ -18,7 +18,7 @@ def encode(images: Tensor, normaliser: Normaliser, codec: str) -> Tensor:
     """Normalised images as the pixels that later stages will read.
 
     Args:
-        images: ``[..., 3, H, W]``, normalised.
+        images: ``[..., K, H, W]``, normalised; K is 3 for RGB, 1 for grey.
         normaliser: of the dataset.
         codec: ``png`` rounds to the nearest level and loses nothing else; ``jpeg75`` truncates,
             then encodes and decodes each image as JPEG of quality 75, as the release does.
@@ -32,13 +32,19 @@ def encode(images: Tensor, normaliser: Normaliser, codec: str) -> Tensor:
 
 
 def _through_jpeg(images: Tensor) -> Tensor:
-    """uint8 ``[..., 3, H, W]`` after JPEG. Runs once per finished image, not in a loop of steps."""
-    flat = images.reshape(-1, *images.shape[-3:]).permute(0, 2, 3, 1).numpy()
+    """uint8 ``[..., K, H, W]`` after JPEG. Runs once per finished image, not in a loop of steps."""
+    flat = images.reshape(-1, *images.shape[-3:])
+    mode = "L" if images.shape[-3] == 1 else "RGB"
     decoded = []
-    for pixels in flat:
+    for pixels in flat.permute(0, 2, 3, 1).numpy():
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", quality=_RELEASE_QUALITY)
+        picture_of(pixels).save(stream, "JPEG", quality=_RELEASE_QUALITY)
         stream.seek(0)
-        decoded.append(np.asarray(Image.open(stream).convert("RGB")))
+        decoded.append(np.asarray(Image.open(stream).convert(mode)).reshape(pixels.shape))
     restored = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
     return restored.reshape(images.shape).contiguous()
+
+
+def picture_of(pixels: np.ndarray) -> Image.Image:
+    """An image uint8 ``[H, W, 3]`` in RGB or ``[H, W, 1]`` in grey, as a picture of that mode."""
+    return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])

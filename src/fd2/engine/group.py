@@ -59,7 +59,7 @@ class Group:
         """One slot for one chunk of classes, class ids ``[B]``, ready to be optimised.
 
         Patches, the initial images, and ``earlier``, the finished images of the group's earlier
-        slots as they were stored, are uint8 ``[B, 3, H, W]`` each.
+        slots as they were stored, are uint8 ``[B, K, H, W]`` each.
         """
         names = (*self.names, "slot", number)
         class_names = [self.class_names[c] for c in classes.tolist()]
@@ -109,7 +109,7 @@ class Slot:
         class_names: of each image.
         title: names the slot in progress and errors.
         labels: class ids ``[B]`` on the device.
-        patches: initial images, normalised floating ``[B, 3, H, W]`` on the device.
+        patches: initial images, normalised floating ``[B, K, H, W]`` on the device.
         earlier_attention: one a teacher, see `fd2.regularisers._interface.Step`.
     """
 
@@ -187,7 +187,7 @@ def initial_patches(
     names: tuple[object, ...],
     where: str,
 ) -> Tensor:
-    """The initial images of a slot, one a class: uint8 ``[C, 3, H, W]``.
+    """The initial images of a slot, one a class: uint8 ``[C, K, H, W]``.
 
     The rule ``by_slot`` takes patch k for slot k; ``random`` draws a patch of the class for each
     slot anew, with replacement, as the release does. ``names`` and the class's name seed the draw,

@@ -26,7 +26,7 @@ def optimise(slot: Slot, state: LoopState = NO_STATE) -> Tensor:
     A run that was stopped goes on from its snapshot, to the same bits.
 
     Returns:
-        Optimised images ``[B, 3, S, S]``, normalised, at the last phase's size.
+        Optimised images ``[B, K, S, S]``, normalised, at the last phase's size.
 
     Raises:
         FD2Error: if the loss is not finite; names the term, the iteration and the classes.
@@ -82,7 +82,7 @@ def _phase(
 class ImageSteps:
     """Images as leaves of the graph, and the Adam that moves them.
 
-    They start as a copy of ``initial``, normalised ``[B, 3, S, S]``.
+    They start as a copy of ``initial``, normalised ``[B, K, S, S]``.
 
     Attributes:
         images: the leaves, changed in place by every step.

@@ -38,7 +38,7 @@ class RowAttention:
     Attributes:
         label: the row's name for readers.
         slots: the slots' numbers, K of them.
-        images: uint8 ``[K, H, W, 3]``.
+        images: uint8 ``[K, H, W, channels]``.
         attention: ``[K, M, h, w]``, non-negative.
     """
 
@@ -94,7 +94,7 @@ def read_attention(
 def attention_of(
     teacher: Teacher, normaliser: Normaliser, images: np.ndarray, where: str
 ) -> Tensor:
-    """Attention ``[K, M, h, w]`` of a teacher on images uint8 ``[K, H, W, 3]``.
+    """Attention ``[K, M, h, w]`` of a teacher on images uint8 ``[K, H, W, channels]``.
 
     The teacher is put into evaluation mode; ``where`` is its file, for the error.
 
@@ -131,7 +131,7 @@ def distances(attention: Tensor) -> Tensor:
 
 
 def overlays(images: np.ndarray, heats: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[..., H, W, 3]`` in grey with heats ``[..., H, W]`` laid over them."""
+    """Images uint8 ``[..., H, W, channels]`` in grey under heats ``[..., H, W]``; in RGB."""
     import matplotlib
 
     colours = matplotlib.colormaps[COLOUR_MAP](heats)[..., :3] * 255

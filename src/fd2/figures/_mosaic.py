@@ -32,6 +32,14 @@ def mosaic(images: np.ndarray, gap: int, fill: float = WHITE) -> np.ndarray:
     return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
 
 
+def in_rgb(images: np.ndarray) -> np.ndarray:
+    """Images ``[..., 3]`` as they are, grey ones ``[..., 1]`` repeated to ``[..., 3]``.
+
+    A figure would give the values of a single channel colours of its own.
+    """
+    return np.broadcast_to(images, (*images.shape[:-1], 3))
+
+
 def gap_of(height: int) -> int:
     """Pixels between images of this height."""
     return max(height // 32, 1)
@@ -47,7 +55,7 @@ def mosaic_figure(
     """A figure of `mosaic` with a name at each row and column.
 
     Args:
-        images: uint8 ``[R, K, H, W, 3]``.
+        images: uint8 ``[R, K, H, W, 3]`` in RGB, or ``[R, K, H, W, 1]`` in grey.
         row_names: R texts; equal neighbours stand once, at the middle of their block.
         column_names: K texts.
         title: above the picture.
@@ -92,7 +100,7 @@ def _panel(
     rows, columns, height, width, channels = images.shape
     gap = gap_of(height)
     blank = np.full((rows, wide - columns, height, width, channels), WHITE, images.dtype)
-    axes.imshow(mosaic(np.concatenate([images, blank], axis=1), gap))
+    axes.imshow(mosaic(in_rgb(np.concatenate([images, blank], axis=1)), gap))
     plain: dict[str, Any] = {"parse_math": False}
     # Equal neighbours stand once.
     runs = [list(run) for _, run in groupby(enumerate(row_names), key=itemgetter(1))]

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.ndarray]]:
-    """The manifest of a dataset, and each of its distilled sets as uint8 ``[C, n, H, W, 3]``.
+    """The manifest of a dataset, and each of its distilled sets as uint8 ``[C, n, H, W, K]``.
+
+    K is 3 for RGB, 1 for grey.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.

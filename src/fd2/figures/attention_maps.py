@@ -64,12 +64,13 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
     import pandas as pd
 
     from fd2.figures._attention import attention_figure, overlays, read_attention
+    from fd2.figures._mosaic import in_rgb
 
     rows = read_attention(spec, files, range(spec["slots"]))
     numbers = pd.DataFrame([line for row in rows for line in lines_of(row, spec["class"])])
     images = np.stack([row.images for row in rows])
     heats = np.stack([row.heat() for row in rows])
-    pictures = _in_turns(images, overlays(images, heats))
+    pictures = _in_turns(in_rgb(images), overlays(images, heats))
     lines = _in_turns(np.zeros_like(heats), heats)
     columns = [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")]
     return attention_figure(spec, pictures, lines, _row_names(numbers), columns), numbers

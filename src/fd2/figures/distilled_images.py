@@ -39,7 +39,7 @@ def collect(
     """The images to show.
 
     Returns:
-        uint8 ``[rows * slots, classes, H, W, 3]``, the classes' names, and one line an image:
+        uint8 ``[rows * slots, classes, H, W, K]``, the classes' names, and one line an image:
         ``label``, ``class``, ``slot``, ``mean`` and ``std`` of its pixels in 0..255, and the
         sha256 of the file it is from.
 

@@ -25,7 +25,7 @@ def select(request: SelectionRequest) -> Tensor:
     """The first n images of a seeded permutation of each class, so that n is a prefix of m > n.
 
     Returns:
-        uint8 ``[n, C, 3, H, W]``.
+        uint8 ``[n, C, K, H, W]``.
 
     Raises:
         FD2Error: if a class has fewer than n training images.

@@ -32,7 +32,7 @@ def select(request: SelectionRequest) -> Tensor:
     IPC 1 differ from the first of IPC 5, so ranks are dealt in runs instead.
 
     Returns:
-        uint8 ``[n, C, 3, H, W]``.
+        uint8 ``[n, C, K, H, W]``.
     """
     assert request.patches is not None
     return request.patches.images[: request.images_per_class]

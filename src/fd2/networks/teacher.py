@@ -42,7 +42,7 @@ class Teacher(nn.Module):
             self.register_buffer("prototypes", torch.zeros_like(cal.fc.weight.detach()))
 
     def forward(self, images: Tensor) -> TeacherOutput:
-        """Images [B, 3, H, W], normalised, to the outputs of both heads."""
+        """Images [B, K, H, W], normalised, to the outputs of both heads."""
         return self.heads(self.backbone.features(images))
 
     def heads(self, features: Tensor) -> TeacherOutput:
@@ -72,7 +72,7 @@ class Teacher(nn.Module):
 def recalibrate_batch_norm(teacher: Teacher, batches: Iterable[Tensor]) -> None:
     """Replace running statistics by their exact averages over ``batches``.
 
-    The batches are normalised images [B, 3, H, W] on the teacher's device; each counts the same,
+    The batches are normalised images [B, K, H, W] on the teacher's device; each counts the same,
     whatever its size. Only batch-norm layers run in training mode, so dropout is off. Modes and
     momenta are as before afterwards.
 

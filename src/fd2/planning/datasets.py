@@ -25,12 +25,14 @@ class DatasetSize:
         train_per_class: training images of each class.
         test: test images.
         resolution: height and width in pixels.
+        channels: 3 for RGB, 1 for grey.
         manifest: digest of the prepared data; None before it is prepared.
     """
 
     train_per_class: tuple[int, ...]
     test: int
     resolution: int
+    channels: int
     manifest: str | None = None
 
     @property
@@ -44,9 +46,14 @@ class DatasetSize:
         return sum(self.train_per_class)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """``[K, H, W]`` of an image."""
+        return self.channels, self.resolution, self.resolution
+
+    @property
     def image_bytes(self) -> int:
         """Bytes of one image in uint8."""
-        return 3 * self.resolution**2
+        return math.prod(self.shape)
 
     def scored(self, images_scored: int | None) -> int:
         """Training images that are scored for patches; see ``patches.images_scored``."""
@@ -93,7 +100,7 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
                 held = [math.ceil(held_out * count) for count in even]
                 even = [count - fewer for count, fewer in zip(even, held, strict=True)]
                 test = sum(held)
-            return DatasetSize(tuple(even), test, settings["resolution"])
+            return DatasetSize(tuple(even), test, settings["resolution"], settings["channels"])
         options["local_path"] = str(folder)
     source = hold_out(plugin.source(options, where), held_out, where)
     per_class = Counter(image.class_id for image in source.images if image.split == "train")
@@ -101,6 +108,7 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
         tuple(per_class[position] for position in range(len(source.classes))),
         sum(image.split == "test" for image in source.images),
         settings["resolution"],
+        settings["channels"],
     )
 
 
@@ -119,6 +127,7 @@ def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
         tuple(per_class[position] for position in range(len(content["classes"]))),
         len(content["files"]["test"]),
         content["resolution"],
+        len(content["mean"]),
         content["digest"],
     )
 

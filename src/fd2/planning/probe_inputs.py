@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ from fd2.networks.teacher import recalibrate_batch_norm
 from fd2.replay.plan import plan_augmentation
 from fd2.runtime.seeds import numpy_generator, torch_generator
 
-_MEAN = (0.5, 0.5, 0.5)
-_STD = (0.25, 0.25, 0.25)
+#: Of every channel.
+_MEAN, _STD = 0.5, 0.25
 _STATISTICS_IMAGES = 8
 
 
@@ -29,15 +30,16 @@ class ProbeInputs:
 
     Args:
         folder: a temporary one.
-        resolution: height and width in pixels.
+        shape: ``[K, H, W]`` of an image.
         classes: C.
     """
 
-    def __init__(self, folder: Path, resolution: int, classes: int) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, int, int], classes: int) -> None:
         self.folder = folder
-        self.resolution = resolution
+        self.channels, self.resolution, _ = shape
         self.classes = classes
-        self._facts = {"manifest": "", "mean": list(_MEAN), "std": list(_STD)}
+        self._statistics = {"mean": (_MEAN,) * self.channels, "std": (_STD,) * self.channels}
+        self._facts: dict[str, Any] = {"manifest": "", **self._statistics}
 
     def data(self, train: int, test: int) -> Path:
         """Prepared data with so many images; the classes take turns."""
@@ -53,11 +55,10 @@ class ProbeInputs:
                 ]
                 for split, count in counts.items()
             },
-            mean=_MEAN,
-            std=_STD,
+            **self._statistics,
             source={},
         )
-        shape = (self.resolution, self.resolution, 3)
+        shape = (self.resolution, self.resolution, self.channels)
         rng = numpy_generator("probe", "data")
         images = {
             split: rng.integers(256, size=(count, *shape), dtype=np.uint8)
@@ -72,7 +73,7 @@ class ProbeInputs:
         for backbone, maps in attention_maps.items():
             teacher = build_teacher(backbone, self.classes, maps, initialisation="scratch", seed=0)
             images = self._pixels(_STATISTICS_IMAGES)
-            recalibrate_batch_norm(teacher, [Normaliser(_MEAN, _STD).normalise(images)])
+            recalibrate_batch_norm(teacher, [Normaliser(**self._statistics).normalise(images)])
             facts = {
                 **{"stage": "pretrain", "backbone": backbone, "classes": self.classes},
                 **{"attention_maps": maps, "cal_ratio": 0.5 if maps else 0.0},
@@ -118,6 +119,6 @@ class ProbeInputs:
         return self.folder / "labels"
 
     def _pixels(self, count: int) -> torch.Tensor:
-        shape = (count, 3, self.resolution, self.resolution)
+        shape = (count, self.channels, self.resolution, self.resolution)
         generator = torch_generator("probe", "pixels")
         return torch.randint(256, shape, generator=generator, dtype=torch.uint8)

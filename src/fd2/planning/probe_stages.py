@@ -138,14 +138,14 @@ def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     images = list(source.images[: steps * _PREPARED_PER_STEP])
     size = replace(task.size, train_per_class=(len(images),), test=0)
     return task.work(task.settings, size), lambda: read_images(
-        source, images, size.resolution, task.threads, "probe"
+        source, images, size.resolution, task.threads, "probe", size.channels
     )
 
 
 def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     settings = {**task.settings, "epochs": 1, "initialisation": "scratch"}
     train = steps * settings["batch_size"]
-    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     data = inputs.data(train, _TEST_IMAGES)
     per_class = (train, *(0,) * (task.size.classes - 1))
     size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
@@ -160,7 +160,7 @@ def _patches(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     settings = {**task.settings, "slots": 1, "images_scored": None}
     images = math.ceil(steps * _CROPS_PER_STEP / settings["crops_per_image"] / _PATCH_CLASSES)
     per_class = max(images, settings["tiles"] ** 2)
-    inputs = ProbeInputs(folder, task.size.resolution, _PATCH_CLASSES)
+    inputs = ProbeInputs(folder, task.size.shape, _PATCH_CLASSES)
     data = inputs.data(per_class * _PATCH_CLASSES, _TEST_IMAGES)
     (scorer,) = inputs.teachers(task.teachers)
     size = replace(task.size, train_per_class=(per_class,) * _PATCH_CLASSES, test=_TEST_IMAGES)
@@ -185,7 +185,7 @@ def _distill(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     shortened = _with_iterations(task.settings["method_settings"], steps)
     settings = {**task.settings, "slots": [0], "method_settings": shortened}
     classes = min(settings["class_chunk"], task.size.classes)
-    inputs = ProbeInputs(folder, task.size.resolution, classes)
+    inputs = ProbeInputs(folder, task.size.shape, classes)
     manifest = inputs.data(classes, classes) / "manifest.json"
     patches, teachers = inputs.patches(), inputs.teachers(task.teachers)
     size = replace(task.size, train_per_class=(1,) * classes)
@@ -203,7 +203,7 @@ def _few_images(task: ProbeTask, batch_size: int) -> int:
 
 def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     settings = {**task.settings, "epochs": steps}
-    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])
     distilled, teachers = inputs.distilled(count), inputs.teachers(task.teachers)
     typed = build(RelabelSettings, settings)
@@ -215,7 +215,7 @@ def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     shorter = {"epochs": steps, "test_every": steps, "initialisation": "scratch"}
     settings = {**task.settings, **shorter}
-    inputs = ProbeInputs(folder, task.size.resolution, task.size.classes)
+    inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])
     data = inputs.data(task.size.classes, _TEST_IMAGES)
     distilled = inputs.distilled(count)

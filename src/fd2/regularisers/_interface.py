@@ -26,7 +26,7 @@ class Step:
     """One step of the optimiser as one teacher sees it. The gradient flows back to the pixels.
 
     Attributes:
-        images: normalised ``[B, 3, H, W]``, as seen through ``views``.
+        images: normalised ``[B, K, H, W]``, as seen through ``views``.
         views: crop, flip and roll; one for the batch, or one per image.
         labels: class ids ``[B]``.
         output: of the teacher for ``images``; what the attention head adds is None where nothing

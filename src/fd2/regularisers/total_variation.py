@@ -36,7 +36,7 @@ def total_variation(images: Tensor) -> Tensor:
     sums let a weight serve images of any size.
 
     Args:
-        images: x ``[B, 3, H, W]``, normalised, H and W at least 2.
+        images: x ``[B, K, H, W]``, normalised, H and W at least 2.
 
     Returns:
         Scalar, at least 0: the means are over images, channels and neighbouring pixels.

@@ -20,7 +20,7 @@ class HalfBatch:
     Attributes:
         ids: image ids ``[b]``.
         partners: ids of the images mixed in ``[b]``.
-        images: normalised, augmented, mixed ``[b, 3, H, W]``.
+        images: normalised, augmented, mixed ``[b, K, H, W]``.
         own_share: share of each image's own pixels ``[b]``, exact to the pixel.
     """
 
@@ -31,7 +31,7 @@ class HalfBatch:
 
 
 class Replay:
-    """The stored augmentation of normalised images float ``[N, 3, H, W]``, on their device.
+    """The stored augmentation of normalised images float ``[N, K, H, W]``, on their device.
 
     The row number of an image is its id.
     """

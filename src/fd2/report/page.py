@@ -112,6 +112,7 @@ def _datasets(results: Path) -> list[dict[str, Any]]:
             datasets.append(
                 {
                     **{key: content[key] for key in ("dataset", "classes", "resolution", "digest")},
+                    "grey": len(content["mean"]) == 1,
                     "images": {"train": images["train"], tested: images["test"]},
                     "licence": source.get("licence"),
                 }

@@ -55,7 +55,7 @@ def distill(
 def _finished(
     settings: DistillSettings, group: Group, patches: SlotImages, state: StageState, where: str
 ) -> tuple[Tensor, list[float]]:
-    """uint8 ``[S, C, 3, H, W]``: every slot of the group, chunk by chunk of classes.
+    """uint8 ``[S, C, K, H, W]``: every slot of the group, chunk by chunk of classes.
 
     With each slot's seconds; those of slots that an earlier run finished are its own.
     """

@@ -86,6 +86,7 @@ def _cell(
         "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
         "protocol": settings.protocol,
         "resolution": dataset.manifest.resolution,
+        "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,
         "result": result,
         **record(shaped, clock.facts()),

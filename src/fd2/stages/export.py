@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from PIL import Image
 
 from fd2.artifacts.files import atomic_write, file_digest
 from fd2.artifacts.images import read_distilled
@@ -20,6 +19,7 @@ from fd2.artifacts.prepared import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
 from fd2.config.names import SetName
+from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
 from fd2.tables.labels import row_label
 
@@ -99,7 +99,7 @@ def export(
             _add(archive, entry, text.encode())
         for file, picture in zip(files, pixels, strict=True):
             stream = io.BytesIO()
-            Image.fromarray(picture).save(stream, format="PNG")
+            picture_of(picture).save(stream, format="PNG")
             _add(archive, file, stream.getvalue())
 
 

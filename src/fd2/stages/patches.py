@@ -145,11 +145,11 @@ def _ranks(ranking: ScoredCrops, slot: int, tiles: int) -> ScoredCrops:
 def _tile(
     dataset: PreparedDataset, crops: ScoredCrops, settings: PatchSettings, teacher: LoadedTeacher
 ) -> Tensor:
-    """uint8 ``[C, 3, H, W]`` from the crops of one slot."""
+    """uint8 ``[C, K, H, W]`` from the crops of one slot."""
     size, tiles = dataset.manifest.resolution, settings.tiles
     # Tile borders where the size is not divisible: edges [0, 48, 97] rather than a black line.
     edges = [size * i // tiles for i in range(tiles + 1)]
-    canvas = torch.zeros(dataset.num_classes, 3, size, size)
+    canvas = torch.zeros(dataset.num_classes, dataset.manifest.channels, size, size)
     for number, (indices, boxes) in enumerate(zip(crops.indices, crops.boxes, strict=True)):
         row, column = divmod(number, tiles)
         images = teacher.normaliser.normalise(dataset.train.batch(indices, torch.device("cpu")))

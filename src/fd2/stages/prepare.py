@@ -20,11 +20,12 @@ from fd2.errors import FD2Error, listing
 from fd2.runtime.job import Job
 
 MINIMUM_TRAIN_IMAGES = 2
-RESIZE = "whole frame warped to the square, RGB, Pillow bicubic"
+RESIZE = "whole frame warped to the square, {}, Pillow bicubic"
 #: How far mean or standard deviation may be from a kind's published value without a warning.
 STATISTICS_TOLERANCE = 0.005
 STATISTICS_RESOLUTION = 224
-RENDERED = "none: rendered at the working resolution, RGB"
+RENDERED = "none: rendered at the working resolution, {}"
+_COLOURS = {1: "grey", 3: "RGB"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class PrepareSettings:
         options: the kind's own keys, as its ``SETTINGS_SCHEMA`` says.
         held_out: share of each class's training images that takes the place of the test images;
             None keeps the test images.
+        channels: of the arrays: 3 for RGB, 1 for grey.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class PrepareSettings:
     resolution: int
     options: Mapping[str, Any] = field(default_factory=dict)
     held_out: float | None = None
+    channels: int = 3
 
 
 def prepare(
@@ -80,7 +83,12 @@ def prepare(
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
         split: read_images(
-            source, files[split], settings.resolution, workers, f"{settings.dataset} {split}"
+            source,
+            files[split],
+            settings.resolution,
+            workers,
+            f"{settings.dataset} {split}",
+            settings.channels,
         )
         for split in SPLITS
     }
@@ -90,7 +98,7 @@ def prepare(
         raise FD2Error(
             f"a channel is constant over all training images: std {manifest.std}",
             where,
-            "use images with content in all three channels; grey images are repeated in each",
+            "use images with content in each channel; with 'channels: 3' grey ones are repeated",
         )
     images = {split: decoded[split].images for split in SPLITS}
     manifest = write_prepared(folder, manifest, images)
@@ -111,7 +119,8 @@ def _unusual_statistics(
     """
     known = getattr(plugin, "REFERENCE_STATISTICS", None)
     complete = settings.held_out is None and not source.crop_bottom
-    if known is None or settings.resolution != STATISTICS_RESOLUTION or not complete:
+    comparable = settings.resolution == STATISTICS_RESOLUTION and settings.channels == 3
+    if known is None or not complete or not comparable:
         return []
     computed = (("mean", manifest.mean), ("std", manifest.std))
     return [
@@ -162,6 +171,7 @@ def _manifest(
 ) -> Manifest:
     train = decoded["train"]
     mean, std = channel_statistics(train.sums, len(train.images) * settings.resolution**2)
+    resize = RESIZE if source.render is None else RENDERED
     return Manifest(
         dataset=settings.dataset,
         resolution=settings.resolution,
@@ -178,6 +188,6 @@ def _manifest(
         source={
             **source.facts,
             "kind": settings.kind,
-            "resize": RESIZE if source.render is None else RENDERED,
+            "resize": resize.format(_COLOURS[settings.channels]),
         },
     )

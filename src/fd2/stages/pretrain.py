@@ -46,6 +46,7 @@ def pretrain(
             "teacher": {key: getattr(settings, key) for key in ("dataset", "backbone", "training")},
             "protocol": settings.protocol,
             "resolution": manifest.resolution,
+            "channels": manifest.channels,
             TESTED_ON: manifest.tested_on,
             "result": result,
         }

@@ -17,7 +17,7 @@ METRICS = ("top1", "balanced_top1")
 #: Columns that every frame of results has; all but these three are empty where a file is missing.
 PROVENANCE = (
     *("row", "path", "dataset"),
-    *("protocol", "tested_on", "manifest", "device", "commit", "resolution"),
+    *("protocol", "tested_on", "manifest", "device", "commit", "resolution", "channels"),
 )
 
 
@@ -67,6 +67,7 @@ def read_results(
                 "device": record.run.device_name,
                 "commit": record.run.source(),
                 "resolution": record.resolution,
+                "channels": record.content.get("channels"),
             }
         lines.append(line)
     # Provenance as objects: one file that is missing must not make a fraction of a whole number.

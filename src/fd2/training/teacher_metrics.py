@@ -24,7 +24,7 @@ def predict(
 ) -> tuple[Tensor, Tensor | None]:
     """Class ids ``[N]`` on the CPU that each head predicts; None without attention head.
 
-    Images are uint8 ``[N, 3, H, W]`` on the teacher's device. The attention head's logits are the
+    Images are uint8 ``[N, K, H, W]`` on the teacher's device. The attention head's logits are the
     mean over the image and its attention crop (mean map, threshold 0.1 of its maximum, padding
     0.05), as CAL is tested. The teacher's mode is restored.
     """

@@ -236,7 +236,7 @@ class TeacherTraining:
         return loss, {"backbone": backbone, "cal": cal_loss}, heads
 
     def _recalibration_batches(self) -> Iterator[Tensor]:
-        """Normalised images ``[B, 3, H, W]``, each training image once, as in training.
+        """Normalised images ``[B, K, H, W]``, each training image once, as in training.
 
         Shuffled: the arrays lie class by class, and the variance within a batch of one class lacks
         what is between classes. Augmented: the weights fit the statistics of such images.

@@ -24,12 +24,12 @@ def epoch_batches(rng: np.random.Generator, count: int, most: int) -> list[Tenso
 def augment_training(
     images: Tensor, normaliser: Normaliser, settings: TrainingAugmentation, rng: np.random.Generator
 ) -> Tensor:
-    """Flip, crop, colour jitter and rotation of images uint8 ``[B, 3, H, W]``, then normalisation.
+    """Flip, crop, colour jitter and rotation of images uint8 ``[B, K, H, W]``, then normalisation.
 
     A strength of zero, or crops of the entire area, skip their step.
 
     Returns:
-        Normalised float32 ``[B, 3, H, W]``; corners uncovered by the rotation hold the mean.
+        Normalised float32 ``[B, K, H, W]``; corners uncovered by the rotation hold the mean.
     """
     count = len(images)
     for axis, wanted in ((3, settings.flip != "none"), (2, settings.flip == "both")):
@@ -64,14 +64,14 @@ def attention_views(
     sqrt(sum of the map); the first guides the crop, the second the drop.
 
     Args:
-        images: normalised ``[B, 3, H, W]``.
+        images: normalised ``[B, K, H, W]``.
         attention: maps ``[B, M, h, w]``, not negative; no gradient flows through the choice.
         crop_range: thresholds of the crop as shares of the map's maximum, drawn uniformly.
         drop_range: likewise for the drop.
         generator: on the device of ``attention``.
 
     Returns:
-        ``[2B, 3, H, W]``: crops, then drops.
+        ``[2B, K, H, W]``: crops, then drops.
     """
     maps = attention.detach().float()
     count, size = len(images), images.shape[-1]

@@ -98,7 +98,10 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
 
     gpu = torch.cuda.get_device_name() if options.device == "cuda" else None
     commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+        ["git", "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
     )
     return {
         "hardware": gpu or _processor(),

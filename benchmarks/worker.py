@@ -22,7 +22,7 @@ def main(case: dict[str, Any]) -> None:
     Args:
         case: see `benchmarks.contenders.Contender`.
     """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     import torch
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, system_fault
 
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
@@ -18,7 +19,8 @@ COMMANDS = ("plan", "cost", "doctor", "why")
 def parser() -> argparse.ArgumentParser:
     """The command line with all sub-commands."""
     whole = argparse.ArgumentParser(
-        prog="fd2", description="What a run will take, what it took, and what is wrong."
+        prog="fd2",
+        description="What a run will take, what it took, and what is wrong.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -27,7 +29,12 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print JSON")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = import_module(f"fd2.commands.{name}")
+        try:
+            module = import_module(f"fd2.commands.{name}")
+        except ImportError as error:
+            # Where packages are broken, fd2 doctor still says which.
+            commands.add_parser(name, parents=[common], help=f"cannot start: {error}")
+            continue
         one = commands.add_parser(
             name,
             parents=[common],
@@ -52,12 +59,20 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if words is None else words)
     cut = given.index("--") if "--" in given else len(given)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Not every locale has letters such as those of SRe²L.
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(given[:cut])
+    if not hasattr(arguments, "run"):
+        import_module(f"fd2.commands.{arguments.command}")
     try:
         return int(arguments.run(arguments, given[cut + 1 :]))
     except FD2Error as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"error: {system_fault(error)}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -39,6 +39,15 @@ def cannot_write(path: object, error: OSError) -> FD2Error:
     )
 
 
+def system_fault(error: OSError) -> FD2Error:
+    """The error for a file or folder that the system refuses, e.g. one of another user."""
+    return FD2Error(
+        f"cannot be read or written: {error.strerror or error}",
+        str(error.filename or "a file that the system does not name"),
+        "look who owns it and what is allowed (ls -ld), make it yours, or name another folder",
+    )
+
+
 def suggest(wrong: str, allowed: Iterable[str]) -> str:
     """A sentence that names the nearest allowed word and all of them.
 
@@ -88,8 +97,9 @@ def require_writable(folder: str | Path, setting: str) -> None:
         FD2Error: names the path that stands in the way.
     """
     path = Path(folder)
-    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not existing.is_dir():
+    # What cannot be looked into does not exist for it, and the folder above counts.
+    existing = next(p for p in (path, *path.absolute().parents) if os.path.exists(p))
+    if not os.path.isdir(existing):
         raise FD2Error(
             f"'{existing}' is a file, a folder is needed", setting, "move it away or name another"
         )

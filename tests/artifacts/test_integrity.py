@@ -98,9 +98,9 @@ def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
 
 
 def edit_json(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     edit(content)
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def edit_metadata(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -198,7 +198,7 @@ def unsigned(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_manifest_unverified(path: Path) -> Manifest:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     del content["digest"]
     return Manifest(**content)
 

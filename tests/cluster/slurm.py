@@ -209,6 +209,6 @@ def _end_daemons(folder: Path) -> None:
 def _end_daemon(file: Path) -> None:
     """SIGKILL for the daemon that wrote its number there, if it still runs."""
     with contextlib.suppress(OSError):
-        pid = int(file.read_text())
-        if Path(f"/proc/{pid}/comm").read_text().strip() in PROGRAMS:
+        pid = int(file.read_text(encoding="utf-8"))
+        if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() in PROGRAMS:
             os.kill(pid, signal.SIGKILL)

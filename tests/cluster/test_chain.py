@@ -110,7 +110,11 @@ def content(file: Path) -> object:
         return file.read_bytes()
     # The digest covers the run too.
     apart = ("run", "record_sha256")
-    return {key: value for key, value in json.loads(file.read_text()).items() if key not in apart}
+    return {
+        key: value
+        for key, value in json.loads(file.read_text(encoding="utf-8")).items()
+        if key not in apart
+    }
 
 
 def artefacts(project: Project) -> dict[str, object]:

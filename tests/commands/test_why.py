@@ -91,7 +91,7 @@ def test_a_changed_input_of_an_input_is_found_with_all(artefacts: Path, fd2: Any
 def test_data_prepared_anew_is_found(artefacts: Path, fd2: Any) -> None:
     path = Path("results/data/cells/manifest.json")
     digest = read_json(path)["digest"]
-    path.write_text(path.read_text().replace(digest, "0" * 64))
+    path.write_text(path.read_text(encoding="utf-8").replace(digest, "0" * 64), encoding="utf-8")
     done = fd2("why", f"{TEACHERS}/plain.safetensors")
     assert done.code == 1
     assert "prepared anew since: its digest is 000000000000 now" in done.out

@@ -41,7 +41,7 @@ def write_photo(path: Path, number: int) -> None:
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def packed(folder: Path, path: Path) -> Path:

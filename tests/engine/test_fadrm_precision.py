@@ -52,10 +52,7 @@ def terms_of(teacher: LoadedTeacher) -> TeacherTerms:
 @pytest.fixture
 def optimised(make_slot: Callable[..., Slot]) -> Optimised:
     def run(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tensor:
-        terms = terms_of(teacher)
-        images = optimise(make_slot(chosen, [terms], patches, LABELS))
-        terms.close()
-        return images
+        return optimise(make_slot(chosen, [terms_of(teacher)], patches, LABELS))
 
     return run
 
@@ -83,7 +80,6 @@ def plain_loop(teacher: LoadedTeacher, patches: Tensor, chosen: Recipe) -> Tenso
         done += phase.iterations
         if number == 0:
             images = 0.5 * resize(images, size=(32, 32), mode="bilinear") + 0.5 * patches
-    terms.close()
     return images.detach()
 
 
@@ -119,7 +115,6 @@ def test_networks_are_half_and_losses_single(teacher: LoadedTeacher, patches: Te
     with precision_on(CPU, mixed=True).autocast():
         mixed = terms.losses(seen, view, LABELS, {})
     hook.remove()
-    terms.close()
     assert made == [torch.float32, torch.bfloat16]
     assert {loss.dtype for loss in mixed.values()} == {torch.float32}
     for name, loss in single.items():

@@ -106,10 +106,7 @@ def optimised(
             TeacherTerms(teacher, index, 0.3, 0.01, 10.0, {})
             for index, teacher in enumerate(teachers)
         ]
-        images = optimise(make_slot(chosen, terms, patches, LABELS))
-        for term in terms:
-            term.close()
-        return images
+        return optimise(make_slot(chosen, terms, patches, LABELS))
 
     return run
 

@@ -64,7 +64,6 @@ def test_a_whole_step_equals_its_formulas(
     pixels = images.clone().requires_grad_(True)
     loss = torch.stack(list(terms.losses(pixels, VIEW, LABELS, {"whole": earlier}).values())).sum()
     (gradient,) = torch.autograd.grad(loss, pixels)
-    terms.close()
     expected = slow_loss(
         teacher,
         pixels,
@@ -88,7 +87,6 @@ def test_the_ratio_of_the_teacher_is_the_default(
     for ratio in (None, 0.3):
         terms = TeacherTerms(teacher, 0, ratio, 0.01, 10.0, {})
         losses.append(terms.losses(images, VIEW, LABELS, {}))
-        terms.close()
     assert losses[0] == losses[1]
 
 

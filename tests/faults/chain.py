@@ -158,7 +158,7 @@ class Chain:
 def fingerprint(path: Path) -> str:
     """sha256 of the bytes; of records without the facts of the run, which hold times."""
     if path.suffix == ".json":
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         kept = {key: value for key, value in content.items() if key not in _NOT_COMPARED}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -33,7 +33,7 @@ def cell(
 ) -> dict[str, Any]:
     settings = chain.evaluate_settings(**changes)
     evaluate({output: settings}, chain.data, nine, soft, chain.job)
-    written: dict[str, Any] = json.loads(output.read_text())
+    written: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     return written
 
 

@@ -44,7 +44,7 @@ def measured(chain: Chain, path: Path, settings: DistillSettings) -> dict[str, A
     manifest = chain.data / "manifest.json"
     measure = MeasureSettings(warm_up=2, iterations=3)
     measure_distill(settings, measure, manifest, chain.patches, teachers, path, chain.job)
-    content: dict[str, Any] = json.loads(path.read_text())
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 

@@ -111,7 +111,7 @@ def sheet() -> Callable[..., Path]:
     def write(*lines: str) -> Path:
         path = Path("t_1.csv")
         full = [line if line.count(",") == 7 else f"{line}," for line in lines]
-        path.write_text("\n".join([HEADER, *full]) + "\n")
+        path.write_text("\n".join([HEADER, *full]) + "\n", encoding="utf-8")
         return path
 
     return write

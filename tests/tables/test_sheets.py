@@ -56,7 +56,7 @@ def fill(text: str, name: str = "t") -> pd.DataFrame:
     """Write a sheet and its table; the csv."""
     path = Path(f"sheet/{name}.csv")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     tabulate(path, RESULTS, [0], [], TEMPLATES, Path(name))
     return pd.read_csv(f"{name}.csv")
 
@@ -147,7 +147,7 @@ def test_golden_groups() -> None:
 @pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, ITERATIONS, GROUPS])
 def test_without_results_all_is_missing(text: str) -> None:
     frame = fill(text)
-    told = Path("t.md").read_text()
+    told = Path("t.md").read_text(encoding="utf-8")
     missing = frame["missing"].dropna().tolist()
     assert len(missing) >= 2 and all(command in told for command in missing)
     assert "no result yet" in told and "missing" in told
@@ -156,12 +156,12 @@ def test_without_results_all_is_missing(text: str) -> None:
 def test_teachers_chosen_on_test_images_or_tested_on_others_are_told() -> None:
     teach()
     fill(TEACHERS)
-    assert "chosen on" not in Path("t.md").read_text()
+    assert "chosen on" not in Path("t.md").read_text(encoding="utf-8")
     write_teacher(
         RESULTS, "d_1", "resnet50", "cal", "best_on_test", tested_on="held-out training images"
     )
     fill(TEACHERS)
-    text = Path("t.md").read_text()
+    text = Path("t.md").read_text(encoding="utf-8")
     assert "chosen on test images" in text and "d_1: tested on held-out training images" in text
 
 
@@ -169,7 +169,7 @@ def test_times_of_several_machines_are_marked() -> None:
     measure("fd2", 1.0)
     measure("plain", 1.0, "resident", "Test CPU")
     fill(ITERATIONS)
-    text = Path("t.md").read_text()
+    text = Path("t.md").read_text(encoding="utf-8")
     assert "their times cannot be compared" in text
     assert "| 2.00 | 4.8 | Test CPU |" in text, "the resident peak where there is no GPU"
 
@@ -181,7 +181,9 @@ def test_a_row_without_all_of_its_groups_is_missing() -> None:
     path = "results/distilled/d/sre2lpp/fd2/two/ipc5.safetensors"
     assert frame["missing"].tolist()[0] == f"snakemake {path}"
     assert frame["seconds_per_slot"].isna().tolist() == [True, False]
-    assert "| SRe²L++ + FD² (N_s = 5) | 1.0 | – | 125.0 | 1.250 |" in Path("t.md").read_text()
+    assert "| SRe²L++ + FD² (N_s = 5) | 1.0 | – | 125.0 | 1.250 |" in Path("t.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_results_of_different_data_are_refused() -> None:

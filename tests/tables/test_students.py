@@ -31,7 +31,11 @@ def cell(fd2: str = "plain", ipc: int = 1, seed: int = 0, variant: str = "base")
 
 def build(sheet: Path, seeds: list[int], **facts: list[str]) -> Table:
     """A table whose rows have equal facts, but for those named."""
-    lines = [line for line in sheet.read_text().splitlines()[1:] if not line.startswith("#")]
+    lines = [
+        line
+        for line in sheet.read_text(encoding="utf-8").splitlines()[1:]
+        if not line.startswith("#")
+    ]
     known: list[dict[str, str]] = [
         {} if ",full," in line else {**FACTS, **{k: v[i] for k, v in facts.items()}}
         for i, line in enumerate(lines)

@@ -20,7 +20,8 @@ from fd2.config.row_facts import row_facts
 from fd2.config.rows import StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
-from fd2.errors import FD2Error, require_writable
+from fd2.errors import FD2Error, system_fault
+from fd2.health.start import require_start
 from fd2.image_counts import (
     half_batch_sizes,
     require_patch_images,
@@ -28,7 +29,11 @@ from fd2.image_counts import (
 )
 from fd2.planning.image_folders import folder_listing, training_counts
 from fd2.runtime.device import planned_device
+from fd2.runtime.interruption import stop_on_hangup
 from snakemake.exceptions import WorkflowError
+
+
+stop_on_hangup()
 
 
 def explained(function):
@@ -40,6 +45,8 @@ def explained(function):
             return function(*arguments, **named)
         except FD2Error as error:
             raise WorkflowError(str(error)) from None
+        except OSError as error:
+            raise WorkflowError(str(system_fault(error))) from None
 
     return call
 
@@ -58,9 +65,13 @@ pathvars:
     state="state",
 
 
-for name in ("resources", "results", "logs", "benchmarks", "state"):
-    explained(require_writable)(
-        config.get("pathvars", {}).get(name, name), f"pathvar '{name}'"
+if workflow.is_main_process:
+    explained(require_start)(
+        ROOT,
+        {
+            name: Path(config.get("pathvars", {}).get(name, name))
+            for name in ("resources", "results", "logs", "benchmarks", "state")
+        },
     )
 
 

@@ -18,7 +18,9 @@ def collect_report():
     targets = [str(path) for path in (*tables, *figures, page)]
     if not all(Path(path).exists() for path in targets):
         return
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as effective:
+    with tempfile.NamedTemporaryFile(
+        "w", suffix=".yaml", encoding="utf-8"
+    ) as effective:
         yaml.safe_dump(dict(config), effective)
         effective.flush()
         command = [sys.executable, "-m", "snakemake", *targets, "--nolock"]

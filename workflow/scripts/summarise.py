@@ -5,9 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from fd2.runtime.job import logged
+from fd2.runtime.job import script
 
-with logged(snakemake.log[0]):
+with script(snakemake):
     from fd2.report.commands import Invocation
     from fd2.report.page import PageSources
     from fd2.stages.summarise import summarise

@@ -101,7 +101,7 @@ def read_json(path: str | Path) -> Any:
         FD2Error: if the file is missing or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise not_found(path) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

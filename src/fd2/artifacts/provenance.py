@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from typing import Any
 
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.identity import FORMAT
+from fd2.config.code import PACKAGE
 from fd2.errors import FD2Error
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "pillow", "snakemake")
@@ -45,8 +47,20 @@ def record(
     ``circumstances`` are those of `fd2.runtime.job.Job.facts`; ``measured`` is what else differs
     from run to run, such as times of its parts.
     """
-    run = {**_commit(), "versions": _versions(), "host": platform.platform(), **circumstances}
+    commit, unknown = source_commit()
+    if unknown is not None:
+        print(f"warning: no commit in the record: {unknown}", flush=True)
+    run = {**commit, "versions": _versions(), "host": platform.platform(), **circumstances}
     return {**shaped, "run": {**run, **measured}}
+
+
+def source_digests(paths: Iterable[str]) -> dict[str, str]:
+    """sha256 of source files by their paths in the repository."""
+    root = PACKAGE.resolve().parents[1]
+    return {
+        Path(path).resolve().relative_to(root).as_posix(): file_digest(path)
+        for path in sorted(paths)
+    }
 
 
 def same_manifest(digests: Mapping[str, str]) -> str:
@@ -67,22 +81,35 @@ def same_manifest(digests: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _commit() -> dict[str, Any]:
-    """The source's commit, and whether its files differ from it; nulls outside a checkout."""
+def source_commit() -> tuple[dict[str, Any], str | None]:
+    """The source's commit and whether its files differ from it, and why these are not known.
+
+    Without a checkout, without git, and where git refuses the folder because somebody else owns it,
+    both are None.
+    """
     here = Path(__file__).resolve().parent
 
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *words], cwd=here, capture_output=True, text=True, timeout=20, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words],
+            cwd=here,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=20,
+            check=True,
+        ).stdout.strip()
 
-    commit = git("rev-parse", "HEAD")
-    changes = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    try:
+        commit = git("rev-parse", "HEAD")
+        changes = git("status", "--porcelain", "--untracked-files=no")
+    except FileNotFoundError:
+        return {"commit": None, "dirty": None}, "git is not installed"
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
+        return {"commit": None, "dirty": None}, said[0] if said else "git fails"
+    return {"commit": commit, "dirty": bool(changes)}, None
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         FD2Error: if the file is missing, is not YAML, or holds something else.
     """
     try:
-        value = yaml.safe_load(path.read_text())
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FD2Error(f"cannot read: {error.strerror}", str(path), "check the path") from error
     except yaml.YAMLError as error:

@@ -26,7 +26,9 @@ def config_schema() -> dict[str, Any]:
     and ``distill.fd2.regularisers.<name>``, a dataset kind its own keys in ``datasets.<any>``.
     Each is the plug-in's ``SETTINGS_SCHEMA``, so a new plug-in edits no schema file.
     """
-    schema: dict[str, Any] = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
+    schema: dict[str, Any] = yaml.safe_load(
+        (SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8")
+    )
     distill = schema["properties"]["distill"]["properties"]
     for block, folder in (
         (distill["methods"], "methods"),

@@ -16,25 +16,40 @@ class Stage:
             are shared across all others. Empty without a section.
         on_device: whether it computes on the config's device.
         probed: whether ``fd2 plan --probe`` runs a few of its steps.
+        largest: the setting that sets the size of its largest tensors; the batches of students are
+            those of the labels. Empty where there is none.
     """
 
     name: str
     keys: tuple[str, ...] = ()
     on_device: bool = False
     probed: bool = False
+    largest: str = ""
 
 
 _SET = ("dataset", "method", "fd2")
 STAGES = (
     Stage("download"),
     Stage("prepare", probed=True),
-    Stage("pretrain", ("dataset", "backbone"), on_device=True, probed=True),
-    Stage("patches", ("dataset",), on_device=True, probed=True),
-    Stage("distill", _SET, on_device=True, probed=True),
+    Stage(
+        "pretrain",
+        ("dataset", "backbone"),
+        on_device=True,
+        probed=True,
+        largest="pretrain.batch_size",
+    ),
+    Stage("patches", ("dataset",), on_device=True, probed=True, largest="patches.crops_per_image"),
+    Stage("distill", _SET, on_device=True, probed=True, largest="distill.class_chunk"),
     Stage("assemble"),
     Stage("select_images"),
-    Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True),
-    Stage("evaluate", (*_SET, "ipc", "student"), on_device=True, probed=True),
+    Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True, largest="relabel.batch_size"),
+    Stage(
+        "evaluate",
+        (*_SET, "ipc", "student"),
+        on_device=True,
+        probed=True,
+        largest="relabel.batch_size",
+    ),
     Stage("diagnose", on_device=True),
     Stage("diagnose_real", on_device=True),
 )

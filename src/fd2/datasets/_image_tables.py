@@ -49,7 +49,7 @@ def _folders(root: Path, prefix: str) -> list[Path]:
 
 def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         return tuple(content["classes"]), [(str(file), int(i)) for file, i in content["images"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from error

@@ -50,7 +50,8 @@ def extract_images(path: Path, folder: Path, label_column: str) -> None:
                     images.append((name, _label(row[label_column], len(classes), path)))
     except ArrowException as error:
         raise _unusable(path, str(error).partition("\n")[0]) from error
-    (folder / LISTING).write_text(json.dumps({"classes": classes, "images": images}))
+    listing = json.dumps({"classes": classes, "images": images})
+    (folder / LISTING).write_text(listing, encoding="utf-8")
 
 
 def _class_names(table: ParquetFile, label_column: str, path: Path) -> list[str]:

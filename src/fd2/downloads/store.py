@@ -87,7 +87,7 @@ def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
 def _noted(archive: Archive, note: Path) -> dict[str, Any] | None:
     """The note of an unpacked archive, if that is one of the versions asked for today."""
     try:
-        content: dict[str, Any] = json.loads(note.read_text())
+        content: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
         identity = Identity(*(content[key] for key in ("size", "sha256", "md5")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

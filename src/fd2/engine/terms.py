@@ -113,10 +113,6 @@ class TeacherTerms:
             return network.heads(features)
         return TeacherOutput(network.backbone.classify(features), features, None, None, None)
 
-    def close(self) -> None:
-        """Remove the hooks from the teacher."""
-        self._statistics.remove()
-
 
 def dual_head_cross_entropy(
     backbone_logits: Tensor, cal_logits: Tensor | None, labels: Tensor, cal_ratio: float

@@ -1,47 +1,91 @@
-"""The output folders: write access, tried by writing, free space, and files from the future."""
+"""The folders that a run writes to, tried by writing: room, locks, time stamps, other owners."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from fd2.errors import FD2Error, listing, require_writable
 from fd2.health import Finding, fault
+from fd2.health.start import INPUTS, SOURCES, require_plain_path
 from fd2.planning.disk import amount
-from fd2.planning.project import PATHVARS, Project
+from fd2.planning.project import PATHVARS, Project, require_workflow
+from fd2.runtime.clock import require_past
 
 #: Less than this is a fault by itself; `fd2 plan` compares with what a run writes.
 LEAST_FREE = 10**9
-#: Clocks of file servers are a little ahead or behind.
-_CLOCK_TOLERANCE_SECONDS = 10
+
+
+def check_path() -> Finding:
+    """The workflow's folder, and whether commands can name it."""
+    require_workflow(Path.cwd())
+    require_plain_path(Path.cwd())
+    return Finding("path", str(Path.cwd()))
+
+
+def check_own_folders() -> Iterator[Finding]:
+    """What Snakemake, torch and others write beside the outputs: where, and how to change it."""
+    home = Path(os.path.expanduser("~"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    if not home.is_absolute():
+        fix = "export HOME=FOLDER, a folder that you can write"
+        yield Finding("HOME", "there is none", fix)
+    else:
+        yield _written("HOME", home, "export HOME=FOLDER, a folder that you can write")
+    yield _written("cache", cache, "export XDG_CACHE_HOME=FOLDER, a folder that you can write")
+    yield _written("torch", torch_home, "export TORCH_HOME=FOLDER, a folder that you can write")
+    named = os.environ.get("TMPDIR")
+    if named:
+        yield _written("TMPDIR", Path(named), "export TMPDIR=FOLDER, a folder that you can write")
+    else:
+        yield Finding("TMPDIR", f"not set: {tempfile.gettempdir()}")
+    fix = "make the workflow's folder your own, or clone it anew"
+    yield _written(".snakemake", Path.cwd() / ".snakemake", fix)
+    yield _lock(Path.cwd() / ".snakemake" / "locks")
+
+
+def _lock(folder: Path) -> Finding:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return Finding("lock", "none")
+    fix = "wait until it ends; if nothing runs here any more: snakemake --unlock"
+    return Finding("lock", f"another run goes on here, or was killed ({folder})", fix)
 
 
 def check_folders(project: Project) -> Iterator[Finding]:
     """Each output folder can be written, and its disk has room."""
-    disks: dict[int, str] = {}
-    for name in PATHVARS:
+    disks: dict[int, Path] = {}
+    for name in (*PATHVARS, "state"):
         path = project.path(name)
-        try:
-            require_writable(path, f"pathvar '{name}'")
-            existing = next(p for p in (path, *path.parents) if p.exists())
-            # Permissions are not all: file systems can be read-only, or have none.
-            with tempfile.NamedTemporaryFile(dir=existing, prefix=".fd2-doctor-"):
-                disks.setdefault(os.stat(existing).st_dev, str(existing))
-        except FD2Error as error:
-            yield fault(name, error)
-        except OSError as error:
-            fix = f"change its permissions, or set 'pathvars.{name}' to another folder"
-            yield Finding(name, f"cannot be written: {error.strerror} ({path})", fix)
-        else:
-            yield Finding(name, f"can be written ({path})")
+        finding = _written(name, path, f"set 'pathvars.{name}' to a folder that you can write")
+        yield finding
+        if finding.ok:
+            existing = _existing(path)
+            disks.setdefault(os.stat(existing).st_dev, existing)
     for folder in disks.values():
         yield _free(folder)
 
 
-def _free(folder: str) -> Finding:
+def _existing(path: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(p for p in (path, *path.absolute().parents) if os.path.exists(p))
+
+
+def _written(subject: str, path: Path, fix: str) -> Finding:
+    try:
+        require_writable(path, subject)
+        # Permissions are not all: file systems can be read-only, or have none.
+        with tempfile.NamedTemporaryFile(dir=_existing(path), prefix=".fd2-doctor-"):
+            return Finding(subject, f"can be written ({path})")
+    except FD2Error as error:
+        return Finding(subject, f"{error.what} ({path})", fix)
+    except OSError as error:
+        return Finding(subject, f"cannot be written: {error.strerror} ({path})", fix)
+
+
+def _free(folder: Path) -> Finding:
     state = os.statvfs(folder)
     free = state.f_bavail * state.f_frsize
     fact = f"{amount(free)} free at {folder}"
@@ -54,21 +98,36 @@ def _free(folder: str) -> Finding:
     return Finding("disk", fact)
 
 
-def check_time_stamps(project: Project) -> Finding:
-    """No artefact is younger than now: Snakemake fails each job that reads such a file."""
-    latest = time.time() + _CLOCK_TOLERANCE_SECONDS
-    folders = [path for path in map(project.path, ("resources", "results")) if path.is_dir()]
-    future = sorted(
-        path
-        for folder in folders
-        for path in folder.rglob("*")
-        if not path.is_symlink() and path.stat().st_mtime > latest
-    )
-    if not future:
-        return Finding("time stamps", "none is in the future")
-    paths = shlex.join(map(str, folders))
-    return Finding(
-        "time stamps",
-        f"{len(future)} in the future: {listing(list(map(str, future)), most=3)}",
-        f"set the machine's clock right, then: find {paths} -newermt now -exec touch {{}} +",
-    )
+def check_access(project: Project) -> Iterator[Finding]:
+    """What is there of earlier runs, perhaps of another user, can be read and replaced."""
+    for name in INPUTS:
+        closed = _closed(project.path(name))
+        if closed:
+            found = f"{len(closed)} files or folders are closed to you: {listing(closed, most=3)}"
+            fix = f"have them made yours (chown -R), or set 'pathvars.{name}' to another folder"
+            yield Finding(f"access to {name}", found, fix)
+        else:
+            yield Finding(f"access to {name}", "all can be read and replaced")
+
+
+def _closed(root: Path) -> list[str]:
+    """Folders below ``root`` that cannot be listed and written, and files that cannot be read."""
+    everything = os.R_OK | os.W_OK | os.X_OK
+    closed = []
+    for folder, _, files in os.walk(root):
+        below = [os.path.join(folder, file) for file in files]
+        closed += [path for path in below if os.path.exists(path) and not os.access(path, os.R_OK)]
+        subfolders = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+        closed += [path for path in subfolders if not os.access(path, everything)]
+    return closed
+
+
+def check_time_stamps(project: Project) -> Iterator[Finding]:
+    """No source, input or artefact is younger than now."""
+    outputs = [project.path(name) for name in INPUTS]
+    try:
+        require_past([*(project.folder / name for name in SOURCES), *outputs])
+    except FD2Error as error:
+        yield fault("time stamps", error)
+    else:
+        yield Finding("time stamps", "none is in the future")

@@ -1,26 +1,80 @@
-"""Processor cores, GPUs and whether torch can use them, the compiler, and SLURM."""
+"""Cores, memory and limits on it, GPUs and whether torch can use them, the compiler, and SLURM."""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from fd2.config.stages import SECTIONS
 from fd2.errors import FD2Error
 from fd2.health import Finding, fault
+from fd2.planning.disk import amount
+from fd2.planning.project import Project
 from fd2.runtime.device import nvidia_gpu_visible, planned_device
 
 _TIMEOUT = 30
+_CGROUPS, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+#: Larger numbers stand for no limit.
+_NO_LIMIT = 2**60
+_LEAST_MEMORY = 2 * 10**9
 _SLURM_PLUGIN = "snakemake-executor-plugin-slurm"
 _SLURM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
 
 
-def check_cores(threads: Mapping[str, int]) -> Finding:
+def usable_cores() -> int:
+    """Cores that this process may use; all of a machine that does not tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_memory() -> Iterator[Finding]:
+    """The machine's memory, and what a container, a scheduler or a shell leaves of it."""
+    limits = {
+        "machine": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        **dict(_cgroup_limits()),
+        "ulimit -v": resource.getrlimit(resource.RLIMIT_AS)[0],
+    }
+    known = {name: limit for name, limit in limits.items() if 0 < limit < _NO_LIMIT}
+    fact = ", ".join(f"{name} {amount(limit)}" for name, limit in known.items())
+    least = min(known, key=lambda name: known[name])
+    if known[least] < _LEAST_MEMORY:
+        fix = f"a job takes about {amount(_LEAST_MEMORY)}: raise what {least} leaves of it"
+        yield Finding("memory", fact, fix)
+    else:
+        yield Finding("memory", fact)
+
+
+def _cgroup_limits() -> Iterator[tuple[str, int]]:
+    """Limits of this process's control groups, version 2 or 1, and of those above them."""
+    try:
+        lines = _CGROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = _CGROUP_ROOT / "memory" if controllers else _CGROUP_ROOT
+        file = "memory.limit_in_bytes" if controllers else "memory.max"
+        group = root / name.lstrip("/")
+        for folder in (group, *group.parents):
+            limit = folder / file
+            if folder.is_relative_to(root) and limit.is_file():
+                text = limit.read_text(encoding="utf-8").strip()
+                if text.isdecimal():
+                    yield f"cgroup {folder}", int(text)
+
+
+def check_cores(project: Project) -> Finding:
     """Cores that this process may use, and what jobs ask for, by stage."""
-    cores = len(os.sched_getaffinity(0))
+    threads: Mapping[str, int] = project.settings.values["threads"]
+    cores = usable_cores()
     most = max(threads, key=lambda stage: threads[stage])
     fact = f"{cores} cores; a job of stage {most} takes {threads[most]}"
     if threads[most] <= cores:
@@ -29,16 +83,20 @@ def check_cores(threads: Mapping[str, int]) -> Finding:
     return Finding("cores", fact, fix)
 
 
-def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
+def check_compiler(project: Project) -> Iterator[Finding]:
     """The compiler, where a stage compiles its networks, by the setting ``compile`` of each."""
+    values = project.settings.values
+    sections = {stage: values[stage] for stage in SECTIONS}
+    modes = {stage: section.get("compile", "none") for stage, section in sections.items()}
+    wanted = {stage: mode for stage, mode in modes.items() if mode != "none"}
+    if not wanted:
+        return
     import torch
 
     from fd2.networks.compilation import require_compiler
 
-    where = torch.device(planned_device(device))
-    for stage, mode in modes.items():
-        if mode == "none":
-            continue
+    where = torch.device(planned_device(values["device"]))
+    for stage, mode in wanted.items():
         try:
             require_compiler(mode, where, f"{stage}.compile")
         except FD2Error as error:
@@ -47,11 +105,11 @@ def check_compiler(modes: Mapping[str, str], device: str) -> Iterator[Finding]:
             yield Finding("compiler", f"found; '{stage}.compile' is '{mode}'")
 
 
-def check_devices(device: str) -> Iterator[Finding]:
+def check_devices(project: Project) -> Iterator[Finding]:
     """The NVIDIA driver, torch's build, and a small computation where a GPU is wanted."""
     visible = nvidia_gpu_visible()
     yield _driver(visible)
-    yield _torch(device, visible)
+    yield _torch(project.settings.values["device"], visible)
 
 
 def _driver(visible: bool) -> Finding:
@@ -67,7 +125,14 @@ def _driver(visible: bool) -> Finding:
 
 
 def _output(*command: str) -> str:
-    process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True)
+    process = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_TIMEOUT,
+        check=True,
+    )
     return "; ".join(process.stdout.splitlines())
 
 

@@ -12,10 +12,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from fd2.config.code import PACKAGE
 from fd2.health import Finding
 
+PYPROJECT = PACKAGE.parents[1] / "pyproject.toml"
 
-def check_versions(pyproject: Path) -> Iterator[Finding]:
+
+def check_versions(pyproject: Path = PYPROJECT) -> Iterator[Finding]:
     """Python and every dependency; an optional one counts only where it is installed."""
     if not pyproject.is_file():
         yield Finding("bounds", f"no {pyproject}", "run fd2 from a checkout, pip install -e .")
@@ -53,3 +56,20 @@ def check_encoding() -> Finding:
     if encoding.lower().replace("-", "") == "utf8":
         return Finding("locale", encoding)
     return Finding("locale", f"{encoding}, not UTF-8", "export LC_ALL=C.UTF-8, or PYTHONUTF8=1")
+
+
+def check_commit() -> Finding:
+    """The commit that records will name; none where git does not read the checkout."""
+    # It imports NumPy: a broken installation shows in the versions.
+    from fd2.artifacts.provenance import source_commit
+
+    facts, unknown = source_commit()
+    if unknown is None:
+        changed = ", files differ from it" if facts["dirty"] else ""
+        return Finding("commit", f"{facts['commit']}{changed}")
+    told = f"none, and none in the records of a run: {unknown}"
+    if "dubious ownership" not in unknown:
+        return Finding("commit", told)
+    return Finding(
+        "commit", told, f"git config --global --add safe.directory {PACKAGE.resolve().parents[1]}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -105,19 +106,36 @@ def summary(
             "command line",
             "put settings into a file and name it with --configfile before '--'",
         )
-    command = [sys.executable, "-m", "snakemake", *targets]
-    command += ["--detailed-summary" if detailed else "--summary", "--nocolor", "--nolock"]
+    words = ["--detailed-summary" if detailed else "--summary", "--nolock"]
+    said = snakemake(project, targets, [*words, *options])
+    return list(csv.DictReader(said.splitlines(), delimiter="\t"))
+
+
+def snakemake(
+    project: Project, targets: Sequence[str], options: Sequence[str], *, check: bool = True
+) -> str:
+    """Run Snakemake with the project's config files, and return what it prints.
+
+    Raises:
+        FD2Error: if it fails and ``check`` is set, with its last lines.
+    """
+    command = [sys.executable, "-m", "snakemake", *targets, "--nocolor"]
     if project.configfiles:
         command += ["--configfile", *project.configfiles]
     done = subprocess.run(
-        [*command, *options], cwd=project.folder, capture_output=True, text=True, check=False
+        [*command, *options],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
-    if done.returncode:
+    if done.returncode and check:
         said = "\n  ".join((done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:])
         raise FD2Error(
-            f"snakemake cannot plan this:\n  {said}", " ".join(command[2:]), "see its message"
+            f"snakemake refuses this:\n  {said}", " ".join(command[2:]), "see its message"
         )
-    return list(csv.DictReader(done.stdout.splitlines(), delimiter="\t"))
+    return done.stdout
 
 
 def job_name(project: Project, output: str) -> str:

@@ -103,7 +103,10 @@ def timed(task: ProbeTask) -> Timed:
         FD2Error: if the device is not there, or the stage refuses.
     """
     begun = time.monotonic()
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nothing,
+        contextlib.redirect_stdout(nothing),
+    ):
         job = start_job(task.device, task.threads)
         steps = STEPS[job.device.type]
         # The first run pays for what is built once: kernels, allocator, caches.

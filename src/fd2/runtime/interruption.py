@@ -11,8 +11,8 @@ from types import FrameType
 from fd2.errors import FD2Error
 
 #: What schedulers send before they kill (SIGTERM; SIGUSR1 where a user asks for a warning), and
-#: what Ctrl-C sends.
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+#: what Ctrl-C and the closing of a terminal send.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
 
 class StoppedError(FD2Error):
@@ -43,13 +43,15 @@ class Interruption:
 def watched_signals() -> Iterator[Interruption]:
     """Note the first of `SIGNALS`; the second one has its usual effect.
 
-    Outside the main thread, where Python sets no handlers, nothing is watched.
+    A signal that is ignored, as nohup has it for SIGHUP, stays ignored. Outside the main thread,
+    where Python sets no handlers, nothing is watched.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
 
     def note(number: int, frame: FrameType | None) -> None:
         interruption.number = number
@@ -59,9 +61,27 @@ def watched_signals() -> Iterator[Interruption]:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield interruption
     finally:
         restore()
+
+
+def stop_on_hangup() -> None:
+    """Let the closing of the terminal stop this process as SIGTERM does.
+
+    For Snakemake's own processes, which SIGHUP would end with their lock left behind. It stays
+    ignored where it is ignored, as by nohup.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            # Nothing has begun yet that could be brought to an end.
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGTERM)
+
+    on_main = threading.current_thread() is threading.main_thread()
+    if on_main and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, stop)

@@ -7,13 +7,15 @@ import errno
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from fd2.errors import FD2Error, cannot_write
+from fd2.artifacts.provenance import source_digests
+from fd2.errors import FD2Error, cannot_write, system_fault
+from fd2.runtime.clock import require_past, settle
 from fd2.runtime.device import device_name, resolve_device
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
 
@@ -28,12 +30,10 @@ class StateSettings:
     Attributes:
         folder: parent of all states; not declared to Snakemake.
         seconds: between two snapshots.
-        code: source files; state that other code left is not taken over.
     """
 
     folder: Path = Path("state")
     seconds: float = 300
-    code: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,15 @@ class Job:
         threads: CPU threads that torch may use.
         started: wall-clock time in UTC, ISO 8601.
         state: where the stage keeps what it needs to go on after a stop.
+        code: sha256 of the sources by their paths in the repository; state that other code left is
+            not taken over.
     """
 
     device: torch.device
     threads: int
     started: str
     state: StateSettings = field(default_factory=StateSettings)
+    code: Mapping[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.monotonic)
 
     def restarted(self) -> Job:
@@ -58,7 +61,7 @@ class Job:
         return replace(self, started=_now(), _clock=time.monotonic())
 
     def facts(self) -> dict[str, object]:
-        """Device, threads, times and peak memory so far, for provenance."""
+        """Device, threads, times, peak memory so far, and sources, for provenance."""
         return {
             "device": str(self.device),
             "device_name": device_name(self.device),
@@ -67,6 +70,7 @@ class Job:
             "finished": _now(),
             "seconds": round(time.monotonic() - self._clock, 3),
             "peak_memory_mb": {k: round(v, 1) for k, v in peak_memory_mb(self.device).items()},
+            "code": dict(self.code),
         }
 
 
@@ -97,19 +101,29 @@ def start_job(
 
 @contextlib.contextmanager
 def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Iterator[Job]:
-    """The job that Snakemake asks for; what it prints goes to its log, see `logged`.
-
-    ``asked`` is the object ``snakemake`` of a script: log, threads, resources and code inputs.
-    """
+    """The job that Snakemake asks for, in a `script`: threads, resources and code inputs."""
     resources = asked.resources
-    with logged(asked.log[0], stage=stage):
+    with script(asked, stage):
         state = StateSettings(
             Path(resources.get("state", StateSettings.folder)),
             resources.get("state_seconds", StateSettings.seconds),
-            tuple(Path(path) for path in asked.input.code),
         )
         device, share = resources.get("device", "cpu"), resources.get("jobs_per_gpu", 1)
-        yield start_job(device, threads or asked.threads, share, state)
+        job = start_job(device, threads or asked.threads, share, state)
+        yield replace(job, code=source_digests(asked.input.code))
+
+
+@contextlib.contextmanager
+def script(asked: Any, stage: str = "") -> Iterator[None]:
+    """What surrounds every script of the workflow: its log, see `logged`, and time stamps.
+
+    ``asked`` is the object ``snakemake`` of the script.
+    """
+    with logged(asked.log[0], stage=stage):
+        inputs = [Path(path) for path in asked.input]
+        require_past(inputs)
+        yield
+        settle(inputs)
 
 
 @contextlib.contextmanager
@@ -125,7 +139,7 @@ def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Ite
     terminal = sys.stderr
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _closing(path.open("w", buffering=1)) as stream:
+        with _closing(path.open("w", buffering=1, encoding="utf-8")) as stream:
             error_stream = terminal if terminal.isatty() else stream
             with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(error_stream):
                 try:
@@ -138,7 +152,9 @@ def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Ite
         if fault is None:
             raise
         if echo_errors:
-            print(f"error: {fault}", file=terminal, flush=True)
+            # The terminal may be gone, and need not know every letter.
+            with contextlib.suppress(OSError, UnicodeError):
+                print(f"error: {fault}", file=terminal, flush=True)
         raise SystemExit(fault.exit_code) from error
 
 
@@ -166,4 +182,6 @@ def _fault(error: BaseException, stage: str, log: Path) -> FD2Error | None:
         return error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return cannot_write(error.filename or log, error)
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return system_fault(error)
     return out_of_memory(error, stage)

@@ -7,6 +7,7 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+from fd2.config.stages import BY_NAME
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _KEEP_BELOW = 1 << 30
-#: What sets the size of each stage's largest tensors. Nothing is split by itself: where
-#: batch-norm statistics are taken over a batch, a smaller batch is another result, and elsewhere
-#: other sizes may round otherwise.
-_LOWER = {
-    "pretrain": "'pretrain.batch_size'",
-    "patches": "'patches.crops_per_image'",
-    "distill": "'distill.class_chunk'",
-    "relabel": "'relabel.batch_size'",
-    "evaluate": "'relabel.batch_size' (the students' batches are those of the labels)",
-}
 
 
 def keep_freed_memory() -> bool:
@@ -65,7 +56,11 @@ def forget_gpu_peak(device: torch.device) -> None:
 
 
 def out_of_memory(error: BaseException, stage: str) -> FD2Error | None:
-    """What to do about an error that says that memory ran out; None for any other error."""
+    """What to do about an error that says that memory ran out; None for any other error.
+
+    Nothing is split by itself: where batch-norm statistics are taken over a batch, a smaller batch
+    is another result, and elsewhere other sizes may round otherwise.
+    """
     # Only torch raises its own errors: nothing to compare with where it was not imported.
     torch = sys.modules.get("torch")
     on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
@@ -73,8 +68,9 @@ def out_of_memory(error: BaseException, stage: str) -> FD2Error | None:
     if not (on_gpu or on_cpu):
         return None
     fix = "take a device with more memory; a stage with a saved state goes on from it"
-    if stage in _LOWER:
-        less = f"lower {_LOWER[stage]} or the dataset's resolution, which changes the result"
+    setting = BY_NAME[stage].largest if stage in BY_NAME else ""
+    if setting:
+        less = f"lower '{setting}' or the dataset's resolution, which changes the result"
         fix = f"{less}, or {fix}"
     reason = f": {str(error).splitlines()[0]}" if str(error) else ""
     what = f"out of {'GPU ' if on_gpu else ''}memory{reason}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import canonical_json, file_digest
+from fd2.artifacts.files import canonical_json
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.errors import FD2Error
 from fd2.runtime.interruption import Interruption, StoppedError, watched_signals
@@ -208,7 +208,7 @@ def stage_state(job: Job, shaped: Mapping[str, Any]) -> Iterator[StageState]:
     """The state of a stage shaped by `fd2.artifacts.provenance.shaped_by`, with signals watched."""
     about = {
         "shaped": dict(shaped),
-        "code": [file_digest(path) for path in job.state.code],
+        "code": dict(job.code),
         "device": job.device.type,
         "threads": job.threads,
         "torch": torch.__version__,

@@ -108,7 +108,7 @@ def test_no_copy(tmp_path: Path) -> None:
 def test_a_missing_image_is_named(copy: Path, prepared: Prepared) -> None:
     gone = min((copy / "CUB_200_2011").rglob("*.jpg"))
     gone.unlink()
-    with pytest.raises(FD2Error, match="1 broken image") as caught:
+    with pytest.raises(FD2Error, match=r"1 image\(s\) not there") as caught:
         prepared("cub200", local_path=str(copy))
     assert gone.name in caught.value.what
 
@@ -136,11 +136,12 @@ def test_statistics_far_from_the_published_ones_are_noted(
     for resolution, words in ((224, ["mean", "std"]), (64, [])):
         settings = PrepareSettings("small", "cub200", resolution, {"local_path": str(copy)})
         prepare(settings, tmp_path / "out", job)
-        warnings = json.loads((tmp_path / "out/record.json").read_text()).get("warnings", [])
+        record = json.loads((tmp_path / "out/record.json").read_text())
+        warnings = record.get("warnings", [])
         assert [line.split()[0] for line in warnings] == words
         printed = capsys.readouterr().out
         assert [line for line in printed.splitlines() if line.startswith("warning")] == [
-            f"warning: {line}" for line in warnings
+            f"warning: {line}" for line in (*record["remarks"], *warnings)
         ]
         if words:
             assert warnings[0].endswith("FD²'s code has [0.4857, 0.4994, 0.4326]")

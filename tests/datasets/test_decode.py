@@ -35,16 +35,16 @@ def decode(paths: list[Path], resolution: int, workers: int = 1) -> Decoded:
 
 def decode_one(path: Path, resolution: int = SIDE) -> np.ndarray:
     decoded = decode([path], resolution)
-    assert decoded.broken == {}
+    assert decoded.faults == {}
     row: np.ndarray = decoded.images[0]
     return row
 
 
 def fault(path: Path) -> str:
     decoded = decode([path], SIDE)
-    assert list(decoded.broken) == [0]
-    assert decoded.digests == [""]
-    return decoded.broken[0]
+    assert list(decoded.faults) == [0]
+    assert decoded.digests == decoded.pixels == [""]
+    return decoded.faults[0].reason
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff"])
@@ -168,7 +168,7 @@ def test_order_digests_and_broken_positions(tmp_path: Path) -> None:
     for position in (17, 3):
         paths[position].write_bytes(b"?")
     decoded = decode(paths, 4, workers=5)
-    assert list(decoded.broken) == [3, 17]
+    assert list(decoded.faults) == [3, 17]
     good = [number for number in range(20) if number not in (3, 17)]
     assert decoded.images[good, 0, 0, 0].tolist() == good
     digests = [hashlib.sha256(paths[number].read_bytes()).hexdigest() for number in good]

@@ -19,7 +19,8 @@ from fd2.config.datasets import held_out_fraction
 from fd2.config.schema import config_schema, validate
 from fd2.datasets import elpv, typefaces
 from fd2.datasets._held_out import hold_out
-from fd2.datasets._source import ImageSource, SourceImage, hashed_test_names
+from fd2.datasets._shares import hashed_test_names
+from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 from fd2.stages.prepare import PrepareSettings, prepare

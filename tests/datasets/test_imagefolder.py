@@ -15,7 +15,8 @@ import fd2
 from fd2.config import plugins
 from fd2.config.schema import validate
 from fd2.datasets import imagefolder
-from fd2.datasets._source import ImageSource, hashed_test_names
+from fd2.datasets._shares import hashed_test_names
+from fd2.datasets._source import ImageSource
 from fd2.errors import FD2Error
 
 PLACE = "setting 'datasets.mine'"
@@ -62,10 +63,18 @@ def test_two_folders(tmp_path: Path, test_folder: str) -> None:
 
 def test_hidden_files_are_passed_over_and_others_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.png", "a/.2.png", "a/.cache/3.png", "b/1.png", ".git/x/1.png")
-    touch(tmp_path, "a/notes.txt", "b/deep/film.gif", "b/no_suffix", "README.md", "loose.png")
+    touch(tmp_path, "a/notes.txt", "b/deep/film.heic", "b/no_suffix", "README.md", "loose.png")
     source = read(tmp_path, test_fraction=0.5)
     assert {image.name for image in source.images} == {"a/1.png", "b/1.png"}
-    assert source.facts["other_files_ignored"] == 5
+    told = {remark.what: (remark.count, remark.first) for remark in source.remarks}
+    assert told == {
+        "hidden pictures, passed over": (2, ("a/.2.png", "a/.cache")),
+        "files passed over for their suffix": (
+            4,
+            ("*.md", "a/*.txt", "b/deep/*.heic", "b/no_suffix"),
+        ),
+        "pictures outside any class folder, not used": (1, ("loose.png",)),
+    }
 
 
 def test_fraction_splits_each_class_and_does_not_depend_on_the_place(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def text_of(image: SourceImage) -> str:
 def pixels(source: ImageSource, images: list[SourceImage], resolution: int) -> np.ndarray:
     assert source.render is not None
     drawn = read_images(source, images, resolution, 1, "test")
-    assert drawn.broken == {}
+    assert drawn.faults == {}
     return drawn.images
 
 

@@ -22,6 +22,7 @@ from fd2.artifacts.files import (
     write_json,
 )
 from fd2.artifacts.identity import artefact_name, require_name
+from fd2.artifacts.remarks import REMARKS, Remark, sentences
 from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
@@ -59,6 +60,11 @@ class Manifest:
     def tested_on(self) -> str:
         """What the split ``test`` holds: test images, or training images that were held out."""
         return str(self.source.get(TESTED_ON, TEST_IMAGES))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader must know of the pictures, a sentence each."""
+        return sentences(map(Remark.parse, self.source.get(REMARKS, ())))
 
     def digest(self) -> str:
         """sha256 of the manifest in canonical JSON."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from fd2.artifacts.files import damaged, read_json, write_json
 from fd2.artifacts.identity import signed, verified
+from fd2.artifacts.remarks import REMARKS
 from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
 
@@ -72,6 +73,7 @@ class Record:
         protocol: ``paper`` or ``release``; None for a stage that no preset concerns.
         resolution: in pixels; None where it is not written.
         tested_on: the images that accuracies are of.
+        remarks: what a reader must know of the dataset's pictures, a sentence each.
         content: everything that is written, for what one stage alone writes.
     """
 
@@ -87,6 +89,7 @@ class Record:
     protocol: str | None
     resolution: int | None
     tested_on: str
+    remarks: tuple[str, ...]
     content: Mapping[str, Any]
 
     def require(self, kind: str, identity: Mapping[str, Any]) -> None:
@@ -135,6 +138,7 @@ def read_record(path: str | Path) -> Record:
             protocol=protocol,
             resolution=None if resolution is None else int(resolution),
             tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
+            remarks=tuple(map(str, content.get(REMARKS, ()))),
             content=content,
         )
 

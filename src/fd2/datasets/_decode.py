@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import struct
-import zlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from multiprocessing.pool import ThreadPool
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from fd2.artifacts.remarks import Remark
+from fd2.datasets._picture import (
+    BROKEN,
+    NotThereError,
+    Picture,
+    TooLargeError,
+    own_pixel_limit,
+    read_picture,
+)
 from fd2.datasets._source import ImageSource, SourceImage
+from fd2.errors import FD2Error, listing
 from fd2.runtime.progress import Progress
 
-#: Decoders that an image file may reach: a PostScript file named ``.jpg`` must not start the one
-#: that runs programs. MPO, the cameras' JPEG with several pictures, counts as JPEG.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-#: What Pillow's decoders raise on bad bytes.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+#: Why files give no picture, and what to do about it; None: as the source says.
+_REMEDIES: dict[str, str | None] = {
+    "image(s) not there": None,
+    "image(s) that may not be read": "make them readable (chmod)",
+    "too large image(s)": "raise max_pixels in the dataset's entry, or save them smaller",
+    "broken image(s)": None,
+}
+
+
+class Fault(NamedTuple):
+    """Why a file gives no picture: one of `_REMEDIES`, and what was found."""
+
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -39,17 +47,23 @@ class Decoded:
     """Decoded or rendered images, in the order they were asked for.
 
     Attributes:
-        images: uint8 ``[N, R, R, channels]``; a broken image's row is undefined.
+        images: uint8 ``[N, R, R, channels]``; a faulty image's row is undefined.
         digests: sha256 of each file's bytes, or of the pixels of an image that is no file, in
-            hexadecimal; empty for a broken one.
-        broken: what was wrong, by position.
+            hexadecimal; empty for a faulty one.
+        pixels: sha256 of each row of ``images``, likewise.
+        faults: by position.
         sums: int64 ``[2, channels]``: per channel the sum and the sum of squares over all pixels.
+        notes: what is to be told of each; see `fd2.datasets._picture`.
+        largest: the largest value of each where it has 16 bits a channel.
     """
 
     images: np.ndarray
     digests: list[str]
-    broken: dict[int, str]
+    pixels: list[str]
+    faults: dict[int, Fault]
     sums: np.ndarray
+    notes: list[list[str]]
+    largest: list[int | None]
 
 
 def read_images(
@@ -67,81 +81,145 @@ def read_images(
     The result does not depend on their number: Pillow decodes and resizes without the interpreter's
     lock. The progress bar is labelled ``what``.
     """
-    pixels = np.empty((len(images), resolution, resolution, channels), dtype=np.uint8)
-    sums = np.zeros((len(images), 2, channels), dtype=np.int64)
-    digests = [""] * len(images)
-    broken: dict[int, str] = {}
+    count = len(images)
+    rows = np.empty((count, resolution, resolution, channels), dtype=np.uint8)
+    sums = np.zeros((count, 2, channels), dtype=np.int64)
+    digests, pixels = [""] * count, [""] * count
+    faults: dict[int, Fault] = {}
+    notes: list[list[str]] = [[] for _ in images]
+    largest: list[int | None] = [None] * count
 
     def read(position: int) -> None:
-        image, row = images[position], pixels[position]
+        image, row = images[position], rows[position]
         try:
-            picture, digest = _picture(source, image, resolution)
-            _warp_into(row, picture, source.crop_bottom)
-            digests[position] = digest
-        except _BROKEN as error:
-            broken[position] = getattr(error, "strerror", None) or str(error) or repr(error)
+            picture = _picture(source, image, resolution)
+            _warp_into(row, picture.rgb, source.crop_bottom)
+        except BROKEN as error:
+            faults[position] = _fault(error)
             return
+        digests[position] = picture.sha256
+        notes[position], largest[position] = picture.notes, picture.largest
+        pixels[position] = hashlib.sha256(row.data).hexdigest()
         wide = row.astype(np.int64)
         sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
 
     verb = "decode" if source.render is None else "render"
-    with ThreadPool(max(workers, 1)) as pool:
-        results = pool.imap(read, range(len(images)))
-        for _ in Progress(len(images), f"{verb} {what}", unit="image"):
+    with own_pixel_limit(), ThreadPool(max(workers, 1)) as pool:
+        results = pool.imap(read, range(count))
+        for _ in Progress(count, f"{verb} {what}", unit="image"):
             next(results)
-    return Decoded(pixels, digests, dict(sorted(broken.items())), sums.sum(axis=0))
+    return Decoded(
+        rows,
+        digests,
+        pixels,
+        dict(sorted(faults.items())),
+        sums.sum(axis=0),
+        notes,
+        largest,
+    )
 
 
-def _picture(source: ImageSource, image: SourceImage, resolution: int) -> tuple[Image.Image, str]:
-    """A picture of any size and mode, and the sha256 of the very bytes that it is made of."""
+def _picture(source: ImageSource, image: SourceImage, resolution: int) -> Picture:
+    """A picture of any size, and the sha256 of the very bytes that it is made of."""
     if source.render is not None:
         pixels = source.render(image, resolution)
     elif source.pixels is not None:
         pixels = source.pixels(image)
     else:
-        return _decoded(image.path.read_bytes())
+        return read_picture(image.path, source.reading)
     pixels = np.ascontiguousarray(pixels)
-    return Image.fromarray(pixels), hashlib.sha256(pixels.data).hexdigest()
-
-
-def _decoded(content: bytes) -> tuple[Image.Image, str]:
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            image.load()
-            return image, hashlib.sha256(content).hexdigest()
-    except UnidentifiedImageError:
-        start = content[:12].decode("ascii", "backslashreplace")
-        raise ValueError(f"not an image; it begins with {start!r}, {len(content)} bytes") from None
+    rgb = Image.fromarray(pixels).convert("RGB")
+    return Picture(rgb, hashlib.sha256(pixels.data).hexdigest())
 
 
 def _warp_into(row: np.ndarray, picture: Image.Image, crop_bottom: int) -> None:
-    """Fill ``row`` ``[R, R, channels]`` with the whole frame of a picture."""
-    plain = to_rgb(picture)
+    """Fill ``row`` ``[R, R, channels]`` with the whole frame of an RGB picture."""
     if row.shape[2] == 1:
-        plain = plain.convert("L")
+        picture = picture.convert("L")
     if crop_bottom:
-        if plain.height <= crop_bottom:
-            raise ValueError(f"{plain.height} rows, of which {crop_bottom} are to be cut off")
-        plain = plain.crop((0, 0, plain.width, plain.height - crop_bottom))
-    warped = plain.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
+        if picture.height <= crop_bottom:
+            raise ValueError(f"{picture.height} rows, of which {crop_bottom} are to be cut off")
+        picture = picture.crop((0, 0, picture.width, picture.height - crop_bottom))
+    warped = picture.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
     row[...] = np.asarray(warped).reshape(row.shape)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit RGB. The alpha channel is dropped, EXIF rotation not applied.
+def _fault(error: BaseException) -> Fault:
+    absent, denied, large, broken = _REMEDIES
+    kinds = {
+        FileNotFoundError: absent,
+        NotThereError: absent,
+        PermissionError: denied,
+        TooLargeError: large,
+    }
+    kind = next((name for of, name in kinds.items() if isinstance(error, of)), broken)
+    return Fault(kind, getattr(error, "strerror", None) or str(error) or repr(error))
+
+
+def require_pictures(
+    files: Mapping[str, Sequence[SourceImage]],
+    decoded: Mapping[str, Decoded],
+    remedy: str,
+    where: str,
+) -> None:
+    """Refuse files that give no picture, after all were tried.
+
+    Files and what they were decoded to are by split; ``remedy`` is for what is broken or not there.
 
     Raises:
-        ValueError: for 32-bit pixels, whose range no file states.
+        FD2Error: with how many are faulty, the first by name, and what to do for each kind.
     """
-    if image.mode.startswith("I;16"):
-        # Pillow would clip at 255, which turns all but the darkest pixels white.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        raise ValueError(f"32-bit pixels (mode {image.mode}) have no known range; save 8 or 16 bit")
-    elif image.mode == "P":
-        # By way of RGBA, because Pillow warns where a palette has transparent entries.
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+    faulty = [
+        (fault, files[split][position].path)
+        for split, found in decoded.items()
+        for position, fault in found.faults.items()
+    ]
+    if not faulty:
+        return
+    kinds = [kind for kind in _REMEDIES if any(fault.kind == kind for fault, _ in faulty)]
+    counts = [f"{sum(f.kind == kind for f, _ in faulty)} {kind}" for kind in kinds]
+    lines = [f"{path}: {fault.reason}" for fault, path in faulty]
+    remedies = dict.fromkeys(_REMEDIES[kind] or remedy for kind in kinds)
+    raise FD2Error(
+        ", ".join(counts) + ":\n    " + listing(lines, "\n    "),
+        where,
+        "; ".join(remedies) + "; then run again",
+    )
+
+
+def picture_remarks(
+    files: Mapping[str, Sequence[SourceImage]], decoded: Mapping[str, Decoded], depth: int | None
+) -> list[Remark]:
+    """What is to be told of the pictures as they were read, by split.
+
+    ``depth`` is `fd2.datasets._reading.Reading.bit_depth`.
+    """
+    named: dict[str, list[str]] = defaultdict(list)
+    deep: list[str] = []
+    largest = 0
+    for split, found in decoded.items():
+        for image, notes, value in zip(files[split], found.notes, found.largest, strict=True):
+            for note in notes:
+                named[note].append(image.name)
+            if value is not None:
+                deep.append(image.name)
+                largest = max(largest, value)
+    remarks = [Remark.of(what, names) for what, names in sorted(named.items())]
+    if deep:
+        remarks.append(Remark.of(_of_depth(largest, depth or 16), deep))
+    return remarks
+
+
+def _of_depth(largest: int, depth: int) -> str:
+    """What is told of pictures with 16 bits a channel."""
+    bits = max(largest.bit_length(), 8)
+    what = f"pictures with 16 bits a channel, of whose {depth} bits the upper 8 are read"
+    if bits < depth:
+        what += (
+            f"; the largest value, {largest}, needs {bits} bits alone, so that "
+            f"{largest >> (depth - 8)} is the lightest of 255: set bit_depth to {bits}"
+        )
+    return what
 
 
 def channel_statistics(

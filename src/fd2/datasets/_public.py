@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2.datasets._source import SourceImage
+from fd2.datasets._source import WHOLE_COPY, SourceImage
 from fd2.errors import FD2Error
 
 #: How deep below the given folder the dataset is searched: archives and mirrors add one or two
@@ -60,7 +60,7 @@ def download_schema(kind: str, **properties: dict[str, Any]) -> dict[str, Any]:
 
 def incomplete(what: str, where: object) -> FD2Error:
     """The error for a copy of which something is missing or damaged."""
-    return FD2Error(what, str(where), "get a complete copy of the dataset")
+    return FD2Error(what, str(where), WHOLE_COPY)
 
 
 def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path") -> Path:

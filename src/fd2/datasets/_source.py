@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from fd2.artifacts.remarks import Remark
+from fd2.datasets._reading import PLAIN, Reading
 
 if TYPE_CHECKING:
     import numpy as np
 
 SplitName = Literal["train", "test"]
+#: What to do about files of a public dataset that are broken or not there.
+WHOLE_COPY = "get a complete copy of the dataset"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class ImageSource:
             any thread, where a file holds many; None for other sources, whose images are files to
             decode if there is no ``render``.
         crop_bottom: rows of pixels that are cut off each file's picture before it is warped.
+        reading: how files become pictures.
+        remarks: what is to be told before a file is opened.
+        remedy: what to do about files that are broken or not there.
+        refuses_shared: whether a picture that training and test images share is refused, not told.
     """
 
     classes: tuple[str, ...]
@@ -63,10 +70,14 @@ class ImageSource:
     render: Callable[[SourceImage, int], np.ndarray] | None = None
     pixels: Callable[[SourceImage], np.ndarray] | None = None
     crop_bottom: int = 0
+    reading: Reading = PLAIN
+    remarks: tuple[Remark, ...] = ()
+    remedy: str = WHOLE_COPY
+    refuses_shared: bool = False
 
 
 def listing_digest(images: Sequence[SourceImage]) -> str:
-    """Changes where an image is added, removed, renamed, moved, or has another size in bytes.
+    """Changes where an image is added, removed, renamed, moved, or has another group or size.
 
     A sha256 in hexadecimal. Nothing is read but the folders: an edit that keeps a file's size is
     not seen.
@@ -76,22 +87,6 @@ def listing_digest(images: Sequence[SourceImage]) -> str:
     """
     digest = hashlib.sha256()
     for image in images:
-        entry = (image.name, image.class_id, image.split, image.path.stat().st_size)
+        entry = (image.name, image.class_id, image.split, image.group, image.path.stat().st_size)
         digest.update(f"{entry!r}\n".encode())
     return digest.hexdigest()
-
-
-def hashed_test_names(names: Sequence[str], fraction: float) -> set[str]:
-    """The names of one class that go to the test split: the first by sha256 of the name.
-
-    Their share is ``fraction``, in (0, 1); the count is rounded up. No generator is involved, so
-    that the split stays the same on every machine, and a new image moves at most one other.
-    """
-    # The decimal as written: 0.1 * 30 must be 3, not the next whole number above a rounding error.
-    count = math.ceil(Fraction(str(fraction)) * len(names))
-    return set(sorted(names, key=name_order)[:count])
-
-
-def name_order(name: str) -> tuple[str, str]:
-    """Sorts names by their sha256, which no generator and no other name changes."""
-    return hashlib.sha256(name.encode()).hexdigest(), name

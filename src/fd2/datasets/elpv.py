@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fd2.datasets._source import ImageSource, SourceImage, hashed_test_names
+from fd2.datasets._shares import hashed_test_names
+from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 
 SETTINGS_SCHEMA: dict[str, Any] = {
@@ -63,6 +64,7 @@ MODULE_TEST_BLOCKS = (
 )
 HASHED_TEST_FRACTION = 0.25
 
+_REINSTALL = "pip install --force-reinstall 'elpv-dataset==1.0.0.post1'"
 _LICENCE = "CC BY-NC-SA 4.0 (images and labels; not for commercial use)"
 _ATTRIBUTION = (
     "Buerhop-Lutz, Deitsch, Maier, Gallwitz, Berger, Doll, Hauch, Camus, Brabec: A Benchmark for "
@@ -101,7 +103,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         "licence": _LICENCE,
         "attribution": _ATTRIBUTION,
     }
-    return ImageSource(CLASSES, images, facts)
+    return ImageSource(CLASSES, images, facts, remedy=_REINSTALL)
 
 
 def _package_data(where: str) -> Path:
@@ -132,7 +134,7 @@ def _unknown_labels(reason: str, path: Path) -> FD2Error:
     return FD2Error(
         f"elpv-dataset's labels are not the known ones: {reason}",
         str(path),
-        "pip install --force-reinstall 'elpv-dataset==1.0.0.post1'",
+        _REINSTALL,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fd2.artifacts.prepared import SPLITS, open_verified
+from fd2.artifacts.prepared import SPLITS, Manifest, open_verified
 from fd2.artifacts.records import read_content
+from fd2.artifacts.remarks import sentences
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
 from fd2.config.figures import tabled_datasets
@@ -17,6 +20,7 @@ from fd2.health import Finding, fault
 from fd2.planning.disk import amount
 from fd2.planning.outputs import archive_bytes
 from fd2.planning.project import Project
+from fd2.stages.prepare import PrepareSettings, look
 
 
 def check_data(project: Project) -> Iterator[Finding]:
@@ -26,15 +30,16 @@ def check_data(project: Project) -> Iterator[Finding]:
         folder = project.path("results", f"data/{dataset}")
         try:
             if (folder / "manifest.json").is_file():
-                yield Finding(subject, _prepared(folder))
+                manifest = open_verified(folder).manifest
+                yield Finding(subject, _prepared(manifest))
+                yield from _remarks(subject, manifest.remarks)
             else:
                 yield from _source(project, dataset, subject)
         except FD2Error as error:
             yield fault(subject, error)
 
 
-def _prepared(folder: Path) -> str:
-    manifest = open_verified(folder).manifest
+def _prepared(manifest: Manifest) -> str:
     counts = ", ".join(f"{len(manifest.files[split])} {split}" for split in SPLITS)
     return f"prepared, {counts}, digests fit ({manifest.digest()[:12]})"
 
@@ -53,6 +58,9 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
             return
         yield from _unpacked(folder, subject)
         options["local_path"] = str(folder)
+    if hasattr(plugin, "FOLDER_SETTING"):
+        yield from _own_folder(PrepareSettings(**settings), project, subject)
+        return
     where = f"setting 'datasets.{dataset}'"
     source = hold_out(plugin.source(options, where), settings["held_out"], where)
     missing = [image.path for image in source.images if not image.path.is_file()]
@@ -60,9 +68,25 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
         raise FD2Error(
             f"{len(missing)} of {len(source.images)} images are not there",
             f"the first is {missing[0]}",
-            "get a complete copy",
+            source.remedy,
         )
     yield Finding(subject, f"{len(source.images)} images are there, not prepared yet")
+
+
+def _own_folder(settings: PrepareSettings, project: Project, subject: str) -> Iterator[Finding]:
+    """A user's pictures, each of which is decoded: what its folder says is not enough."""
+    # Progress belongs to the log, not into what doctor prints.
+    with contextlib.redirect_stdout(sys.stderr):
+        looked = look(settings, project.settings.values["threads"]["prepare"])
+    count = sum(map(len, looked.files.values()))
+    yield Finding(subject, f"{count} images are there, not prepared yet")
+    yield from _remarks(subject, sentences(looked.remarks))
+
+
+def _remarks(subject: str, remarks: Iterable[str]) -> Iterator[Finding]:
+    """A line for each thing that is to be told of the pictures; nothing needs to be done."""
+    for number, remark in enumerate(remarks, start=1):
+        yield Finding(f"{subject}, told {number}", remark)
 
 
 def _archives(archives: tuple[Archive, ...], folder: Path) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fd2.artifacts.files import read_json
 from fd2.artifacts.records import parsing, read_records
+from fd2.artifacts.remarks import REMARKS, Remark, sentences
 from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.report.commands import Invocation
 from fd2.report.costs import circumstances, costs
@@ -115,6 +116,7 @@ def _datasets(results: Path) -> list[dict[str, Any]]:
                     "grey": len(content["mean"]) == 1,
                     "images": {"train": images["train"], tested: images["test"]},
                     "licence": source.get("licence"),
+                    "remarks": sentences(map(Remark.parse, source.get(REMARKS, ()))),
                 }
             )
     return datasets

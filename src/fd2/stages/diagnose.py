@@ -13,6 +13,7 @@ from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.artifacts.remarks import REMARKS
 from fd2.artifacts.tensors import write_tensors
 from fd2.config.settings import DiagnoseSettings
 from fd2.diagnostics.attention_spread import attention_spread
@@ -84,7 +85,12 @@ def diagnose(
         **asdict(spread),
     }
     identity = {key: getattr(settings, key) for key in _IDENTITY}
-    facts = {"diagnosis": identity, "protocol": settings.protocol, "result": result}
+    facts = {
+        "diagnosis": identity,
+        "protocol": settings.protocol,
+        REMARKS: dataset.manifest.remarks,
+        "result": result,
+    }
     write_record(record_file, {**facts, **record(shaped, job.facts())})
 
 

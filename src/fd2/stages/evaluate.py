@@ -12,6 +12,7 @@ from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.artifacts.remarks import REMARKS
 from fd2.artifacts.soft_labels import SoftLabels, read_soft_labels
 from fd2.config.datasets import TESTED_ON
 from fd2.config.settings import EvaluateSettings
@@ -88,6 +89,7 @@ def _cell(
         "resolution": dataset.manifest.resolution,
         "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,
+        REMARKS: dataset.manifest.remarks,
         "result": result,
         **record(shaped, clock.facts()),
     }

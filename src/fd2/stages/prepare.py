@@ -12,8 +12,16 @@ from typing import Any
 from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.artifacts.remarks import REMARKS, Remark
 from fd2.config import plugins, schema
-from fd2.datasets._decode import Decoded, channel_statistics, read_images
+from fd2.datasets._copies import remarks_on_copies
+from fd2.datasets._decode import (
+    Decoded,
+    channel_statistics,
+    picture_remarks,
+    read_images,
+    require_pictures,
+)
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import ImageSource, SourceImage, listing_digest
 from fd2.errors import FD2Error, listing
@@ -50,6 +58,63 @@ class PrepareSettings:
     channels: int = 3
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A dataset's images, each of which gave a picture.
+
+    Attributes:
+        plugin: of the dataset's kind.
+        source: what is prepared, after a part was held out.
+        listing: digest of a user's folder before its images were read; None for other kinds.
+        files, decoded: images by split.
+        remarks: what is to be told of them.
+    """
+
+    plugin: ModuleType
+    source: ImageSource
+    listing: str | None
+    files: Mapping[str, list[SourceImage]]
+    decoded: Mapping[str, Decoded]
+    remarks: tuple[Remark, ...]
+
+
+def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = None) -> Looked:
+    """List a dataset and decode or render every image of it; nothing is written.
+
+    Raises:
+        FD2Error: as `prepare`, but for a constant channel.
+    """
+    where = f"setting 'datasets.{settings.dataset}'"
+    plugin = plugins.load("datasets", settings.kind, where)
+    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
+    copy = {} if downloaded is None else {"local_path": str(downloaded)}
+    complete: ImageSource = plugin.source({**settings.options, **copy}, where)
+    # Before the images are read, so that one added meanwhile shows as a change.
+    changeable = hasattr(plugin, "FOLDER_SETTING")
+    folder_digest = listing_digest(complete.images) if changeable else None
+    source = hold_out(complete, settings.held_out, where)
+    _check_class_sizes(source, where)
+    files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
+    decoded = {
+        split: read_images(
+            source,
+            files[split],
+            settings.resolution,
+            workers,
+            f"{settings.dataset} {split}",
+            settings.channels,
+        )
+        for split in SPLITS
+    }
+    require_pictures(files, decoded, source.remedy, where)
+    remarks = [*source.remarks, *picture_remarks(files, decoded, source.reading.bit_depth)]
+    if source.render is None:
+        images = [image for split in SPLITS for image in files[split]]
+        pixels = [digest for split in SPLITS for digest in decoded[split].pixels]
+        remarks += remarks_on_copies(source, images, pixels, where)
+    return Looked(plugin, source, folder_digest, files, decoded, tuple(remarks))
+
+
 def prepare(
     settings: PrepareSettings,
     folder: Path,
@@ -66,59 +131,40 @@ def prepare(
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than
-            `MINIMUM_TRAIN_IMAGES` training images or no image held out where some should be, broken
-            images (all are looked at before), or a channel that is constant over all training
-            images.
+            `MINIMUM_TRAIN_IMAGES` training images or no image held out where some should be, files
+            that give no picture (all are looked at before), images that training and test share
+            where the source refuses this, or a channel that is constant over all training images.
     """
     where = f"setting 'datasets.{settings.dataset}'"
-    plugin = plugins.load("datasets", settings.kind, where)
-    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
-    copy = {} if downloaded is None else {"local_path": str(downloaded)}
-    complete: ImageSource = plugin.source({**settings.options, **copy}, where)
-    # Before the images are read, so that one added meanwhile shows as a change.
-    changeable = hasattr(plugin, "FOLDER_SETTING")
-    folder_digest = {"images": listing_digest(complete.images)} if changeable else {}
-    source = hold_out(complete, settings.held_out, where)
-    _check_class_sizes(source, where)
-    files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
-    decoded = {
-        split: read_images(
-            source,
-            files[split],
-            settings.resolution,
-            workers,
-            f"{settings.dataset} {split}",
-            settings.channels,
-        )
-        for split in SPLITS
-    }
-    _check_broken(files, decoded, where)
-    manifest = _manifest(settings, source, files, decoded)
+    looked = look(settings, workers, downloaded)
+    manifest = _manifest(settings, looked)
     if min(manifest.std) == 0:
         raise FD2Error(
             f"a channel is constant over all training images: std {manifest.std}",
             where,
             "use images with content in each channel; with 'channels: 3' grey ones are repeated",
         )
-    images = {split: decoded[split].images for split in SPLITS}
+    images = {split: looked.decoded[split].images for split in SPLITS}
     manifest = write_prepared(folder, manifest, images)
     shaped = shaped_by("prepare", asdict(settings), manifest.digest(), {})
-    warnings = _unusual_statistics(plugin, settings, source, manifest)
-    for line in warnings:
+    remarks, warnings = manifest.remarks, _unusual_statistics(settings, looked, manifest)
+    for line in (*remarks, *warnings):
         print(f"warning: {line}", flush=True)
-    extra = {**folder_digest, **({"warnings": warnings} if warnings else {})}
-    write_record(folder / "record.json", {**record(shaped, job.facts()), **extra})
+    content = {REMARKS: remarks, **record(shaped, job.facts())}
+    if looked.listing is not None:
+        content["images"] = looked.listing
+    if warnings:
+        content["warnings"] = warnings
+    write_record(folder / "record.json", content)
 
 
-def _unusual_statistics(
-    plugin: ModuleType, settings: PrepareSettings, source: ImageSource, manifest: Manifest
-) -> list[str]:
+def _unusual_statistics(settings: PrepareSettings, looked: Looked, manifest: Manifest) -> list[str]:
     """How the images differ from those that the kind's published statistics are of.
 
     These are of uncropped frames of all training images at one resolution: others are not compared.
     """
-    known = getattr(plugin, "REFERENCE_STATISTICS", None)
-    complete = settings.held_out is None and not source.crop_bottom
+    known = getattr(looked.plugin, "REFERENCE_STATISTICS", None)
+    complete = settings.held_out is None and not looked.source.crop_bottom
     comparable = settings.resolution == STATISTICS_RESOLUTION and settings.channels == 3
     if known is None or not complete or not comparable:
         return []
@@ -147,31 +193,17 @@ def _check_class_sizes(source: ImageSource, where: str) -> None:
         )
 
 
-def _check_broken(
-    files: Mapping[str, list[SourceImage]], decoded: Mapping[str, Decoded], where: str
-) -> None:
-    broken = [
-        f"{files[split][position].path}: {reason}"
-        for split in SPLITS
-        for position, reason in decoded[split].broken.items()
-    ]
-    if broken:
-        raise FD2Error(
-            f"{len(broken)} broken image(s):\n    " + listing(broken, "\n    "),
-            where,
-            "replace or delete these files, then run again",
-        )
-
-
-def _manifest(
-    settings: PrepareSettings,
-    source: ImageSource,
-    files: Mapping[str, list[SourceImage]],
-    decoded: Mapping[str, Decoded],
-) -> Manifest:
-    train = decoded["train"]
+def _manifest(settings: PrepareSettings, looked: Looked) -> Manifest:
+    source, train = looked.source, looked.decoded["train"]
     mean, std = channel_statistics(train.sums, len(train.images) * settings.resolution**2)
     resize = RESIZE if source.render is None else RENDERED
+    facts = {
+        **source.facts,
+        "kind": settings.kind,
+        "resize": resize.format(_COLOURS[settings.channels]),
+    }
+    if looked.remarks:
+        facts[REMARKS] = [asdict(remark) for remark in looked.remarks]
     return Manifest(
         dataset=settings.dataset,
         resolution=settings.resolution,
@@ -179,15 +211,11 @@ def _manifest(
         files={
             split: [
                 {"path": image.name, "class": image.class_id, "sha256": digest}
-                for image, digest in zip(files[split], decoded[split].digests, strict=True)
+                for image, digest in zip(files, looked.decoded[split].digests, strict=True)
             ]
-            for split in SPLITS
+            for split, files in looked.files.items()
         },
         mean=mean,
         std=std,
-        source={
-            **source.facts,
-            "kind": settings.kind,
-            "resize": resize.format(_COLOURS[settings.channels]),
-        },
+        source=facts,
     )

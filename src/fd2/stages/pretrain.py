@@ -7,6 +7,7 @@ from pathlib import Path
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.artifacts.remarks import REMARKS
 from fd2.config.datasets import TESTED_ON
 from fd2.config.settings import PretrainSettings
 from fd2.networks.stored_teacher import write_teacher
@@ -48,6 +49,7 @@ def pretrain(
             "resolution": manifest.resolution,
             "channels": manifest.channels,
             TESTED_ON: manifest.tested_on,
+            REMARKS: manifest.remarks,
             "result": result,
         }
         write_record(metrics_file, {**metrics, **record(shaped, job.facts())})

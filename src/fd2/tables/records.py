@@ -17,7 +17,8 @@ METRICS = ("top1", "balanced_top1")
 #: Columns that every frame of results has; all but these three are empty where a file is missing.
 PROVENANCE = (
     *("row", "path", "dataset"),
-    *("protocol", "tested_on", "manifest", "device", "commit", "resolution", "channels"),
+    *("protocol", "tested_on", "remarks", "manifest"),
+    *("device", "commit", "resolution", "channels"),
 )
 
 
@@ -63,6 +64,7 @@ def read_results(
             line |= {
                 "protocol": record.protocol,
                 "tested_on": record.tested_on,
+                "remarks": record.remarks,
                 "manifest": record.manifest,
                 "device": record.run.device_name,
                 "commit": record.run.source(),

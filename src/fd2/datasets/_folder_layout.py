@@ -1,0 +1,186 @@
+"""Class folders of a user's folder: beside each other, or below folders of two splits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from fd2.artifacts.remarks import KEPT, Remark
+from fd2.datasets._folder_walk import FolderWalk, count_pictures, in_nfc
+from fd2.datasets._reading import SUFFIXES
+from fd2.datasets._source import SourceImage, SplitName
+from fd2.datasets._split_folders import SplitFolders, role_of
+from fd2.errors import FD2Error, listing
+
+UNUSED = "pictures in folders beside the split folders, not used"
+ALIKE = "classes whose names differ in case or blanks alone"
+#: Pictures of each class by name.
+_Classes = Mapping[str, Mapping[str, Path]]
+
+
+def chosen_splits(splits: SplitFolders, folders: Sequence[Path], where: str) -> tuple[Path, Path]:
+    """The folders to train and to test on.
+
+    Raises:
+        FD2Error: if one is missing, or several mean the same.
+    """
+    for several in (splits.train, splits.tested):
+        if len(several) > 1:
+            raise FD2Error(
+                f"{listing([repr(folder.name) for folder in several])} mean the same split",
+                where,
+                "keep one of them, or take the others out of the folder",
+            )
+    if splits.complete:
+        return splits.train[0], splits.tested[0]
+    raise FD2Error(
+        "no train folder with a test folder (test, val or validation) beside it",
+        where,
+        _nested(folders) or "make both, or set test_fraction (e.g. 0.25) to split <class>/ folders",
+    )
+
+
+def _nested(folders: Sequence[Path]) -> str:
+    """Where the split or class folders are, if they lie in a single folder; else empty."""
+    outer: Path | None = None
+    while len(folders) == 1:
+        outer = folders[0]
+        folders = FolderWalk(outer).folders(outer)
+    if outer is None or not folders:
+        return ""
+    names = listing([repr(folder.name) for folder in folders])
+    return f"point 'path' at {outer}, which holds the folders {names}"
+
+
+def one_folder(
+    walk: FolderWalk, splits: SplitFolders, folders: Sequence[Path]
+) -> tuple[tuple[str, ...], list[SourceImage]]:
+    """Classes and images of class folders beside each other, all of them to train on as yet.
+
+    Raises:
+        FD2Error: if folders mean splits, or for fewer than two classes or one without images.
+    """
+    if splits.complete:
+        names = " and ".join(folder.name for folder in (*splits.train, *splits.tested))
+        raise FD2Error(
+            f"test_fraction is set, but there are folders {names}" + _classes_below(splits.train),
+            str(walk.root),
+            f"remove test_fraction to use these folders, or point 'path' at {splits.train[0].name}",
+        )
+    files = _class_files(walk, walk.root, folders)
+    for name, pictures in files.items():
+        # A folder that means a split and holds folders of pictures is no class.
+        if role_of(name) is not None and all(key.count("/") > 1 for key in pictures):
+            folder = walk.root / name
+            raise FD2Error(
+                f"folder {name!r} is named like a split" + _classes_below([folder]),
+                str(folder),
+                "point 'path' at it, or put a folder of test images beside it",
+            )
+    return _images(files, "train")
+
+
+def _classes_below(folders: Iterable[Path]) -> str:
+    below = [path.name for folder in folders for path in FolderWalk(folder).folders(folder)]
+    return f"; below {listing([f.name for f in folders])}: {listing(below)}" if below else ""
+
+
+def two_folders(
+    walk: FolderWalk, train: Path, test: Path
+) -> tuple[tuple[str, ...], list[SourceImage]]:
+    """Classes and images of the class folders in two folders.
+
+    Raises:
+        FD2Error: if these differ in classes, or for fewer than two classes or one without images.
+    """
+    found = {folder.name: _class_files(walk, folder) for folder in (train, test)}
+    for has, lacks in ((train.name, test.name), (test.name, train.name)):
+        missing = [name for name in found[has] if name not in found[lacks]]
+        if not missing:
+            continue
+        fix = f"add their images to {lacks}, or take the classes away from {has}"
+        near = {_plain(name): name for name in found[lacks]}
+        if pairs := [f"{n!r} and {near[_plain(n)]!r}" for n in missing if _plain(n) in near]:
+            fix = f"these differ in case or blanks alone, rename them: {listing(pairs)}; or {fix}"
+        raise FD2Error(
+            f"{len(missing)} class(es) in {has} but not in {lacks}: "
+            + listing([repr(name) for name in missing]),
+            str(walk.root / lacks),
+            fix,
+        )
+    classes, images = _images(found[train.name], "train")
+    return classes, images + _images(found[test.name], "test")[1]
+
+
+def _images(files: _Classes, split: SplitName) -> tuple[tuple[str, ...], list[SourceImage]]:
+    images = [
+        SourceImage(path, name, class_id, split)
+        for class_id, pictures in enumerate(files.values())
+        for name, path in pictures.items()
+    ]
+    return tuple(files), images
+
+
+def _class_files(walk: FolderWalk, folder: Path, folders: Sequence[Path] | None = None) -> _Classes:
+    """Pictures of each class in ``folder``."""
+    if folders is None:
+        folders = walk.folders(folder)
+    if len(folders) < 2:
+        walk.require_readable()
+        raise FD2Error(
+            f"one class folder only: {folders[0].name!r}" if folders else "no class folders",
+            str(folder),
+            _nested(folders)
+            or "make one folder a class, at least two, and put the images into them",
+        )
+    paths = in_nfc(folders, folder)
+    images = {name: walk.pictures(path) for name, path in paths.items()}
+    walk.require_readable()
+    if empty := [repr(name) for name, files in images.items() if not files]:
+        others = [str(remark) for remark in walk.remarks()]
+        raise FD2Error(
+            f"{len(empty)} class(es) without images: {listing(empty)}",
+            "; ".join([str(folder), *others]),
+            f"add images ({' '.join(SUFFIXES)}) or remove the folders",
+        )
+    _require_no_splits_below(images, paths)
+    return images
+
+
+def _require_no_splits_below(classes: _Classes, paths: Mapping[str, Path]) -> None:
+    """Refuse class folders that hold folders of the splits."""
+    turned: list[str] = []
+    for name, pictures in classes.items():
+        parts = [path.relative_to(paths[name]).parts for path in pictures.values()]
+        roles = {role_of(inner[0]): inner[0] for inner in parts if len(inner) > 1}
+        if "train" in roles and roles.keys() & {"test", "validation"}:
+            turned += [f"{name}/{inner}" for role, inner in sorted(roles.items()) if role]
+    if turned:
+        raise FD2Error(
+            f"class folders that hold folders of splits: {listing(turned)}",
+            str(next(iter(paths.values())).parent),
+            "turn them round: <split>/<class>/ in place of <class>/<split>/",
+        )
+
+
+def unused_folders(
+    folders: Sequence[Path], used: tuple[Path, Path], walk: FolderWalk
+) -> list[Remark]:
+    """Pictures in folders beside those of the splits, such as a third split."""
+    counts = {walk.name(f): count_pictures(f) for f in folders if f not in used}
+    held = [f"{name} ({count})" for name, count in counts.items() if count]
+    return [Remark(UNUSED, sum(counts.values()), tuple(held[:KEPT]))] if held else []
+
+
+def alike(classes: Sequence[str]) -> list[Remark]:
+    """Classes that a reader may take for one."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        same[_plain(name)].append(name)
+    alike = [name for names in same.values() if len(names) > 1 for name in names]
+    return [Remark.of(ALIKE, alike)] if alike else []
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())

@@ -135,7 +135,7 @@ def test_a_damaged_manifest_is_named(results: Path) -> None:
 
 def test_figures_of_data_that_no_table_has_are_not_drawn() -> None:
     quickstart = read_yaml(CONFIG / "quickstart.yaml")
-    assert drawn_figures(configured(quickstart)) == ["curves", "images", "attention"]
+    assert drawn_figures(configured(quickstart)) == ["images", "attention"]
     assert drawn_figures(configured({})) == list(configured({}).values["figures"])
 
 

@@ -69,5 +69,5 @@ def test_the_example_is_accepted(
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(own)):
         config = merge(config, above)
     settings = checked_configuration(config, "config/figure5.yaml", repository / "config")
-    assert drawn_figures(settings) == ["curves", "images", "attention", "figure5"]
+    assert drawn_figures(settings) == ["images", "attention", "figure5"]
     check_figure(settings, "figure5", tmp_path)

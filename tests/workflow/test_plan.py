@@ -42,7 +42,7 @@ def test_quickstart_has_the_jobs_of_its_sheet_and_figures(sources: Any) -> None:
     assert sources.dry_run("--configfile", "config/quickstart.yaml") == {
         **{"prepare": 1, "pretrain": 2, "patches": 1, "select_images": 3, "distill": 4},
         # The students of a row's three seeds are one job.
-        **{"assemble": 2, "relabel": 5, "evaluate_seeds": 6, "draw": 3, "tabulate": 1},
+        **{"assemble": 2, "relabel": 5, "evaluate_seeds": 6, "draw": 2, "tabulate": 1},
         **{"summarise": 1, "all": 1},
     }
 

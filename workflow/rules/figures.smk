@@ -26,6 +26,7 @@ rule draw:
     conda:
         "../../envs/fd2.yaml"
     threads: 1
+    priority: -1  # after what a table waits for
     resources:
         mem_mb=memory(4000),
         runtime=minutes(20),

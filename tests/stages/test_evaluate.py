@@ -153,7 +153,7 @@ def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labe
     ours = training(chain, nine, labels)
     ours.student.train()
     before = [buffer.clone() for buffer in ours.student.buffers()]
-    together = ours.predictions()
+    together = ours.predictions(0)
     assert all(torch.equal(a, b) for a, b in zip(before, ours.student.buffers(), strict=True))
     test = open_prepared(chain.data).test
     predictions = []
@@ -163,10 +163,10 @@ def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labe
         )
     assert together.tolist() == predictions
     result = ours.run()
-    figures = accuracies(ours.predictions(), test.labels)
+    figures = accuracies(ours.predictions(0), test.labels)
     assert {key: result["last"][key] for key in figures} == figures
     assert result["correct"] == correct_images(
-        ours.predictions(), test.labels, open_prepared(chain.data).manifest.classes
+        ours.predictions(0), test.labels, open_prepared(chain.data).manifest.classes
     )
 
 

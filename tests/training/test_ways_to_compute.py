@@ -94,7 +94,7 @@ def test_a_student_without_them_has_the_bits_of_a_plain_loop(
             optimiser.step()
     assert result["curve"][-1]["epoch"] == 1
     assert equal(ours.student, network)
-    figures = accuracies(plain.predictions(), plain.data.test_labels)
+    figures = accuracies(plain.predictions(0), plain.data.test_labels)
     assert figures["top1"] == result["last"]["top1"]
 
 

@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from fd2.artifacts.values import number_fault
 from fd2.errors import FD2Error
 
 
@@ -35,7 +36,10 @@ def read_benchmark(path: Path) -> Benchmark | None:
         with path.open(newline="", encoding="utf-8") as stream:
             *_, last = csv.DictReader(stream, delimiter="\t")
         memory = last["max_rss"]
-        return Benchmark(float(last["s"]), None if memory in ("-", "NA", "") else float(memory))
+        found = Benchmark(float(last["s"]), None if memory in ("-", "NA", "") else float(memory))
+        if fault := number_fault({"seconds": found.seconds, "peak_memory_mb": found.memory_mb}):
+            raise ValueError(fault)
+        return found
     except (KeyError, TypeError, ValueError) as error:
         raise FD2Error(f"not a benchmark: {error}", str(path), "delete the file") from error
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fd2.artifacts.values import number_fault
 from fd2.errors import FD2Error, cannot_write
 
 if TYPE_CHECKING:
@@ -79,7 +80,13 @@ def canonical_json(value: object) -> str:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write indented JSON atomically."""
+    """Write indented JSON atomically.
+
+    Raises:
+        FD2Error: if a number is not finite or out of its range.
+    """
+    if fault := number_fault(value):
+        raise diverged(path, fault)
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -98,14 +105,18 @@ def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
-        FD2Error: if the file is missing or is not JSON.
+        FD2Error: if the file is missing or is not JSON, or a number in it is not finite or out of
+            its range.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise not_found(path) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise damaged(path, str(error)) from error
+    if fault := number_fault(content):
+        raise damaged(path, fault)
+    return content
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
@@ -136,6 +147,16 @@ def read_array(path: str | Path) -> np.ndarray:
 def not_found(path: str | Path) -> FD2Error:
     """The error for an artefact that does not exist yet."""
     return FD2Error("file not found", str(path), f"make it: snakemake {path}")
+
+
+def diverged(path: str | Path, fault: str) -> FD2Error:
+    """The error for a result that must not be written, because a number in it cannot be right."""
+    return FD2Error(
+        fault,
+        str(path),
+        "a network that made it has diverged: lower the learning rate of its training, and leave "
+        "out 'mixed_precision' where it is set",
+    )
 
 
 def damaged(path: str | Path, reason: str) -> FD2Error:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import damaged, file_digest, read_array, write_array
+from fd2.artifacts.files import damaged, diverged, file_digest, read_array, write_array
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 LOGITS = "logits.npy"
@@ -60,10 +60,15 @@ def write_soft_labels(
     """Write two large files into ``folder``: logits float16 ``[E, N, C]``, and the augmentation.
 
     ``metadata`` holds ``manifest``, the distilled set's digest and what else shaped them.
+
+    Raises:
+        FD2Error: if a logit is not finite.
     """
     root = Path(folder)
     if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
         raise ValueError(f"float16 [E, N, C] wanted, got {logits.dtype} {logits.shape}")
+    if fault := _logits_fault(logits):
+        raise diverged(root / LOGITS, fault)
     write_array(root / LOGITS, logits)
     facts = {**metadata, _DIGEST: file_digest(root / LOGITS)}
     write_tensors(root / AUGMENTATION, vars(augmentation), facts)
@@ -73,7 +78,8 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
     """Open the soft labels in ``folder``; the logits' digest stands beside the augmentation.
 
     Raises:
-        FD2Error: if a file is missing or damaged, or the two do not belong together.
+        FD2Error: if a file is missing or damaged, the two do not belong together, a logit is not
+            finite, or an augmentation is none of the images'.
     """
     root = Path(folder)
     names = tuple(field.name for field in fields(StoredAugmentation))
@@ -87,7 +93,33 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
     if metadata.pop(_DIGEST, None) != file_digest(root / LOGITS):
         raise damaged(root / LOGITS, f"its digest is not the one in {AUGMENTATION}")
+    if fault := _logits_fault(logits):
+        raise damaged(root / LOGITS, fault)
+    if fault := _augmentation_fault(augmentation):
+        raise damaged(root / AUGMENTATION, fault)
     return SoftLabels(augmentation, logits, metadata)
+
+
+def _logits_fault(logits: np.ndarray) -> str | None:
+    # An epoch at a time: all logits may be larger than memory.
+    bad = (epoch for epoch, rows in enumerate(logits) if not np.isfinite(rows).all())
+    first = next(bad, None)
+    return None if first is None else f"logits of epoch {first} are not finite in float16"
+
+
+def _augmentation_fault(augmentation: StoredAugmentation) -> str | None:
+    """The first tensor with a value that no image or crop has."""
+    ids = torch.arange(augmentation.order.shape[1])
+    ends = augmentation.boxes[..., :2] + augmentation.boxes[..., 2:]
+    mixed = augmentation.mix_boxes
+    fits = {
+        "order": (augmentation.order.sort(1).values == ids).all(),
+        "partners": (augmentation.partners.sort(1).values == ids).all(),
+        "half_sizes": (augmentation.half_sizes > 0).all(),
+        "boxes": (augmentation.boxes >= 0).all() and (ends <= 1 + 1e-6).all(),
+        "mix_boxes": (mixed >= 0).all() and (mixed[..., ::2] <= mixed[..., 1::2]).all(),
+    }
+    return next((f"'{name}' is out of range" for name, fit in fits.items() if not fit), None)
 
 
 def epoch_logits(labels: SoftLabels, epoch: int, device: torch.device) -> Tensor:

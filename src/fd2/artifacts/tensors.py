@@ -13,8 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fd2.artifacts.files import atomic_write, canonical_json, damaged, not_found
+from fd2.artifacts.files import atomic_write, canonical_json, damaged, diverged, not_found
 from fd2.artifacts.identity import signed, verified
+from fd2.artifacts.values import number_fault, tensor_fault
 from fd2.errors import FD2Error
 
 _KEY = "fd2"
@@ -23,14 +24,24 @@ _TENSORS = "tensors_sha256"
 
 
 def write_tensors(
-    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any],
+    *,
+    finite: bool = True,
 ) -> None:
     """Write tensors and what shaped them, with digests and the artefact's name.
 
     Equal arguments give equal bytes, so ``metadata`` holds JSON-able facts that do not differ
     between two runs of the same job: settings, digests of inputs, names. Times and versions belong
-    into the record beside the file.
+    into the record beside the file. ``finite`` is False for the state of an optimiser, whose
+    moments may overflow.
+
+    Raises:
+        FD2Error: if a number is not finite, or one of the metadata is out of its range.
     """
+    if fault := number_fault(metadata) or (tensor_fault(tensors) if finite else None):
+        raise diverged(path, fault)
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     digests = {name: tensor_digest(tensor) for name, tensor in stored.items()}
     text = canonical_json(signed(path, {**metadata, _TENSORS: digests}, _DIGEST))
@@ -52,13 +63,13 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 
 def read_tensors(
-    path: str | Path, names: tuple[str, ...] | None = None
+    path: str | Path, names: tuple[str, ...] | None = None, *, finite: bool = True
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the named tensors, or all, onto the CPU, with the metadata; digests are verified.
 
     Raises:
-        FD2Error: if the file is missing, damaged, lacks a tensor, was not written by fd2, or is
-            another artefact than its path says.
+        FD2Error: if the file is missing, damaged, lacks a tensor, was not written by fd2, is
+            another artefact than its path says, or holds a number as `write_tensors` refuses.
     """
     if not Path(path).is_file():
         raise not_found(path)
@@ -80,6 +91,8 @@ def read_tensors(
     for name, tensor in tensors.items():
         if digests.get(name) != tensor_digest(tensor):
             raise damaged(path, f"the digest of tensor '{name}' does not fit")
+    if fault := number_fault(facts) or (tensor_fault(tensors) if finite else None):
+        raise damaged(path, fault)
     return tensors, facts
 
 

@@ -109,7 +109,7 @@ class StageState:
             "seconds": seconds,
             "facts": dict(snapshot.facts),
         }
-        write_tensors(path, {**snapshot.tensors, **random}, metadata)
+        write_tensors(path, {**snapshot.tensors, **random}, metadata, finite=False)
         self._latest = time.monotonic()
 
     def read(self, path: Path) -> tuple[Snapshot, float]:
@@ -118,7 +118,7 @@ class StageState:
         Raises:
             FD2Error: if the file is damaged, or is of another job or of another part.
         """
-        tensors, facts = read_tensors(path)
+        tensors, facts = read_tensors(path, finite=False)
         if facts.get("about") != dict(self._about) or facts.get("part") != path.name:
             raise FD2Error("state of another job", str(path), "leave files of the state in place")
         torch.set_rng_state(tensors.pop(f"{_RANDOM}cpu"))

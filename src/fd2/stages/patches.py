@@ -17,6 +17,7 @@ from fd2.augment.sampling import sample_crops
 from fd2.augment.views import crops_only
 from fd2.config.settings import PatchSettings
 from fd2.engine.codec import encode
+from fd2.errors import FD2Error
 from fd2.image_counts import ranked_images, require_patch_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
@@ -96,6 +97,9 @@ def score_crops(
     A crop is resized to 1/tiles of the image's side and zero-padded (mean colour) to full size,
     as it would appear among the tiles. ``scored`` has the positions of the images of each class;
     another number of ``draw`` gives other crops.
+
+    Raises:
+        FD2Error: if a score is not finite.
     """
     size = dataset.manifest.resolution
     small = size // settings.tiles
@@ -119,6 +123,12 @@ def score_crops(
         labels = dataset.train.labels[indices[rows]].to(job.device).repeat_interleave(count)
         losses.append(functional.cross_entropy(logits, labels, reduction="none"))
     table = torch.cat(losses).cpu().reshape(len(indices), count)
+    if not table.isfinite().all():
+        raise FD2Error(
+            "scores of crops are not finite",
+            f"teacher {settings.scorer} of {settings.dataset}",
+            "train it again with a lower 'pretrain.learning_rate'",
+        )
     best = table.argmin(1)
     rows = torch.arange(len(indices))
     return ScoredCrops(indices, boxes[rows, best], table[rows, best])

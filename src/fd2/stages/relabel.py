@@ -33,7 +33,8 @@ def relabel(
     A job that was stopped goes on at the first epoch without labels and ends in the same bytes.
 
     Raises:
-        FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
+        FD2Error: if manifests differ, a head is asked for that a teacher lacks, or a label is not
+            finite.
         StoppedError: if a signal came; the state is written.
     """
     images = read_distilled(distilled)
@@ -108,17 +109,17 @@ def _label(
         ids = torch.cat([half.ids for half in halves])
         # One copy to the host per epoch.
         stored[epoch, ids.cpu().numpy()] = logits.half().cpu().numpy()
+        if not np.isfinite(stored[epoch]).all():
+            raise FD2Error(
+                f"soft labels of epoch {epoch} are not finite in float16",
+                "stage relabel",
+                "train the teacher again with a lower learning rate",
+            )
         if state.due():
             piece = torch.from_numpy(stored[begin : epoch + 1])
             state.part(f"epochs-{begin}").save(Snapshot({"logits": piece}))
             begin = epoch + 1
             state.stop_if_asked()
-    if not np.isfinite(stored).all():
-        raise FD2Error(
-            "soft labels are not finite in float16",
-            "stage relabel",
-            "train the teacher again with a lower learning rate",
-        )
     return stored
 
 

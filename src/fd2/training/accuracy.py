@@ -1,11 +1,34 @@
-"""Which test images are right, and the accuracy in percent: counted, class-balanced, averaged."""
+"""What a network answers on test images, and its accuracy: counted, class-balanced, averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+
+from fd2.errors import FD2Error
+
+
+def predicted_classes(batches: Iterable[Tensor], network: str) -> Tensor:
+    """The class ids ``[N]`` of the largest logits, on the CPU, from logits ``[B, C]`` by batch.
+
+    ``network`` is for the error.
+
+    Raises:
+        FD2Error: if a logit is not finite: the largest of such is no answer.
+    """
+    answers, finite = [], []
+    for logits in batches:
+        answers.append(logits.argmax(1))
+        finite.append(logits.isfinite().all())
+    if not torch.stack(finite).all():
+        raise FD2Error(
+            "logits of test images are not finite: the network diverged",
+            network,
+            "lower the learning rate of its training",
+        )
+    return torch.cat(answers).cpu()
 
 
 def accuracies(predictions: Tensor, labels: Tensor) -> dict[str, float]:

@@ -23,7 +23,7 @@ from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
-from fd2.training.accuracy import accuracies, correct_images
+from fd2.training.accuracy import accuracies, correct_images, predicted_classes
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import (
@@ -125,7 +125,7 @@ class StudentTraining:
             resumed = None
             progress.show({"loss": loss})
             if epoch == settings.epochs - 1 or (epoch + 1) % settings.test_every == 0:
-                predictions = self.predictions()
+                predictions = self.predictions(epoch)
                 scores = accuracies(predictions, self.data.test_labels)
                 curve.append({"epoch": epoch, "loss": float(loss), **scores})
         figures = [{k: v for k, v in point.items() if k != "loss"} for point in curve]
@@ -155,8 +155,7 @@ class StudentTraining:
         if resumed is not None:
             begin = int(resumed.facts["batch"])
             total += resumed.tensors["total"].to(self.device)
-        where = f"student {self.settings.student}, epoch {epoch}"
-        watch = FiniteWatch(data.classes, where, self.precision.fix("evaluate"))
+        watch = FiniteWatch(data.classes, self._where(epoch), self.precision.fix("evaluate"))
 
         def snapshot(done: int) -> Snapshot:
             network = prefixed("network", self.student.state_dict())
@@ -193,14 +192,19 @@ class StudentTraining:
         return distillation_loss(logits, targets[half.ids], self.settings.temperature)
 
     @torch.no_grad()
-    def predictions(self) -> Tensor:
-        """Predicted class ids of all test images ``[N]``, on the host."""
+    def predictions(self, epoch: int) -> Tensor:
+        """Predicted class ids of all test images ``[N]``, on the host, after an epoch.
+
+        Raises:
+            FD2Error: if the student diverged in the epoch's last step.
+        """
         self.student.eval()
-        predictions = [
-            self.student(self.data.normaliser.normalise(chunk)).argmax(1)
-            for chunk in self.data.test_images.split(_TEST_BATCH)
-        ]
-        return torch.cat(predictions).cpu()
+        chunks = self.data.test_images.split(_TEST_BATCH)
+        logits = (self.student(self.data.normaliser.normalise(chunk)) for chunk in chunks)
+        return predicted_classes(logits, self._where(epoch))
+
+    def _where(self, epoch: int) -> str:
+        return f"student {self.settings.student}, epoch {epoch}"
 
 
 def distillation_loss(logits: Tensor, target_logits: Tensor, temperature: float) -> Tensor:

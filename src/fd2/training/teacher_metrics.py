@@ -11,7 +11,7 @@ from fd2.augment.boxes import attention_boxes
 from fd2.augment.normalise import Normaliser
 from fd2.augment.views import crops_only
 from fd2.networks.teacher import Teacher
-from fd2.training.accuracy import accuracies, running_average_top1
+from fd2.training.accuracy import accuracies, predicted_classes, running_average_top1
 
 TEST_BATCH = 128
 _TEST_THRESHOLD = 0.1
@@ -20,13 +20,16 @@ _TEST_PADDING = 0.05
 
 @torch.no_grad()
 def predict(
-    teacher: Teacher, images: Tensor, normaliser: Normaliser
+    teacher: Teacher, images: Tensor, normaliser: Normaliser, where: str = "the teacher"
 ) -> tuple[Tensor, Tensor | None]:
     """Class ids ``[N]`` on the CPU that each head predicts; None without attention head.
 
     Images are uint8 ``[N, K, H, W]`` on the teacher's device. The attention head's logits are the
     mean over the image and its attention crop (mean map, threshold 0.1 of its maximum, padding
-    0.05), as CAL is tested. The teacher's mode is restored.
+    0.05), as CAL is tested. The teacher's mode is restored. ``where`` is for the error.
+
+    Raises:
+        FD2Error: if a logit is not finite.
     """
     training = teacher.training
     teacher.eval()
@@ -34,27 +37,33 @@ def predict(
     for chunk in images.split(TEST_BATCH):
         normalised = normaliser.normalise(chunk)
         output = teacher(normalised)
-        backbone.append(output.backbone_logits.argmax(1))
+        backbone.append(output.backbone_logits)
         if output.cal_logits is not None:
             maps = output.attention.mean(1)
             levels = maps.new_full((len(maps),), _TEST_THRESHOLD)
             boxes = attention_boxes(maps, levels, chunk.shape[-1], _TEST_PADDING)
             crops = crops_only(boxes).apply(normalised, chunk.shape[-1])
-            logits = (output.cal_logits + teacher(crops).cal_logits) / 2
-            cal.append(logits.argmax(1))
+            cal.append((output.cal_logits + teacher(crops).cal_logits) / 2)
     teacher.train(training)
-    return torch.cat(backbone).cpu(), torch.cat(cal).cpu() if cal else None
+    answers = predicted_classes(backbone, where)
+    return answers, predicted_classes(cal, where) if cal else None
 
 
 def teacher_metrics(
-    teacher: Teacher, images: Tensor, labels: Tensor, normaliser: Normaliser, accuracy: str
+    teacher: Teacher,
+    images: Tensor,
+    labels: Tensor,
+    normaliser: Normaliser,
+    accuracy: str,
+    where: str = "the teacher",
 ) -> dict[str, Any]:
     """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
 
     Images as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is ``exact``, or
-    ``running_average`` for the release's top-1.
+    ``running_average`` for the release's top-1. Raises as `predict`.
     """
-    heads = dict(zip(("backbone", "cal"), predict(teacher, images, normaliser), strict=True))
+    answers = predict(teacher, images, normaliser, where)
+    heads = dict(zip(("backbone", "cal"), answers, strict=True))
     metrics: dict[str, Any] = {}
     for head, predictions in heads.items():
         if predictions is None:

@@ -112,7 +112,7 @@ class TeacherTraining:
             last = epoch == settings.epochs - 1
             if not last and (epoch + 1) % settings.test_every:
                 continue
-            point = {"epoch": epoch, "loss": float(loss), **self._test()}
+            point = {"epoch": epoch, "loss": float(loss), **self._test(f"epoch {epoch}")}
             run.curve.append(point)
             score = max(head["top1"] for head in (point["backbone"], point["cal"]) if head)
             if settings.selection == "best_on_test" and (run.best is None or score > run.best[0]):
@@ -125,7 +125,7 @@ class TeacherTraining:
         return {
             "selected": settings.selection,
             "last": {key: run.curve[-1][key] for key in ("epoch", "backbone", "cal")},
-            "chosen": self._test(),
+            "chosen": self._test("chosen weights"),
             "curve": run.curve,
             "majority_class_top1": 100 * float(counts.max() / counts.sum()),
         }
@@ -141,7 +141,7 @@ class TeacherTraining:
             begin = int(resumed.facts["batch"])
             total += resumed.tensors["total"].to(self.device)
             restore_generator(rng, resumed.facts["generator"])
-        where = f"teacher {self.settings.backbone}/{self.settings.training}, epoch {epoch}"
+        where = self._where(f"epoch {epoch}")
         watch = FiniteWatch(self._classes, where, self.precision.fix("pretrain"))
 
         def snapshot(done: int) -> Snapshot:
@@ -246,11 +246,15 @@ class TeacherTraining:
             images = self.images[indices.to(self.device)]
             yield augment_training(images, self.normaliser, self.settings.augmentation, rng)
 
-    def _test(self) -> dict[str, Any]:
+    def _where(self, when: str) -> str:
+        return f"teacher {self.settings.backbone}/{self.settings.training}, {when}"
+
+    def _test(self, when: str) -> dict[str, Any]:
         return teacher_metrics(
             self.teacher,
             self.test_images,
             self.test_labels,
             self.normaliser,
             self.settings.accuracy,
+            self._where(when),
         )

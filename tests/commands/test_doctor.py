@@ -119,7 +119,7 @@ def test_a_refused_config_is_found(doctor: Any) -> None:
 def test_more_threads_than_cores_are_found(doctor: Any) -> None:
     code, findings = doctor(threads={"distill": 100_000})
     assert code == 1
-    assert "set 'threads.distill'" in findings["cores"]["fix"]
+    assert "'threads.distill'" in findings["cores"]["fix"]
 
 
 def test_a_missing_compiler_is_found_where_networks_are_compiled(

@@ -30,6 +30,7 @@ from fd2.image_counts import (
 from fd2.planning.image_folders import folder_listing, training_counts
 from fd2.runtime.device import planned_device
 from fd2.runtime.interruption import stop_on_hangup
+from fd2.runtime.threads import require_threads
 from snakemake.exceptions import WorkflowError
 
 
@@ -112,7 +113,11 @@ wildcard_constraints:
 # Resources. The device and how it is shared are such: a resource never reruns a job, a param would.
 
 DEVICE = SETTINGS.values["device"]
+# Cores that a job asks for, which Snakemake lowers to those there are; the threads that it computes
+# with are the resource 'compute_threads', and stay.
 THREADS = SETTINGS.values["threads"]
+for stage, threads in THREADS.items():
+    explained(require_threads)(threads, f"threads.{stage}")
 JOBS_PER_GPU = SETTINGS.values["jobs_per_gpu"]
 GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
 # What is timed on a CPU has it alone.

@@ -21,6 +21,7 @@ rule diagnose:
         "../../envs/fd2.yaml"
     threads: THREADS["diagnose"]
     resources:
+        compute_threads=THREADS["diagnose"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,
@@ -51,6 +52,7 @@ rule diagnose_real:
         "../../envs/fd2.yaml"
     threads: THREADS["diagnose"]
     resources:
+        compute_threads=THREADS["diagnose"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

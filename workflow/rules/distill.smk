@@ -22,6 +22,7 @@ rule distill:
         "../../envs/fd2.yaml"
     threads: THREADS["distill"]
     resources:
+        compute_threads=THREADS["distill"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

@@ -19,6 +19,7 @@ rule evaluate:
         "../../envs/fd2.yaml"
     threads: THREADS["evaluate"]
     resources:
+        compute_threads=THREADS["evaluate"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

@@ -18,6 +18,7 @@ rule patches:
         "../../envs/fd2.yaml"
     threads: THREADS["patches"]
     resources:
+        compute_threads=THREADS["patches"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

@@ -20,6 +20,7 @@ rule prepare:
         "../../envs/fd2.yaml"
     threads: THREADS["prepare"]
     resources:
+        compute_threads=THREADS["prepare"],
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:

@@ -17,6 +17,7 @@ rule pretrain:
         "../../envs/fd2.yaml"
     threads: THREADS["pretrain"]
     resources:
+        compute_threads=THREADS["pretrain"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

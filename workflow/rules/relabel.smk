@@ -21,6 +21,7 @@ rule relabel:
         "../../envs/fd2.yaml"
     threads: THREADS["relabel"]
     resources:
+        compute_threads=THREADS["relabel"],
         device=DEVICE,
         gpu=GPUS,
         jobs_per_gpu=JOBS_PER_GPU,

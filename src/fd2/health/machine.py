@@ -16,6 +16,7 @@ from fd2.health import Finding, fault
 from fd2.planning.disk import amount
 from fd2.planning.project import Project
 from fd2.runtime.device import nvidia_gpu_visible, planned_device
+from fd2.runtime.threads import usable_cores
 
 _TIMEOUT = 30
 _CGROUPS, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -24,13 +25,6 @@ _NO_LIMIT = 2**60
 _LEAST_MEMORY = 2 * 10**9
 _SLURM_PLUGIN = "snakemake-executor-plugin-slurm"
 _SLURM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; all of a machine that does not tell (macOS)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def check_memory() -> Iterator[Finding]:
@@ -79,7 +73,10 @@ def check_cores(project: Project) -> Finding:
     fact = f"{cores} cores; a job of stage {most} takes {threads[most]}"
     if threads[most] <= cores:
         return Finding("cores", fact)
-    fix = f"set 'threads.{most}' to at most {cores}; other numbers of threads round differently"
+    fix = (
+        f"ask for more cores, or let jobs take longer, to the same result; 'threads.{most}' of "
+        f"at most {cores} is as fast, and rounds differently"
+    )
     return Finding("cores", fact, fix)
 
 

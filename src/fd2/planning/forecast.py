@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
@@ -36,7 +35,7 @@ class JobForecast:
     Attributes:
         job: the job.
         gpu: whether it holds a GPU.
-        threads: of the CPU that it holds.
+        threads: of the CPU that it computes with.
         sizes: bytes by output file; None where the content decides.
         sized: False where they wait for a dataset that is yet to be downloaded.
         work: None where it is not known.
@@ -71,7 +70,6 @@ def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
     """
     values = project.settings.values
     on_gpu = planned_device(values["device"]) == "cuda"
-    cores = os.cpu_count() or 1
     size_of = cache(partial(planned_size, project))
     described = []
     for job in jobs:
@@ -80,8 +78,7 @@ def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
             JobForecast(
                 job,
                 gpu=on_gpu and job.rule in BY_NAME and BY_NAME[job.rule].on_device,
-                # Snakemake gives a job no more cores than there are.
-                threads=min(values["threads"].get(job.rule.removesuffix("_real"), 1), cores),
+                threads=values["threads"].get(job.rule.removesuffix("_real"), 1),
                 sizes=output_bytes(project, job, size),
                 sized=job.dataset is None or size is not None,
                 work=None if size is None else job_work(project, job, size),

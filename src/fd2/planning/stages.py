@@ -9,6 +9,7 @@ from fd2.config.stages import BY_NAME
 from fd2.planning.forecast import JobForecast
 from fd2.planning.measurements import Used, used_by
 from fd2.planning.project import Project
+from fd2.runtime.threads import usable_cores
 
 _HOUR = 3600
 
@@ -161,9 +162,11 @@ def _compared(planned: float | None, actual: float | None) -> Compared:
 
 def _hours(jobs: Sequence[JobForecast | Used], *, gpu: bool) -> float | None:
     """Hours of GPUs or of cores; None where no job holds one or a job's time is not known."""
+    # Snakemake gives a job no more cores than there are.
+    cores = usable_cores()
     holding = [job for job in jobs if job.gpu == gpu]
     hours = [
-        job.seconds * (1 if gpu else job.threads) / _HOUR
+        job.seconds * (1 if gpu else min(job.threads, cores)) / _HOUR
         for job in holding
         if job.seconds is not None
     ]

@@ -18,6 +18,7 @@ from fd2.errors import FD2Error, cannot_write, system_fault
 from fd2.runtime.clock import require_past, settle
 from fd2.runtime.device import device_name, resolve_device
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
+from fd2.runtime.threads import use_threads
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +43,7 @@ class Job:
 
     Attributes:
         device: where tensors live.
-        threads: CPU threads that torch may use.
+        threads: CPU threads that torch computes with.
         started: wall-clock time in UTC, ISO 8601.
         state: where the stage keeps what it needs to go on after a stop.
         code: sha256 of the sources by their paths in the repository; state that other code left is
@@ -81,18 +82,16 @@ def _now() -> str:
 def start_job(
     device: str, threads: int, jobs_per_gpu: int = 1, state: StateSettings | None = None
 ) -> Job:
-    """Resolve the device, limit threads, set the allocator, start the clock, and say so.
+    """Resolve the device, set threads and allocator, start the clock, and say so.
 
     The job waits for its turn where ``jobs_per_gpu`` others use the GPU. State is by default in
     ``state`` below the working folder.
 
     Raises:
-        FD2Error: if the device is unknown or missing.
+        FD2Error: if the device is unknown or missing, or the environment allows fewer threads.
     """
-    import torch
-
     keep_freed_memory()
-    torch.set_num_threads(max(threads, 1))
+    use_threads(threads)
     resolved = resolve_device(device, jobs_per_gpu)
     job = Job(resolved, threads, _now(), state or StateSettings())
     print(f"device: {resolved} ({device_name(resolved)}), threads: {threads}", flush=True)
@@ -101,7 +100,11 @@ def start_job(
 
 @contextlib.contextmanager
 def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Iterator[Job]:
-    """The job that Snakemake asks for, in a `script`: threads, resources and code inputs."""
+    """The job that Snakemake asks for, in a `script`: threads, resources and code inputs.
+
+    It computes with ``threads``, or as many as the resource ``compute_threads`` says: the rule's
+    threads are cores, which ``--cores`` lowers.
+    """
     resources = asked.resources
     with script(asked, stage):
         state = StateSettings(
@@ -109,7 +112,8 @@ def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Ite
             resources.get("state_seconds", StateSettings.seconds),
         )
         device, share = resources.get("device", "cpu"), resources.get("jobs_per_gpu", 1)
-        job = start_job(device, threads or asked.threads, share, state)
+        threads = threads or resources.get("compute_threads", asked.threads)
+        job = start_job(device, threads, share, state)
         yield replace(job, code=source_digests(asked.input.code))
 
 

@@ -32,7 +32,7 @@ NAN, INF = float("nan"), float("inf")
 
 def unchecked(path: Path, content: dict[str, Any]) -> None:
     """A record as a program that checks nothing would write it, with digests that fit."""
-    path.write_text(json.dumps(signed(path, content, "record_sha256")))
+    path.write_text(json.dumps(signed(path, content, "record_sha256")), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

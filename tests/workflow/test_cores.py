@@ -34,4 +34,4 @@ def test_an_environment_that_allows_fewer_threads_is_refused_before_the_first_jo
     configs = ["--configfile", "config/tiny.yaml", "config/two.yaml"]
     done = tiny.snakemake("--dry-run", *configs, OMP_THREAD_LIMIT="1")
     assert done.returncode != 0
-    assert "'threads.pretrain' is 2, but OMP_THREAD_LIMIT=1" in done.stderr
+    assert "'threads.pretrain' is 2, but OMP_THREAD_LIMIT=1" in done.stdout + done.stderr

@@ -33,7 +33,6 @@ from fd2.runtime.interruption import stop_on_hangup
 from fd2.runtime.threads import require_threads
 from snakemake.exceptions import WorkflowError
 
-
 stop_on_hangup()
 
 

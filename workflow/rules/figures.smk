@@ -23,10 +23,10 @@ rule draw:
         ),
     log:
         "<logs>/figures/{figure}.log",
+    priority: -1  # after what a table waits for
     conda:
         "../../envs/fd2.yaml"
     threads: 1
-    priority: -1  # after what a table waits for
     resources:
         mem_mb=memory(4000),
         runtime=minutes(20),

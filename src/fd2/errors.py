@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+
+#: Characters of one part of a message, and of a value in it; what is longer is cut.
+_LONGEST_PART = 4000
+_LONGEST_VALUE = 80
 
 
 class FD2Error(Exception):
@@ -21,13 +26,23 @@ class FD2Error(Exception):
     exit_code = 1
 
     def __init__(self, what: str, where: str, fix: str) -> None:
-        self.what = what
-        self.where = where
-        self.fix = fix
-        super().__init__(f"{what}\n  where: {where}\n  fix:   {fix}")
+        self.what, self.where, self.fix = (shortened(part) for part in (what, where, fix))
+        super().__init__(f"{self.what}\n  where: {self.where}\n  fix:   {self.fix}")
 
     def __reduce__(self) -> tuple[type[FD2Error], tuple[str, str, str]]:
         return type(self), (self.what, self.where, self.fix)
+
+
+def shortened(text: str, most: int = _LONGEST_PART) -> str:
+    """The text, cut after ``most`` characters, with its whole length."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
+def shown(value: object) -> str:
+    """A value for a message, as YAML writes it, text in quotes; cut where it is long."""
+    if isinstance(value, str):
+        return repr(shortened(value, _LONGEST_VALUE))
+    return shortened(json.dumps(value, ensure_ascii=False, default=str), _LONGEST_VALUE)
 
 
 def cannot_write(path: object, error: OSError) -> FD2Error:
@@ -59,9 +74,10 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
         ``did you mean 'x'? allowed: a, b, x`` or only the list where nothing is near.
     """
     words = sorted(str(word) for word in allowed)
-    near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
+    spelt = {word.casefold(): word for word in words}
+    near = difflib.get_close_matches(str(wrong).casefold(), spelt, n=1, cutoff=0.6)
     listing = "allowed: " + (", ".join(words) if words else "(none)")
-    return f"did you mean '{near[0]}'? {listing}" if near else listing
+    return f"did you mean '{spelt[near[0]]}'? {listing}" if near else listing
 
 
 def listing(items: Sequence[str], separator: str = ", ", most: int = 10) -> str:
@@ -70,7 +86,9 @@ def listing(items: Sequence[str], separator: str = ", ", most: int = 10) -> str:
     return separator.join([*items[:most], *rest])
 
 
-def require_known(what: str, name: str, allowed: Collection[str], where: str) -> None:
+def require_known(
+    what: str, name: str, allowed: Collection[str], where: str, more: str = ""
+) -> None:
     """Refuse a name that is not among the allowed ones.
 
     Args:
@@ -78,12 +96,13 @@ def require_known(what: str, name: str, allowed: Collection[str], where: str) ->
         name: as it was given.
         allowed: names that would have been accepted.
         where: of the name.
+        more: how to get another one, for the fix.
 
     Raises:
         FD2Error: names the nearest allowed one.
     """
     if name not in allowed:
-        raise FD2Error(f"unknown {what} '{name}'", where, suggest(name, allowed))
+        raise FD2Error(f"unknown {what} {shown(name)}", where, suggest(name, allowed) + more)
 
 
 def require_writable(folder: str | Path, setting: str) -> None:

@@ -76,7 +76,7 @@ def test_groups_are_those_of_distillation(folder: Path) -> None:
 def test_a_row_that_cannot_be_made_is_refused(folder: Path, line: str, message: str) -> None:
     with pytest.raises(FD2Error, match=message) as caught:
         configuration(folder, line)
-    assert caught.value.where.endswith("seen.csv")
+    assert "seen.csv, line 3" in caught.value.where
 
 
 def test_a_teacher_of_a_variant_may_look(folder: Path) -> None:

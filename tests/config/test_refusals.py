@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from fd2.config.names import Cell, SetName
 from fd2.errors import FD2Error
 from fd2.planning.project import open_project
 
@@ -36,7 +35,10 @@ def workflow(tmp_path: Path) -> Path:
         ),
         (
             {"pretrain": {"epochs": "many"}},
-            ["'pretrain.epochs' is 'many'", "give integer (Passes over the training images.)"],
+            [
+                "'pretrain.epochs' is 'many'",
+                "give a whole number (Passes over the training images.)",
+            ],
         ),
         (
             {"pretrain": {"cal_ratio": 1.5}},
@@ -82,7 +84,7 @@ def workflow(tmp_path: Path) -> Path:
             {"figures": {"curves": {"kind": "training_curve"}}},
             ["'figures.curves.kind' is 'training_curve'", "did you mean 'training_curves'?"],
         ),
-        ({"tables": ["tabel1"]}, ["no sheet for table 'tabel1'", f"are there: {SHEETS}"]),
+        ({"tables": ["tabel1"]}, ["no sheet for table 'tabel1'", f"allowed: {SHEETS}"]),
     ],
     ids=str,
 )
@@ -97,9 +99,8 @@ def test_setting(workflow: Path, settings: Any, messages: list[str]) -> None:
 
 def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> None:
     (workflow / "config/wrong.yaml").write_text("evaluate: {epochs: 500}")
-    settings = open_project(workflow, ["config/wrong.yaml"]).settings
     with pytest.raises(FD2Error, match=r"'evaluate.epochs' is 500, 'relabel.epochs' only 400"):
-        settings.evaluate(Cell(SetName("elpv", "rded", "plain", "base"), 1, "resnet18", 0))
+        open_project(workflow, ["config/wrong.yaml"])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> 
         ("elpv,rded,plain,bases,1,resnet18,", ["unknown variant 'bases'", "mean 'base'?"]),
         ("elvp,rded,plain,base,1,resnet18,", ["unknown dataset 'elvp'", "mean 'elpv'?"]),
         ("elpv,rded,plain,base,1,resnet8,", ["unknown student 'resnet8'", "mean 'resnet18'?"]),
-        ("elpv,rded,FD2,base,1,resnet18,", ["fd2 is 'FD2'", "line 2", "allowed: plain, fd2"]),
+        ("elpv,rded,FD2,base,1,resnet18,", ["fd2 is 'FD2'", "line 2", "allowed: fd2, plain"]),
         ("elpv,rded,plain,base,one,resnet18,", ["not a number", "line 2"]),
         ("elpv,rded,plain,base,6,resnet18,", ["ipc 6 of method 'rded'", "only 5 slots"]),
     ],

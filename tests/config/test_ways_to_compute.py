@@ -12,7 +12,7 @@ import yaml
 from fd2.config.checks import checked_configuration
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, shown
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 BASE: dict[str, Any] = yaml.safe_load((CONFIG / "config.yaml").read_text())
@@ -41,13 +41,13 @@ def of_stage(settings: Configuration, section: str) -> dict[str, Any]:
         ("memory_format", "channels_list", "did you mean 'channels_last'"),
         ("memory_format", "nhwc", "allowed: channels_last, contiguous"),
         ("compile", "max-autotune", "allowed: default, none, reduce-overhead"),
-        ("compile", True, "give string"),
+        ("compile", True, "give text"),
     ],
 )
 def test_other_words_are_refused(section: str, key: str, wrong: object, fix: str) -> None:
     with pytest.raises(FD2Error) as refused:
         changed(section, **{key: wrong})
-    assert f"'{section}.{key}' is {wrong!r}" in refused.value.what
+    assert f"'{section}.{key}' is {shown(wrong)}" in refused.value.what
     assert fix in refused.value.fix
 
 
@@ -55,7 +55,7 @@ def test_other_words_are_refused(section: str, key: str, wrong: object, fix: str
 def test_precision_is_yes_or_no(section: str) -> None:
     with pytest.raises(FD2Error, match=f"'{section}.mixed_precision' is 'bfloat16'") as refused:
         changed(section, mixed_precision="bfloat16")
-    assert "give boolean" in refused.value.fix
+    assert "give true or false" in refused.value.fix
 
 
 def test_distillation_has_the_precision_of_its_method() -> None:

@@ -129,8 +129,8 @@ def small(folder: Path, *, tables: list[str], **changes: Any) -> Configuration:
     values = read_yaml(CONFIG / "config.yaml")
     datasets = {"small": {"kind": "imagefolder", "path": "photos", "resolution": 64}}
     lists = {"tables": tables, "ablations": [], "measurements": []}
-    top = {"datasets": datasets, "figures": {}, **lists}
-    own = {"distill": {"methods": {"fadrmplus": changes}}}
+    top = {"figures": {}, **lists}
+    own = {"datasets": datasets, "distill": {"methods": {"fadrmplus": changes}}}
     return checked_configuration(merge({**values, **top}, own), "small.yaml", folder)
 
 

@@ -1,5 +1,6 @@
 # Validation, wildcard constraints, and the functions behind inputs and params.
-# Everything here answers from the validated config; no rule reads the config by itself.
+# Everything here answers from the validated config; no rule reads the config by itself. fd2 reads the
+# config files, and not Snakemake, which knows no lines, and lets the last of two equal keys win.
 
 import os
 import sys
@@ -7,15 +8,17 @@ from functools import wraps
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
+AT_HOME = ROOT.samefile(Path.cwd())
 sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.datasets import download_kind, download_kinds, download_settings
-from fd2.config.figures import check_figure, check_figure_names, drawn_figures
+from fd2.config.figures import check_figure, drawn_figures
+from fd2.config.layers import read_layers
 from fd2.config.names import Cell, SetName, Teacher
-from fd2.config.paths import ArtefactPaths
+from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
 from fd2.config.rows import StudentRow
 from fd2.config.settings import PatchSettings, build
@@ -32,6 +35,7 @@ from fd2.runtime.device import planned_device
 from fd2.runtime.interruption import stop_on_hangup
 from fd2.runtime.threads import require_threads
 from snakemake.exceptions import WorkflowError
+from snakemake.pathvars import Pathvars
 
 stop_on_hangup()
 
@@ -51,27 +55,27 @@ def explained(function):
     return call
 
 
-SOURCES = ", ".join(str(Path(path)) for path in workflow.configfiles)
-SETTINGS = explained(checked_configuration)(config, SOURCES, ROOT / "config")
+GIVEN = workflow.config_settings
+CONFIG_FILES = [ROOT / "config/config.yaml", *GIVEN.configfiles]
+SOURCES = ", ".join(os.path.relpath(path) for path in CONFIG_FILES)
+SETTINGS = explained(checked_configuration)(
+    explained(read_layers)(
+        *CONFIG_FILES[:1], CONFIG_FILES[1:], GIVEN.config_args or ()
+    ),
+    SOURCES,
+    ROOT / "config",
+)
+# For the captions of the report, and for Snakemake, which has taken pathvars as they were written.
+config.clear()
+config.update(SETTINGS.values)
+workflow.pathvars.update(Pathvars.from_config(config))
 PATHS = ArtefactPaths(SETTINGS)
 FIGURES = explained(drawn_figures)(SETTINGS)
 
 
-pathvars:
-    resources="resources",
-    results="results",
-    logs="logs",
-    benchmarks="benchmarks",
-    state="state",
-
-
 if workflow.is_main_process:
     explained(require_start)(
-        ROOT,
-        {
-            name: Path(config.get("pathvars", {}).get(name, name))
-            for name in ("resources", "results", "logs", "benchmarks", "state")
-        },
+        ROOT, {name: Path(path) for name, path in SETTINGS.values["pathvars"].items()}
     )
 
 
@@ -90,7 +94,7 @@ def either(names):
 # Seeds whose students one job trains, and which seeds have a job each.
 SEEDS = SETTINGS.values["seeds"]
 SEEDS_TOGETHER = SEEDS if SETTINGS.values["seeds_together"] and len(SEEDS) > 1 else []
-SEED_ALONE = f"(?!(?:{either(SEEDS_TOGETHER)})(?![0-9]))[0-9]+"
+SEED_ALONE = f"(?!(?:{either(SEEDS_TOGETHER)})(?![0-9])){NUMBERS['seed']}"
 
 
 wildcard_constraints:
@@ -101,10 +105,10 @@ wildcard_constraints:
     method=either(plugins.names("methods")),
     fd2="plain|fd2",
     variant=either(["base", *SETTINGS.variants()]),
-    ipc="[1-9][0-9]*",
-    group="[0-9]+",
+    ipc=NUMBERS["ipc"],
+    group=NUMBERS["group"],
     student=either(plugins.names("backbones")),
-    seed="[0-9]+",
+    seed=NUMBERS["seed"],
     table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),
 
@@ -122,7 +126,7 @@ GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
 # What is timed on a CPU has it alone.
 TIMED_THREADS = THREADS["distill"] if GPUS else os.cpu_count()
 # Undeclared, because Snakemake deletes declared outputs of failed jobs.
-STATE = config.get("pathvars", {}).get("state", "state")
+STATE = SETTINGS.values["pathvars"]["state"]
 STATE_SECONDS = SETTINGS.values["state_seconds"]
 
 
@@ -147,8 +151,16 @@ def minutes(base):
 def code(stage, *plugin_modules):
     """The script of a stage and every source file that its result depends on."""
     files = stage_sources(stage, plugin_modules)
-    script = Path("workflow/scripts") / f"{stage}.py"
-    return [str(script), *(str(path.relative_to(ROOT)) for path in files)]
+    return [own(f"workflow/scripts/{stage}.py"), *(own(path) for path in files)]
+
+
+def own(path):
+    """A file below the workflow's folder, as rules name it: relative if they run there.
+
+    Elsewhere (``--directory``, ``--snakefile``) outputs lie in another folder, so no job has both.
+    """
+    path = ROOT / path
+    return str(path.relative_to(ROOT) if AT_HOME else path)
 
 
 def folder(path):

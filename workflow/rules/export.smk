@@ -7,7 +7,7 @@ rule export:
         manifest="<results>/data/{dataset}/manifest.json",
         distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
         groups=export_groups,
-        card="workflow/report/export/README.txt.j2",
+        card=own("workflow/report/export/README.txt.j2"),
     output:
         archive="<results>/exports/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.zip",
     log:

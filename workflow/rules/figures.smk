@@ -1,7 +1,5 @@
 # Figures: one entry of the config each; the kind is a plug-in that says what it needs.
 
-explained(check_figure_names)(SETTINGS)
-
 
 rule draw:
     input:

@@ -3,7 +3,7 @@
 import os
 from functools import cache
 
-RESULTS = Path(config.get("pathvars", {}).get("results", "results"))
+RESULTS = Path(SETTINGS.values["pathvars"]["results"])
 
 
 def download_code(wildcards):
@@ -369,7 +369,7 @@ def page_content(partial):
         sources[name] = [str(RESULTS / path) for path in table_sources(name)]
     return {
         "results": str(RESULTS),
-        "benchmarks": config.get("pathvars", {}).get("benchmarks", "benchmarks"),
+        "benchmarks": SETTINGS.values["pathvars"]["benchmarks"],
         "tables": page_tables(partial),
         "numbers": sources,
         "figures": page_figures(),

@@ -21,7 +21,7 @@ def collect_report():
     with tempfile.NamedTemporaryFile(
         "w", suffix=".yaml", encoding="utf-8"
     ) as effective:
-        yaml.safe_dump(dict(config), effective)
+        yaml.safe_dump(SETTINGS.values, effective, sort_keys=False)
         effective.flush()
         command = [sys.executable, "-m", "snakemake", *targets, "--nolock"]
         command += ["--snakefile", str(ROOT / "Snakefile"), "--quiet", "all"]

@@ -2,11 +2,11 @@
 
 DEFAULT_TABLES = list(SETTINGS.values["tables"])
 PAGE_TEXTS = dict(
-    template="workflow/report/page/page.html",
-    style="workflow/report/page/page.css",
-    pipeline="workflow/report/page/pipeline.svg",
-    introduction="workflow/report/workflow.rst",
-    caption="workflow/report/figure.rst",
+    template=own("workflow/report/page/page.html"),
+    style=own("workflow/report/page/page.css"),
+    pipeline=own("workflow/report/page/pipeline.svg"),
+    introduction=own("workflow/report/workflow.rst"),
+    caption=own("workflow/report/figure.rst"),
 )
 
 

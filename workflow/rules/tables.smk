@@ -2,17 +2,15 @@
 
 TABULATE = code("tabulate", *(f"methods.{name}" for name in plugins.names("methods")))
 
-TABLE_TEMPLATES = sorted(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "workflow/report/tables").glob("*.j2")
-)
+TABLE_TEMPLATES = sorted(map(own, (ROOT / "workflow/report/tables").glob("*.j2")))
+SHEET = own("config/tables/{table}.csv")
 
 
 rule tabulate:
     input:
         code=TABULATE,
         templates=TABLE_TEMPLATES,
-        sheet="config/tables/{table}.csv",
+        sheet=SHEET,
         sources=table_inputs,
     output:
         csv=report(
@@ -54,7 +52,7 @@ rule tabulate_partial:
     input:
         code=TABULATE,
         templates=TABLE_TEMPLATES,
-        sheet="config/tables/{table}.csv",
+        sheet=SHEET,
     output:
         csv=report(
             "<results>/tables/partial/{table}.csv",

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.names import FD2, FULL_DATA
 from fd2.config.resolve import Configuration
 from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, StudentRow, TeacherRow
-from fd2.config.variants import check_variants
+from fd2.config.stages import BY_NAME, RULES
 from fd2.errors import FD2Error, require_known, suggest
+
+#: What a user adds to have more of it.
+_OWN_NETWORK = "; one of your own is a file: CONTRIBUTING.md"
 
 
 def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) -> Configuration:
     """A config whose variants, sheets and figures can be made, checked before any job runs.
 
     Args:
-        config: merged config files, as a mapping.
+        config: merged config files; those of a `Layer` are named with their lines.
         source: their names, for errors.
         folder: the config folder with ``protocols/`` and ``tables/``.
 
@@ -26,15 +30,91 @@ def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) 
             cannot be made.
     """
     settings = Configuration(config, source, folder)
-    check_variants(settings.values, settings.source)
+    _check_names(settings)
+    _check_overrides(settings)
+    _check_variants(settings)
     for table in settings.values["tables"]:
         check_table(settings, table)
     for table in settings.tables():
         settings.sheet(table)
     datasets = settings.values["datasets"]
     for name, figure in settings.values["figures"].items():
-        require_known("dataset", figure["dataset"], datasets, f"figures.{name}")
+        where = settings.where("figures", name, "dataset")
+        require_known("dataset", figure["dataset"], datasets, where)
     return settings
+
+
+def _check_names(settings: Configuration) -> None:
+    """Refuse names that a file system without capitals, or Snakemake's targets, would mix up."""
+    targets = {"tables": settings.tables(), "figures": list(settings.values["figures"])}
+    others = {"datasets": list(settings.values["datasets"]), "variants": settings.variants()}
+    for kind, names in {**targets, **others}.items():
+        first_of: dict[str, str] = {}
+        for name in names:
+            twin = first_of.setdefault(name.casefold(), name)
+            if twin != name:
+                raise FD2Error(
+                    f"'{twin}' and '{name}' differ in capitals alone",
+                    settings.where(kind, name),
+                    "rename one: some file systems keep one file for both",
+                )
+            if kind in targets and name in RULES:
+                raise FD2Error(
+                    f"'{name}' is a target of the workflow itself",
+                    settings.where(kind, name),
+                    f"choose another name, such as my_{name}",
+                )
+    for name in targets["figures"]:
+        if name in targets["tables"]:
+            raise FD2Error(
+                f"'{name}' is the name of a table and of a figure",
+                settings.where("figures", name),
+                "rename one: each is a target by its name",
+            )
+
+
+def _check_overrides(settings: Configuration) -> None:
+    """Refuse overrides that look at a name that there is not, or that their stage is shared across.
+
+    The artefacts of a stage are shared across all names that it does not depend on.
+    """
+    networks = plugins.names("backbones")
+    known = {
+        **{"dataset": list(settings.values["datasets"]), "fd2": list(FD2)},
+        **{"method": [*plugins.names("methods"), FULL_DATA]},
+        **{"backbone": networks, "student": networks},
+    }
+    for name, override in settings.values["overrides"].items():
+        for key, wanted in override["where"].items():
+            where = settings.where("overrides", name, "where", key)
+            for one in wanted if isinstance(wanted, list) else [wanted]:
+                if key in known:
+                    require_known(key, one, known[key], where)
+        for stage in override["set"]:
+            keys = BY_NAME[stage].keys
+            foreign = sorted(set(override["where"]) - set(keys))
+            if foreign:
+                raise FD2Error(
+                    f"override '{name}' changes '{stage}' depending on {', '.join(foreign)}",
+                    settings.where("overrides", name),
+                    f"'{stage}' can depend on {', '.join(keys)} only; "
+                    "its artefacts are shared by everything else",
+                )
+
+
+def _check_variants(settings: Configuration) -> None:
+    """Refuse variants that cannot be kept apart from ``base``, which has their other artefacts."""
+    for name, changed in settings.values["variants"].items():
+        where = settings.where("variants", name)
+        if name == "base":
+            raise FD2Error(f"variant name '{name}'", where, "choose another")
+        if "slots" in changed.get("distill", {}):
+            raise FD2Error(
+                f"variant '{name}' sets 'distill.slots', which also numbers the patches, and it "
+                "does not own them",
+                where,
+                "raise 'distill.slots' for all: fewer images per class are a prefix of more",
+            )
 
 
 def check_table(settings: Configuration, table: str) -> None:
@@ -47,17 +127,20 @@ def check_table(settings: Configuration, table: str) -> None:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
     sheet = settings.sheet(table)
-    for row in sheet.rows:
-        require_known("dataset", row.dataset, settings.values["datasets"], str(sheet.path))
-        _check_row(settings, row, str(sheet.path))
-
-
-def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
     backbones, methods = plugins.names("backbones"), plugins.names("methods")
+    for position, row in enumerate(sheet.rows):
+        where = sheet.where(position)
+        require_known("dataset", row.dataset, settings.values["datasets"], where)
+        _check_row(settings, row, where, backbones, methods)
+
+
+def _check_row(
+    settings: Configuration, row: SheetRow, where: str, backbones: list[str], methods: list[str]
+) -> None:
     variants = ["base", *settings.variants()]
     match row:
         case StudentRow():
-            require_known("student", row.student, backbones, where)
+            require_known("student", row.student, backbones, where, _OWN_NETWORK)
             if row.ipc is None:
                 if row.variant != "base":
                     raise FD2Error(
@@ -69,13 +152,16 @@ def _check_row(settings: Configuration, row: SheetRow, where: str) -> None:
             require_known("method", row.method, methods, where)
             require_known("variant", row.variant, variants, where)
             settings.check_ipc(row.set_name, row.ipc, where)
-            # Refused if its method's settings do not fit the dataset's resolution.
+            # Refused if its method's settings do not fit the dataset's resolution, or labels are
+            # stored for too few epochs.
             settings.distill(row.set_name, 0)
+            for cell in row.cells(settings.values["seeds"][:1]):
+                settings.evaluate(cell)
         case TeacherRow():
-            require_known("backbone", row.backbone, backbones, where)
+            require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
             check_teacher_variant(settings, row.variant, where)
         case DiagnosticRow():
-            require_known("backbone", row.backbone, backbones, where)
+            require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
             require_known("training", row.training, settings.trainings(), where)
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)

@@ -41,21 +41,6 @@ def drawn_figures(settings: Configuration) -> list[str]:
     return [name for name, figure in figures.items() if figure["dataset"] in datasets]
 
 
-def check_figure_names(settings: Configuration) -> None:
-    """Refuse a figure with the name of a table: both are targets by their names.
-
-    Raises:
-        FD2Error: for the first such name.
-    """
-    for name in settings.values["figures"]:
-        if name in settings.values["tables"]:
-            raise FD2Error(
-                f"'{name}' is the name of a table and of a figure",
-                f"settings 'tables' and 'figures' in {settings.source}",
-                "rename one: each is a target by its name",
-            )
-
-
 def check_figure(settings: Configuration, name: str, results: Path) -> None:
     """Refuse a figure that cannot be drawn, by the keys that kinds of figures share.
 
@@ -71,7 +56,7 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
             teacher where one must, or more images per class than are distilled.
     """
     spec = settings.values["figures"][name]
-    where = f"setting 'figures.{name}' in {settings.source}"
+    where = settings.where("figures", name)
     for row in spec.get("rows", ()):
         require_known("method", row["method"], [FULL_DATA, *plugins.names("methods")], where)
         require_known("variant", row["variant"], ["base", *settings.variants()], where)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import yaml
+from fd2.config.stages import SECTIONS
+from fd2.config.texts import named
+from fd2.config.yaml_reader import Keys, Layer, parse_value, read_yaml
+from fd2.errors import FD2Error, shown, suggest
 
-from fd2.config.stages import BY_NAME, SECTIONS
-from fd2.errors import FD2Error, suggest
+#: In a config file: the files that must stand before it on the command line.
+AFTER = "after"
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,24 +29,90 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping.
+def lay_over(base: Layer, top: Layer) -> Layer:
+    """As `merge`, with the lines of what is still there."""
+    kept = {keys: line for keys, line in base.lines.items() if _shows(top, keys)}
+    return Layer(merge(base, top), {**kept, **top.lines})
+
+
+def _shows(top: Mapping[str, Any], keys: Keys) -> bool:
+    """Whether a setting of the layer below is still there with ``top`` over it, and from there."""
+    value: Any = top
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return False
+        if key not in value:
+            return True
+        value = value[key]
+    return False
+
+
+def read_layers(
+    default: Path, configfiles: Sequence[str | Path] = (), pairs: Sequence[str] = ()
+) -> Layer:
+    """The config of a command: its files in order, and over them what it sets by itself.
+
+    Args:
+        default: ``config.yaml``, which comes first.
+        configfiles: of ``--configfile``; later ones win.
+        pairs: ``key=value`` of ``--config``, the value as in YAML.
 
     Raises:
-        FD2Error: if the file is missing, is not YAML, or holds something else.
+        FD2Error: as `read_yaml`; for a file that stands before one that it needs, is named twice,
+            or is a target; for a pair that is none, or a key that is set twice.
     """
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FD2Error(f"cannot read: {error.strerror}", str(path), "check the path") from error
-    except yaml.YAMLError as error:
-        raise FD2Error(f"not YAML: {error}", str(path), "mend the file at that line") from error
-    if not isinstance(value, dict):
-        raise FD2Error("not a mapping of settings", str(path), "write 'key: value' lines")
-    return value
+    files = _read_in_order([Path(path) for path in configfiles], default.parent)
+    return reduce(lay_over, [read_yaml(default), *files, *_given(pairs)])
 
 
-def with_protocol(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _read_in_order(paths: Sequence[Path], folder: Path) -> list[Layer]:
+    layers = []
+    for position, path in enumerate(paths):
+        if path in paths[:position]:
+            fix = "name it once; later files win"
+            raise FD2Error("a config file named twice", f"--configfile {named(path)}", fix)
+        if path.suffix not in (".yaml", ".yml", ".json"):
+            fix = "put targets before --configfile; config files end in .yaml"
+            raise FD2Error(f"{shown(named(path))} is no config file", "--configfile", fix)
+        layer = read_yaml(path)
+        needed = layer.pop(AFTER, [])
+        where = layer.lines.get((AFTER,), named(path))
+        _require_before(path, needed, paths[:position], folder, where)
+        layers.append(layer)
+    return layers
+
+
+def _require_before(
+    path: Path, needed: object, before: Sequence[Path], folder: Path, where: str
+) -> None:
+    if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
+        raise FD2Error(f"'{AFTER}' is {shown(needed)}", where, "list names of config files")
+    missing = [name for name in needed if name not in [other.name for other in before]]
+    if missing:
+        order = [path.with_name(name) for name in needed]
+        order = [one if one.is_file() else folder / one.name for one in order]
+        order += [other for other in before if other.name not in needed]
+        files = " ".join(named(one) for one in (*order, path))
+        what = f"{path.name} needs {missing[0]} before it"
+        raise FD2Error(what, where, f"write --configfile {files}")
+
+
+def _given(pairs: Sequence[str]) -> list[Layer]:
+    """A layer for each ``key=value``."""
+    layers: dict[str, Layer] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        where = f"--config {key}"
+        if not equals or not re.fullmatch(r"\w+", key):
+            fix = "write KEY=VALUE with a first key; blocks as in YAML: 'pretrain={epochs: 3}'"
+            raise FD2Error(f"{shown(pair)} sets nothing", "--config", fix)
+        if key in layers:
+            raise FD2Error(f"'{key}' is set twice", where, "set it once")
+        layers[key] = Layer({key: parse_value(text, where)}, {(key,): where})
+    return list(layers.values())
+
+
+def with_protocol(config: Layer, folder: Path) -> Layer:
     """The config laid over the preset that its ``protocol`` names.
 
     Args:
@@ -54,30 +125,9 @@ def with_protocol(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     presets = sorted(path.stem for path in folder.glob("*.yaml"))
     name = config.get("protocol")
     if name not in presets:
-        raise FD2Error(
-            f"unknown protocol {name!r}",
-            f"setting 'protocol', {folder}",
-            suggest(str(name), presets),
-        )
-    return merge(read_yaml(folder / f"{name}.yaml"), config)
-
-
-def check_overrides(config: Mapping[str, Any]) -> None:
-    """Refuse an override that looks at what its stage is shared across.
-
-    Raises:
-        FD2Error: names the override and the stage.
-    """
-    for name, override in config.get("overrides", {}).items():
-        for stage in override["set"]:
-            foreign = sorted(set(override["where"]) - set(BY_NAME[stage].keys))
-            if foreign:
-                raise FD2Error(
-                    f"override '{name}' changes '{stage}' depending on {', '.join(foreign)}",
-                    f"setting 'overrides.{name}'",
-                    f"'{stage}' can depend on {', '.join(BY_NAME[stage].keys)} only; "
-                    "its artefacts are shared by everything else",
-                )
+        where = f"setting 'protocol', {config.lines.get(('protocol',), named(folder))}"
+        raise FD2Error(f"unknown protocol {shown(name)}", where, suggest(str(name), presets))
+    return lay_over(read_yaml(folder / f"{name}.yaml"), config)
 
 
 def stage_config(

@@ -31,7 +31,8 @@ TEMPLATES = (
     "figures/{figure}.{suffix:figure}",
     "report/{file:report}",
 )
-NUMBERS = {"ipc": "[1-9][0-9]*", "group": "[0-9]+", "seed": "[0-9]+"}
+#: Each number has one spelling: seed00 would be a second seed0.
+NUMBERS = {"ipc": "[1-9][0-9]*", "group": "(?:0|[1-9][0-9]*)", "seed": "(?:0|[1-9][0-9]*)"}
 FILES = {
     "file:prepared": (
         *("manifest.json", "train.npy", "train_labels.npy", "test.npy", "test_labels.npy"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,17 @@ def _modules(folder: str) -> dict[str, str]:
     held: dict[str, str] = {}
     for root in fd2.__path__:
         for path in Path(root, folder).glob("[!_]*.py"):
-            held |= dict.fromkeys(_held(path, folder.upper()), path.stem)
+            changed = path.stat().st_mtime_ns
+            held |= dict.fromkeys(_held(path, folder.upper(), changed), path.stem)
     return held
 
 
-def _held(path: Path, table: str) -> list[str]:
-    """The plug-ins in a file: the keys of its table, or the file's name if it has none."""
+@cache
+def _held(path: Path, table: str, changed: int) -> list[str]:
+    """The plug-ins in a file: the keys of its table, or the file's name if it has none.
+
+    Read once for each time ``changed`` of the file.
+    """
     source = path.read_text(encoding="utf-8")
     if f"\n{table} = {{" in source:
         for node in ast.parse(source).body:

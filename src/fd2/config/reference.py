@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fd2.config.layers import read_yaml
 from fd2.config.schema import SCHEMAS, config_schema
+from fd2.config.yaml_reader import read_yaml
 
 _CONFIG = SCHEMAS.parents[1] / "config"
 _HEAD = """\
@@ -96,7 +96,7 @@ def _line(
     path: tuple[str, ...],
     schema: Mapping[str, Any],
     kind: str | None,
-    sources: list[dict[str, Any]],
+    sources: Sequence[Mapping[str, Any]],
 ) -> str:
     title = f"`{'.'.join(path)}`" + (f" (kind {kind})" if kind else "")
     values = [_shown(_find(source, path, kind)) for source in sources]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
-from fd2.config.layers import check_overrides, first_section, stage_config, with_protocol
+from fd2.config.layers import first_section, stage_config, with_protocol
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
-from fd2.config.schema import check_recipe, config_schema, regularisers_of, validate
+from fd2.config.pathvars import output_folders
+from fd2.config.schema import check_recipe, config_schema, regularisers_of
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.sheets import Sheet, read_sheet
 from fd2.config.stages import SECTIONS
+from fd2.config.validation import validate, written
+from fd2.config.yaml_reader import Layer
 from fd2.errors import FD2Error
 
 #: Keys of the config that list sheets. Each is a target; only the first is part of the default.
@@ -28,7 +32,7 @@ class Configuration:
     Whether its sheets and figures can be made, `fd2.config.checks` finds out.
 
     Args:
-        config: merged config files, as a mapping.
+        config: merged config files; those of a `Layer` are named with their lines.
         source: their names, for errors.
         folder: the config folder with ``protocols/`` and ``tables/``.
 
@@ -39,10 +43,16 @@ class Configuration:
     def __init__(self, config: Mapping[str, Any], source: str, folder: Path) -> None:
         self.source = source
         self.folder = folder
-        self.values = with_protocol(config, folder / "protocols")
-        validate(self.values, config_schema(), source)
-        check_overrides(self.values)
+        layer = with_protocol(Layer.of(config), folder / "protocols")
+        self.values, self._lines = dict(layer), layer.lines
+        validate(self.values, config_schema(), source, self._lines)
+        in_pathvars = partial(self.where, "pathvars")
+        self.values["pathvars"] = output_folders(self.values["pathvars"], in_pathvars)
         self._sheets: dict[str, Sheet] = {}
+
+    def where(self, *keys: str | int) -> str:
+        """Where a setting was written, by its keys from the outside in."""
+        return written(keys, self.source, self._lines)
 
     # Sheets.
 
@@ -158,7 +168,7 @@ class Configuration:
         if set_name.method not in (*section["methods"], FULL_DATA):
             raise FD2Error(
                 f"no settings for method '{set_name.method}'",
-                f"setting 'distill.methods' in {self.source}",
+                self.where("distill", "methods"),
                 f"add a block '{set_name.method}:'",
             )
         return section

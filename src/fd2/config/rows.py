@@ -1,4 +1,4 @@
-"""The rows of sheets by kind: their fields are the columns."""
+"""The rows of sheets by kind: their fields are the columns, and those with a default optional."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StudentRow(OfSet):
 
     ipc: int | None
     student: str
-    published: tuple[float, ...]
+    published: tuple[float, ...] = ()
     label: str = ""
 
     def cells(self, seeds: list[int]) -> list[Cell]:
@@ -106,8 +106,8 @@ class IterationRow(OfSet):
         published_gb: peak GPU memory in GB; None if unknown.
     """
 
-    published_ms: float | None
-    published_gb: float | None
+    published_ms: float | None = None
+    published_gb: float | None = None
 
     def sources(self, seeds: list[int]) -> list[str]:
         """As `StudentRow.sources`; none for published numbers alone."""
@@ -125,7 +125,7 @@ class GroupRow(OfSet):
     """
 
     ipc: int
-    published_seconds: float | None
+    published_seconds: float | None = None
     label: str = ""
 
     def sources(self, seeds: list[int]) -> list[str]:
@@ -141,5 +141,3 @@ KINDS: dict[str, type[SheetRow]] = {
     "iterations": IterationRow,
     "groups": GroupRow,
 }
-#: Columns that a sheet may leave out.
-OPTIONAL = {"students": ("label",), "teachers": ("variant",), "groups": ("label",)}

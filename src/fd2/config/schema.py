@@ -7,13 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-from jsonschema.exceptions import ValidationError
-
 from fd2.config import plugins
 from fd2.config.stages import SECTIONS
-from fd2.errors import FD2Error, suggest
+from fd2.config.yaml_reader import read_yaml
+from fd2.errors import FD2Error
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 
@@ -26,9 +23,7 @@ def config_schema() -> dict[str, Any]:
     and ``distill.fd2.regularisers.<name>``, a dataset kind its own keys in ``datasets.<any>``.
     Each is the plug-in's ``SETTINGS_SCHEMA``, so a new plug-in edits no schema file.
     """
-    schema: dict[str, Any] = yaml.safe_load(
-        (SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8")
-    )
+    schema: dict[str, Any] = read_yaml(SCHEMAS / "config.schema.yaml")
     distill = schema["properties"]["distill"]["properties"]
     for block, folder in (
         (distill["methods"], "methods"),
@@ -83,63 +78,6 @@ def _without_required(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {k: _without_required(v) for k, v in schema.items() if k != "required"}
-
-
-def validate(value: object, schema: Mapping[str, Any], source: str) -> None:
-    """Refuse ``value`` unless it fits ``schema``; the first fault by position is reported.
-
-    Args:
-        value: parsed YAML or JSON.
-        schema: a JSON schema.
-        source: what was read, e.g. the config files' names, for the error.
-
-    Raises:
-        FD2Error: names the key's path, the allowed values or range, and the nearest match.
-    """
-    validator = jsonschema.Draft202012Validator(dict(schema))
-    errors = sorted(validator.iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
-    if errors:
-        raise _readable(errors[0], source)
-
-
-def _readable(error: ValidationError, source: str) -> FD2Error:
-    path = ".".join(str(part) for part in error.absolute_path)
-    here = f"setting '{path}' in {source}" if path else source
-    prefix = f"{path}." if path else ""
-    rule = error.schema if isinstance(error.schema, Mapping) else {}
-    about = f" ({rule['description']})" if "description" in rule else ""
-    instance: Any = error.instance
-    bound: Any = error.validator_value
-    what = f"'{path}' is {instance!r}"
-    match error.validator:
-        case "additionalProperties":
-            known = list(rule.get("properties", {}))
-            unknown = next(str(key) for key in instance if key not in known)
-            return FD2Error(f"unknown key '{prefix}{unknown}'", here, suggest(unknown, known))
-        case "enum":
-            return FD2Error(what, here, suggest(str(instance), bound) + about)
-        case "type":
-            wanted = " or ".join(bound) if isinstance(bound, list) else str(bound)
-            return FD2Error(what, here, f"give {wanted}{about}")
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            return FD2Error(what, here, f"{_range(rule)}{about}")
-        case "required":
-            missing = next(key for key in bound if key not in instance)
-            fix = "add it; config/config.yaml shows each key"
-            return FD2Error(f"missing key '{prefix}{missing}'", here, fix)
-    return FD2Error(f"'{path}': {error.message}", here, f"see workflow/schemas/{about}")
-
-
-def _range(rule: Mapping[str, Any]) -> str:
-    words = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "maximum": "at most",
-        "exclusiveMaximum": "less than",
-    }
-    return "give " + " and ".join(
-        f"{text} {rule[key]}" for key, text in words.items() if key in rule
-    )
 
 
 def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, where: str) -> None:

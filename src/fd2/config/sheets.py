@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from fd2.config.names import FD2, FULL_DATA
-from fd2.config.rows import KINDS, OPTIONAL, SheetRow
-from fd2.errors import FD2Error
+from fd2.config.rows import KINDS, SheetRow
+from fd2.config.texts import CsvText, named
+from fd2.config.validation import LARGEST_NUMBER
+from fd2.errors import FD2Error, shown, suggest
 
-_KIND = re.compile(r"# *kind: *(\S*)$")
+_KIND = re.compile(r"# *kind: *(.*?) *$")
 RowT = TypeVar("RowT", bound=SheetRow)
 
 
@@ -27,12 +28,18 @@ class Sheet:
             need none.
         rows: in the file's order, all of one kind.
         notes: other lines that begin with ``#``: what a reader of the table must know.
+        lines: each row's number in the file, from 1.
     """
 
     path: Path
     kind: str
     rows: tuple[SheetRow, ...]
     notes: tuple[str, ...]
+    lines: tuple[int, ...]
+
+    def where(self, position: int) -> str:
+        """The line of a row, for a message."""
+        return f"{named(self.path)}, line {self.lines[position]}"
 
     def rows_of(self, kind: type[RowT]) -> list[RowT]:
         """The rows if they are of a kind, otherwise none."""
@@ -51,67 +58,58 @@ def read_sheet(path: Path) -> Sheet:
     """Read a sheet.
 
     Args:
-        path: its columns are the fields of its rows, in their order; optional ones may be left out.
+        path: its columns are the fields of its rows; those with a default may be left out.
 
     Raises:
-        FD2Error: if there is no such sheet (names those that there are), the header does not fit
-            the kind, or a value cannot be read; with the line.
+        FD2Error: if there is no such sheet (names those that there are), it has no rows, its header
+            does not fit the kind, a value cannot be read, or a row stands twice; with the line.
     """
     if not path.is_file():
-        have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none"
-        raise FD2Error(
-            f"no sheet for table '{path.stem}'", str(path), f"sheets that are there: {have}"
-        )
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = [line for line in lines if line.startswith("#")]
-    kind = next((found[1] for line in comments if (found := _KIND.match(line))), "students")
+        have = sorted(sheet.stem for sheet in path.parent.glob("*.csv"))
+        what = f"no sheet for table {shown(path.stem)}"
+        fix = f"write it, or name one that is there; {suggest(path.stem, have)}"
+        raise FD2Error(what, named(path), fix)
+    text = CsvText.read(path)
+    kind = next((found[1] for line in text.comments if (found := _KIND.match(line))), "students")
     if kind not in KINDS:
-        raise FD2Error(f"unknown kind of sheet '{kind}'", str(path), f"allowed: {', '.join(KINDS)}")
-    table = [
-        (f"{path}, line {number}", line)
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.startswith("#")
-    ]
-    header = _header(path, kind, table[0][1] if table else "")
-    rows = [_row(kind, header, line, where) for where, line in table[1:]]
-    notes = [line.lstrip("# ").rstrip() for line in comments if not _KIND.match(line)]
-    return Sheet(path, kind, tuple(rows), tuple(notes))
+        fix = suggest(kind, KINDS)
+        raise FD2Error(f"unknown kind of sheet {shown(kind)}", named(path), fix)
+    columns = fields(KINDS[kind])
+    optional = [column.name for column in columns if column.default is not MISSING]
+    names, what = [column.name for column in columns], f"a sheet of kind '{kind}'"
+    hint = f"another kind is told by a first line '# kind: ...' with one of {', '.join(KINDS)}"
+    lines = text.rows(names, optional, what, hint)
+    types = get_type_hints(KINDS[kind])
+    rows = [_row(kind, types, values, text.where(number)) for number, values in lines]
+    if not rows:
+        fix = "write a row, or take the table off its list"
+        raise FD2Error("the sheet has no rows", named(path), fix)
+    notes = [line.lstrip("# ").rstrip() for line in text.comments if not _KIND.match(line)]
+    sheet = Sheet(path, kind, tuple(rows), tuple(notes), tuple(number for number, _ in lines))
+    _require_once(sheet)
+    return sheet
 
 
-def _header(path: Path, kind: str, line: str) -> list[str]:
-    names = [field.name for field in fields(KINDS[kind])]
-    header = line.split(",")
-    optional = OPTIONAL.get(kind, ())
-    if header == names or header == [name for name in names if name not in optional]:
-        return header
-    left_out = f", {' and '.join(optional)} may be left out" if optional else ""
-    raise FD2Error(
-        f"header '{line}' in a sheet of kind '{kind}'",
-        str(path),
-        f"its columns are {','.join(names)}{left_out}; another kind is told by a first line "
-        f"'# kind: ...' with one of {', '.join(KINDS)}",
-    )
+def _require_once(sheet: Sheet) -> None:
+    """Refuse two rows that differ in nothing but their published numbers and labels."""
+    first_of: dict[tuple[object, ...], int] = {}
+    for position, row in enumerate(sheet.rows):
+        names = [name for name in vars(row) if not name.startswith("published") and name != "label"]
+        first = first_of.setdefault(tuple(vars(row)[name] for name in names), position)
+        if first != position:
+            where = f"{sheet.where(first)} and line {sheet.lines[position]}"
+            raise FD2Error("a row stands twice", where, "delete one of the two")
 
 
-def _row(kind: str, header: list[str], line: str, where: str) -> SheetRow:
-    try:
-        # Read by itself, so that a value with a line break in it is refused with its first line.
-        (texts,) = csv.reader([line], strict=True)
-    except csv.Error as error:
-        raise FD2Error(
-            f"not a line of csv: {error}", where, "write each row in one line"
-        ) from error
-    if len(texts) != len(header):
-        raise FD2Error(f"{len(texts)} values", where, f"write {len(header)}, one a column")
-    values = dict(zip(header, texts, strict=True))
+def _row(kind: str, types: Mapping[str, object], values: Mapping[str, str], where: str) -> SheetRow:
     full = values.get("method") == FULL_DATA
-    if full and "ipc" in values:
-        values["ipc"] = ""
+    if full and values.get("ipc"):
+        fix = f"leave 'ipc' empty: '{FULL_DATA}' is all training images"
+        raise FD2Error(f"ipc {shown(values['ipc'])} of method '{FULL_DATA}'", where, fix)
     # Counterfactual attention tells two teachers apart, but real images have no FD².
     allowed = ("plain",) if full and kind == "diagnostics" else FD2
     if "fd2" in values and values["fd2"] not in allowed:
-        raise FD2Error(f"fd2 is '{values['fd2']}'", where, f"allowed: {', '.join(allowed)}")
-    types = get_type_hints(KINDS[kind])
+        raise FD2Error(f"fd2 is {shown(values['fd2'])}", where, suggest(values["fd2"], allowed))
     typed: dict[str, Any] = {
         name: _READ[types[name]](text, f"{where}, column {name}") for name, text in values.items()
     }
@@ -120,30 +118,41 @@ def _row(kind: str, header: list[str], line: str, where: str) -> SheetRow:
     return KINDS[kind](**typed)
 
 
-def _numbers(text: str, where: str) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(part) for part in text.split(";")) if text else ()
-    except ValueError as error:
-        raise FD2Error(
-            f"not a number: {error}", where, "a published number, two joined by ';', or nothing"
-        ) from error
+def _accuracies(text: str, where: str) -> tuple[float, ...]:
+    numbers = tuple(_number(part, where) for part in text.split(";")) if text else ()
     if len(numbers) > 2:
         raise FD2Error(f"{len(numbers)} published numbers", where, "give at most two")
+    for number in numbers:
+        if number > 100:
+            raise FD2Error(f"an accuracy of {number:g}", where, "give percent, from 0 to 100")
     return numbers
 
 
-def _number(text: str, where: str) -> float | None:
-    numbers = _numbers(text, where)
-    if len(numbers) > 1:
-        raise FD2Error(f"{len(numbers)} published numbers", where, "give at most one")
-    return numbers[0] if numbers else None
+def _quantity(text: str, where: str) -> float | None:
+    return _number(text, where) if text else None
+
+
+def _number(text: str, where: str) -> float:
+    """A finite number from 0."""
+    try:
+        number = float(text)
+    except ValueError as error:
+        near = re.search(r"[0-9]+(?:[.,][0-9]+)?", text)
+        write = f", such as {near[0].replace(',', '.')}" if near else ""
+        fix = f"write one number with a point{write}, or nothing"
+        raise FD2Error(f"not a number: {shown(text)}", where, fix) from error
+    if not 0 <= number <= LARGEST_NUMBER:  # False for NaN.
+        raise FD2Error(f"the number {text}", where, "write a finite number that is not negative")
+    return number
 
 
 def _count(text: str, where: str) -> int:
-    if not text.isdecimal():
-        raise FD2Error(f"not a number: '{text}'", where, "images per class are a whole number")
-    if int(text) < 1:
-        raise FD2Error(f"ipc {text}", where, "give at least 1 image per class")
+    if not re.fullmatch("[0-9]+", text):
+        whole = re.fullmatch(r"([0-9]+)[.,]0*", text)
+        fix = "images per class are a whole number" + (f": write {whole[1]}" if whole else "")
+        raise FD2Error(f"not a number: {shown(text)}", where, fix)
+    if not 1 <= float(text) <= LARGEST_NUMBER:
+        raise FD2Error(f"ipc {shown(text)[1:-1]}", where, "give at least 1 image per class")
     return int(text)
 
 
@@ -152,6 +161,6 @@ _READ: dict[object, Callable[[str, str], object]] = {
     str: lambda text, where: text,
     int: _count,
     int | None: lambda text, where: _count(text, where) if text else None,
-    float | None: _number,
-    tuple[float, ...]: _numbers,
+    float | None: _quantity,
+    tuple[float, ...]: _accuracies,
 }

@@ -56,3 +56,18 @@ STAGES = (
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.
 SECTIONS = tuple(stage.name for stage in STAGES if stage.keys)
+#: Targets and rules of the workflow beside the tables and figures, whose names these must not have.
+RULES = (
+    *(stage.name for stage in STAGES),
+    *(
+        "evaluate_seeds",
+        "measure_distill",
+        "tabulate",
+        "tabulate_partial",
+        "draw",
+        "export",
+        "preview",
+    ),
+    *("summarise", "summarise_partial", "unknown", "all", "partial", "ablations"),
+    *("measurements", "figures", "diagnostics"),
+)

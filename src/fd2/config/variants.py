@@ -1,4 +1,4 @@
-"""What a variant may change, and whether it changes anything."""
+"""Whether a variant changes anything."""
 
 from __future__ import annotations
 
@@ -7,26 +7,6 @@ from typing import Any
 
 from fd2.config.layers import is_among
 from fd2.errors import FD2Error
-
-
-def check_variants(config: Mapping[str, Any], source: str) -> None:
-    """Refuse variants that cannot be kept apart from ``base``.
-
-    Raises:
-        FD2Error: for a name that paths cannot tell apart, or a variant that would change a stage
-            which it does not name, and whose artefacts it shares with ``base``.
-    """
-    for name, changed in config["variants"].items():
-        where = f"setting 'variants.{name}' in {source}"
-        if name == "base":
-            raise FD2Error(f"variant name '{name}'", "setting 'variants'", "choose another")
-        if "slots" in changed.get("distill", {}):
-            raise FD2Error(
-                f"variant '{name}' sets 'distill.slots', which also numbers the patches, and it "
-                "does not own them",
-                where,
-                "raise 'distill.slots' for all: fewer images per class are a prefix of more",
-            )
 
 
 def require_change(

@@ -29,6 +29,7 @@ def _range(description: str, maximum: float) -> dict[str, Any]:
         "items": {"type": "number", "minimum": 0, "maximum": maximum},
         "minItems": 2,
         "maxItems": 2,
+        "ordered": True,
         "description": f"typefaces: least and largest {description}",
     }
 

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fd2.config.pathvars import PATHVARS
 from fd2.errors import FD2Error, listing, require_writable
 from fd2.health import Finding, fault
 from fd2.health.start import INPUTS, SOURCES, require_plain_path
 from fd2.planning.disk import amount
-from fd2.planning.project import PATHVARS, Project, require_workflow
+from fd2.planning.project import Project, require_workflow
 from fd2.runtime.clock import require_past
 
 #: Less than this is a fault by itself; `fd2 plan` compares with what a run writes.

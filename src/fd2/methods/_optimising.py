@@ -51,6 +51,7 @@ _OPTIMISATION: dict[str, Any] = {
         "type": "array",
         "minItems": 2,
         "maxItems": 2,
+        "ordered": True,
         "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         "description": "Smallest and largest area of the random crop.",
     },

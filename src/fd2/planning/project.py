@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.config.checks import checked_configuration
-from fd2.config.layers import merge, read_yaml
+from fd2.config.layers import read_layers
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
 DEFAULT_CONFIG = Path("config", "config.yaml")
-PATHVARS = ("resources", "results", "logs", "benchmarks")
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Project:
     settings: Configuration
 
     def root(self, pathvar: str) -> str:
-        """The folder of an output kind, as the workflow writes it: one of `PATHVARS`."""
-        return str(self.settings.values.get("pathvars", {}).get(pathvar, pathvar)).rstrip("/")
+        """The folder of an output kind, as the workflow writes it: one of `pathvars.PATHVARS`."""
+        return str(self.settings.values["pathvars"][pathvar])
 
     def path(self, pathvar: str, name: str = "") -> Path:
         """A path below the folder of an output kind."""
@@ -59,10 +58,7 @@ def open_project(folder: Path, configfiles: Sequence[str]) -> Project:
         FD2Error: if there is no workflow, or a setting is refused.
     """
     require_workflow(folder)
-    values = read_yaml(folder / DEFAULT_CONFIG)
-    for name in configfiles:
-        values = merge(values, read_yaml(folder / name))
+    config = read_layers(folder / DEFAULT_CONFIG, [folder / name for name in configfiles])
     source = ", ".join([str(DEFAULT_CONFIG), *configfiles])
-    return Project(
-        folder, tuple(configfiles), checked_configuration(values, source, folder / "config")
-    )
+    settings = checked_configuration(config, source, folder / "config")
+    return Project(folder, tuple(configfiles), settings)

@@ -13,7 +13,8 @@ from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS, Remark
-from fd2.config import plugins, schema
+from fd2.config import plugins
+from fd2.config.validation import validate
 from fd2.datasets._copies import remarks_on_copies
 from fd2.datasets._decode import (
     Decoded,
@@ -86,7 +87,7 @@ def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = 
     """
     where = f"setting 'datasets.{settings.dataset}'"
     plugin = plugins.load("datasets", settings.kind, where)
-    schema.validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
+    validate(dict(settings.options), plugin.SETTINGS_SCHEMA, where)
     copy = {} if downloaded is None else {"local_path": str(downloaded)}
     complete: ImageSource = plugin.source({**settings.options, **copy}, where)
     # Before the images are read, so that one added meanwhile shows as a change.

@@ -83,7 +83,9 @@ def test_figure(finished: Any, changed: Any) -> None:
 @pytest.mark.parametrize("content", ["a: [1,\nb: 2\n", "- 1\n- 2\n"], ids=["syntax", "list"])
 def test_config_that_is_no_mapping(sources: Any, content: str) -> None:
     name = sources.write("config/wrong.yaml", content)
-    assert "YAML" in refused(sources, "--dry-run", "--configfile", name)
+    for first in ([], ["config/quickstart.yaml"]):
+        output = refused(sources, "--dry-run", "--configfile", *first, name)
+        assert "where: config/wrong.yaml, line 1" in output and "fix:" in output
 
 
 def test_results_that_are_a_file(tiny: Any) -> None:

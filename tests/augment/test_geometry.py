@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as vision
@@ -20,10 +22,19 @@ def vector(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def crop_resize(images: Tensor, box: tuple[int, int, int, int], size: tuple[int, int]) -> Tensor:
-    top, left, height, width = box
-    rows = interpolation_matrix(vector(top), vector(height), images.shape[2], size[0])
-    columns = interpolation_matrix(vector(left), vector(width), images.shape[3], size[1])
+def crop_resize(
+    images: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], antialias: bool = False
+) -> Tensor:
+    rows, columns = (
+        interpolation_matrix(
+            vector(box[axis]),
+            vector(box[axis + 2]),
+            images.shape[axis + 2],
+            size[axis],
+            antialias=antialias,
+        )
+        for axis in (0, 1)
+    )
     return apply_matrices(images, rows, columns)
 
 
@@ -44,6 +55,49 @@ def test_matches_antialiased_resized_crop_when_upsampling(box: tuple[int, int, i
     images = random_images(2, 3, 32, 32, dtype=torch.float32)
     expected = vision.resized_crop(images, *box, size=[32, 32], antialias=True)
     torch.testing.assert_close(crop_resize(images, box, (32, 32)), expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 32, 32), (1, 2, 27, 30), (3, 0, 13, 32), (5, 7, 12, 17), (9, 4, 16, 5)]
+)
+@pytest.mark.parametrize("size", [(12, 16), (16, 16), (7, 5), (1, 1)])
+def test_antialiased_equals_torchvision(
+    box: tuple[int, int, int, int], size: tuple[int, int]
+) -> None:
+    """Shrinking along one axis and growing along the other included."""
+    images = random_images(2, 3, 32, 32)
+    expected = vision.resized_crop(images, *box, size=list(size), antialias=True)
+    found = crop_resize(images, box, size, antialias=True)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_antialiased_equals_pillow() -> None:
+    """To the rounding of Pillow's 8 bits."""
+    pixels = (255 * random_images(1, 3, 48, 48)).round()
+    photograph = Image.fromarray(pixels[0].permute(1, 2, 0).byte().numpy())
+    shrunk = photograph.crop((5, 2, 45, 42)).resize((16, 16), Image.Resampling.BILINEAR)
+    expected = torch.from_numpy(np.asarray(shrunk).copy()).permute(2, 0, 1).double()
+    found = crop_resize(pixels, (2, 5, 40, 40), (16, 16), antialias=True)[0]
+    assert (found - expected).abs().max() <= 1
+    without = crop_resize(pixels, (2, 5, 40, 40), (16, 16))[0]
+    assert (without - expected).abs().mean() > 5
+
+
+def test_antialiasing_leaves_what_grows_to_the_bit() -> None:
+    start, length = vector(0, 3.5, 2), vector(9, 8.25, 24)
+    given = interpolation_matrix(start, length, 32, 16, roll=vector(0, 2, 1))
+    found = interpolation_matrix(start, length, 32, 16, roll=vector(0, 2, 1), antialias=True)
+    assert torch.equal(found[:2], given[:2]) and not torch.equal(found[2], given[2])
+    torch.testing.assert_close(found.sum(2), torch.ones(3, 16, dtype=torch.float64))
+
+
+def test_antialiased_flip_and_roll() -> None:
+    flips, shift = torch.tensor([True]), vector(3)
+    plain = interpolation_matrix(vector(2), vector(29), 32, 12, antialias=True)
+    moved = interpolation_matrix(
+        vector(2), vector(29), 32, 12, flip=flips, roll=shift, antialias=True
+    )
+    torch.testing.assert_close(moved, plain.flip(1).roll(3, 1))
 
 
 def test_fractional_crops_are_clamped_to_their_interval() -> None:

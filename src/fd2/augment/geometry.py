@@ -21,12 +21,13 @@ def interpolation_matrix(
     *,
     flip: Tensor | None = None,
     roll: Tensor | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """Bilinear weights that crop, resize, flip and roll one axis, in this order.
 
     For an integer crop the weights are those of ``torch.nn.functional.interpolate(x[start:start +
-    length], size=target, mode="bilinear", align_corners=False)``: half-pixel centres, samples
-    clamped to the crop, no antialiasing.
+    length], size=target, mode="bilinear", align_corners=False, antialias=antialias)``: half-pixel
+    centres, samples clamped to the crop.
 
     Args:
         start: ``[N]``, first pixel of the crop, may be fractional, in ``[0, source)``.
@@ -36,6 +37,8 @@ def interpolation_matrix(
         flip: ``[N]`` bool, reverse the axis after the crop.
         roll: ``[N]``, circular shift in target pixels after the flip; an integer equals
             ``torch.roll``, a fraction interpolates linearly between its two neighbours.
+        antialias: where a crop shrinks, each target pixel is an average over all source pixels
+            that it covers, as in Pillow; where it grows this changes nothing.
 
     Returns:
         ``[N, target, source]``, each row sums to 1; float64 if ``start`` is, else float32.
@@ -60,14 +63,22 @@ def interpolation_matrix(
     coordinates = _source_coordinates(start.double(), length.double(), source, target)
     if flip is not None:
         coordinates = torch.where(flip[:, None], coordinates.flip(1), coordinates)
+
+    def weights(coordinates: Tensor) -> Tensor:
+        narrow = _hat_weights(coordinates, source, dtype)
+        if not antialias:
+            return narrow
+        wide = _wide_hat_weights(coordinates, start.double(), length.double(), source)
+        return torch.where((length > target)[:, None, None], wide.to(dtype), narrow)
+
     if roll is None:
-        return _hat_weights(coordinates, source, dtype)
+        return weights(coordinates)
     # The roll is a circular interpolation of rows, hence a mixture of two whole-pixel rolls.
     pixels = roll.double().floor()
     fraction = (roll.double() - pixels)[:, None, None].to(dtype)
     index = torch.arange(target, device=start.device) - pixels.long()[:, None]
-    nearer = _hat_weights(coordinates.gather(1, index % target), source, dtype)
-    farther = _hat_weights(coordinates.gather(1, (index - 1) % target), source, dtype)
+    nearer = weights(coordinates.gather(1, index % target))
+    farther = weights(coordinates.gather(1, (index - 1) % target))
     return nearer * (1 - fraction) + farther * fraction
 
 
@@ -89,6 +100,21 @@ def _hat_weights(coordinates: Tensor, source: int, dtype: torch.dtype) -> Tensor
     pixels = torch.arange(source, device=coordinates.device, dtype=torch.int32)
     offset = pixels - lower.int()[..., None]
     return (offset == 0) * (1 - fraction) + (offset == 1) * fraction
+
+
+def _wide_hat_weights(coordinates: Tensor, start: Tensor, length: Tensor, source: int) -> Tensor:
+    """Weights as `_hat_weights` whose hats reach as far as a crop shrinks, float64.
+
+    Pixels outside of the crop have no part; the rest is scaled to sum to 1. Of use only where the
+    crop is longer than the target, so that each hat holds a pixel.
+    """
+    width = (length / coordinates.shape[1])[:, None, None]
+    pixels = torch.arange(source, device=coordinates.device, dtype=torch.float64)
+    hats = (1 - (pixels - coordinates[..., None]).abs() / width).clamp(min=0)
+    within = pixels + 0.5 - start[:, None]
+    inside = (within >= 0) & (within <= length[:, None])
+    hats = hats * inside[:, None]
+    return hats / hats.sum(2, keepdim=True)
 
 
 def apply_matrices(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

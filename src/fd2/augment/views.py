@@ -55,12 +55,13 @@ class Views:
         """Move the views to a device."""
         return Views(self.boxes.to(device), self.flips.to(device), self.rolls.to(device))
 
-    def apply(self, images: Tensor, size: int) -> Tensor:
+    def apply(self, images: Tensor, size: int, *, antialias: bool = False) -> Tensor:
         """See images, or maps, through these views.
 
         Args:
             images: ``[N, C, H, W]``, floating. A single view applies to all of them.
             size: height and width of the result in pixels.
+            antialias: average where a crop shrinks; see `interpolation_matrix`.
 
         Returns:
             ``[N, C, size, size]``, differentiable with respect to ``images``, on their device.
@@ -85,6 +86,7 @@ class Views:
             height,
             size,
             roll=_to_pixels(down, size, dtype),
+            antialias=antialias,
         )
         columns = interpolation_matrix(
             _to_pixels(left, width, dtype),
@@ -93,6 +95,7 @@ class Views:
             size,
             flip=views.flips,
             roll=_to_pixels(right, size, dtype),
+            antialias=antialias,
         )
         return apply_matrices(images, rows, columns)
 

@@ -35,7 +35,7 @@ LAYERS = (
     },
     {"runtime"},
     {"artifacts"},
-    {"image_counts"},
+    {"image_counts", "epochs"},
     {"config"},
     {"errors"},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fd2.config.settings import PatchSettings
 from fd2.errors import FD2Error
@@ -11,6 +11,20 @@ from fd2.errors import FD2Error
 def ranked_images(settings: PatchSettings) -> int:
     """The images of each class, best first, that the patches of all slots are cut from."""
     return settings.tiles**2 * (settings.slots if settings.slot_patches == "distinct" else 1)
+
+
+def scored_images(images_scored: int | str | None, counts: Sequence[int]) -> list[int]:
+    """How many images of each class are scored for patches.
+
+    Args:
+        images_scored: as in section ``patches``: so many at most, ``smallest_class`` for as many
+            as the smallest class has, or None for all.
+        counts: training images of each class.
+    """
+    if images_scored is None:
+        return list(counts)
+    most = min(counts) if images_scored == "smallest_class" else int(images_scored)
+    return [min(count, most) for count in counts]
 
 
 def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> None:
@@ -25,14 +39,14 @@ def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> 
     """
     needed = ranked_images(settings)
     slots = needed // settings.tiles**2
-    for name, count in counts.items():
-        scored = count if settings.images_scored is None else min(count, settings.images_scored)
+    scored_of = scored_images(settings.images_scored, list(counts.values()))
+    for name, scored in zip(counts, scored_of, strict=True):
         if scored < needed:
             raise FD2Error(
                 f"class '{name}' has {scored} images to score, "
                 f"{slots} slots of {settings.kind} patches need {needed}",
-                f"dataset '{settings.dataset}', section 'patches'",
-                "lower 'distill.slots', use 1x1 patches, or raise 'patches.images_scored'",
+                f"dataset '{settings.dataset}', its patches '{settings.kind}'",
+                "lower 'distill.slots', use 1x1 patches, or raise their 'images_scored'",
             )
 
 

@@ -51,6 +51,37 @@ def test_boxes_equal_the_reference(padding: float) -> None:
         torch.testing.assert_close(boxes[i] * size, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("size", "padding"), [(30, 0.05), (32, 0.1), (224, 0.1), (224, 0.05)])
+def test_truncated_boxes_are_those_of_the_release(size: int, padding: float) -> None:
+    """First and last attended pixel, padded, cut to whole numbers; the last one is not within."""
+    maps = attention_maps(5)
+    boxes = attention_boxes(maps, THRESHOLDS, size, padding, rule="truncated")
+    shown = functional.interpolate(maps[:, None], size=(size, size), mode="bilinear")[:, 0]
+    for i in range(5):
+        attended = (shown[i] >= THRESHOLDS[i] * maps[i].max()).nonzero(as_tuple=True)
+        edges = [
+            (
+                max(int(positions.min().item() - padding * size), 0),
+                min(int(positions.max().item() + padding * size), size),
+            )
+            for positions in attended
+        ]
+        (top, bottom), (left, right) = edges
+        found = (boxes[i] * size).round().int().tolist()
+        assert found == [top, left, bottom - top, right - left]
+        torch.testing.assert_close(boxes[i] * size, torch.tensor(found).double())
+
+
+def test_a_truncated_box_is_never_empty() -> None:
+    """One attended pixel and less than a pixel of padding: the release would crop nothing."""
+    maps = torch.zeros(1, 16, 16)
+    maps[0, 0, 5] = 1.0
+    box = attention_boxes(maps, torch.ones(1), 16, 0.05, rule="truncated")[0] * 16
+    assert box.tolist() == [0, 4, 1, 1]
+    whole = attention_boxes(torch.zeros(1, 4, 4), torch.ones(1), 16, rule="truncated")
+    assert whole.tolist() == [[0, 0, 1, 1]]
+
+
 def test_drop_masks_equal_the_reference() -> None:
     size, maps = 30, attention_maps(5)
     masks = attention_drop_mask(maps, THRESHOLDS, size)

@@ -81,6 +81,16 @@ def test_rotation_equals_torchvision(shape: tuple[int, int]) -> None:
         torch.testing.assert_close(rotated[i], expected, rtol=0, atol=2e-4)
 
 
+def test_nearest_rotation_equals_torchvision() -> None:
+    """Where a position lies between two pixels, rounding may choose either."""
+    angles = torch.tensor([-15.0, 7.3, 133.0])
+    images = torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    rotated = rotate(images, angles, "nearest")
+    for i, angle in enumerate(angles.tolist()):
+        expected = vision.rotate(images[i], angle, interpolation=InterpolationMode.NEAREST)
+        assert (rotated[i] == expected).double().mean() > 0.99
+
+
 def test_bad_input_is_refused() -> None:
     factors = sample_jitter(np.random.default_rng(0), 2, 0.1, 0.1, 0.1, 0.1)
     with pytest.raises(FD2Error, match="do not fit images"):

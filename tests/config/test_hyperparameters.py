@@ -172,13 +172,44 @@ def test_patches_are_enough_for_all_slots(settings: Configuration) -> None:
     for dataset in TEACHERS:
         found = settings.patches(dataset, "2x2")
         general = dataset in GENERAL
-        scored = 300 if general else (29 if release else None)
+        scored = 300 if general else ("smallest_class" if release else None)
         assert (found["images_scored"], found["slots"]) == (scored, 50 if general else 5)
         distinct = general or not release
         assert found["slot_patches"] == ("distinct" if distinct else "repeated")
         assert found["crops_per_image"] == 5
         if general:
             assert 4 * found["slots"] <= 300
+
+
+def test_rdeds_crops_are_those_of_its_own_code(settings: Configuration) -> None:
+    """In both presets, but for its JPEG: five crops each of 300 images, the best 4n kept."""
+    release = settings.values["protocol"] == "release"
+    for dataset in TEACHERS:
+        name = SetName(dataset, "rded", "plain", "base")
+        assert settings.patch_kind(name) == "rded"
+        assert settings.patches(dataset, "rded") == {
+            **{"dataset": dataset, "kind": "rded", "tiles": 2, "scorer": "resnet18", "seed": 0},
+            **{"crops_per_image": 5, "crop_scale": [0.08, 1.0], "images_scored": 300},
+            **{"images_chosen": "random", "slot_patches": "distinct"},
+            **{"slots": 50 if dataset in GENERAL else 5},
+            **{"image_codec": "jpeg75" if release else "png"},
+        }
+        assert settings.patch_scorer(dataset, "rded") == Teacher(dataset, "resnet18", "plain")
+
+
+def test_teachers_and_their_tests_of_each_preset(settings: Configuration) -> None:
+    release = settings.values["protocol"] == "release"
+    found = settings.pretrain(Teacher("cub200", "resnet18", "cal"))
+    tested = "first_of_each" if release else "last_of_each"
+    assert (found["tested_epochs"], found["test_every"], found["epochs"]) == (tested, 10, 51)
+    cal = found["cal"]
+    assert cal["attention_box"] == ("truncated" if release else "exact")
+    start = "torch_default" if release else "kaiming_normal"
+    assert cal["attention_initialisation"] == start
+    rotated = found["augmentation"]["rotation_filter"]
+    assert rotated == ("nearest" if release else "bilinear")
+    student = Cell(SetName("cub200", "sre2lpp", "fd2", "base"), 1, "resnet18", 0)
+    assert settings.evaluate(student)["tested_epochs"] == tested
 
 
 def test_teachers_of_soft_labels(settings: Configuration) -> None:

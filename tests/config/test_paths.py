@@ -35,6 +35,7 @@ def paths() -> ArtefactPaths:
         "teachers/elpv/resnet18/plain.safetensors",
         "teachers/elpv/resnet18/cal-no-drop.json",
         "patches/elpv/2x2.safetensors",
+        "patches/elpv/rded.safetensors",
         "distilled/elpv/sre2lpp/fd2/group-2/group0.json",
         "distilled/elpv/rded/plain/base/ipc50.png",
         "labels/elpv/rded/plain/hot/ipc1/logits.npy",

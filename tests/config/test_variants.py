@@ -11,6 +11,7 @@ import yaml
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge
 from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.patch_kinds import patch_kinds
 from fd2.config.resolve import Configuration
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error
@@ -22,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "short": {"distill": {"methods": {"sre2lpp": {"iterations": 7}}}},
     "with-dropout": {"relabel": {"teacher_dropout": True}},
     "hard-labels": {"evaluate": {"labels": "hard"}},
+    "whole": {"distill": {"methods": {"rded": {"patches": {"crop_scale": [0.9, 1.0]}}}}},
 }
 CELL = ("elpv", "sre2lpp", "fd2")
 
@@ -64,6 +66,43 @@ def test_a_variants_value_reaches_its_stage_and_no_other(settings: Configuration
     assert settings.pretrain(Teacher("elpv", "resnet18", "cal"))["cal"]["attention_maps"] == 8
     assert settings.distill(SetName(*CELL, "short"), 0)["method_settings"]["iterations"] == 7
     assert settings.distill(SetName(*CELL, "base"), 0)["method_settings"]["iterations"] == 60
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind", "scorer"),
+    [
+        ("base", "rded", "plain"),
+        # Another teacher scores other crops; the patches that methods share keep that of base.
+        ("few-maps", "rded-few-maps", "plain-few-maps"),
+        ("set-1", "rded-set-1", "plain"),
+        ("whole", "rded-whole", "plain"),
+        # The section 'patches' and other methods are not RDED's.
+        ("repeated", "rded", "plain"),
+        ("short", "rded", "plain"),
+    ],
+)
+def test_rdeds_crops_are_its_own(
+    settings: Configuration, variant: str, kind: str, scorer: str
+) -> None:
+    for fd2 in ("plain", "fd2"):
+        assert settings.patch_kind(SetName("elpv", "rded", fd2, variant)) == kind
+    assert settings.patch_scorer("elpv", kind).training == scorer
+    assert settings.patch_scorer("elpv", "2x2-repeated").training == "plain"
+    found = settings.patches("elpv", kind)
+    assert (found["slot_patches"], found["images_scored"]) == ("distinct", 300)
+    assert found["seed"] == (1 if variant == "set-1" else 0)
+    assert found["crop_scale"] == ([0.9, 1.0] if variant == "whole" else [0.08, 1.0])
+    assert {kind, "2x2-repeated"} <= set(patch_kinds(settings.values))
+
+
+def test_rded_may_have_more_slots_than_the_patches_that_methods_share() -> None:
+    override = {"where": {"dataset": "cub200", "method": "rded"}, "set": {"distill": {"slots": 9}}}
+    values = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    more = checked_configuration(merge(values, {"overrides": {"more": override}}), "", CONFIG)
+    assert more.patches("cub200", "rded")["slots"] == 9
+    more.check_ipc(SetName("cub200", "rded", "plain", "base"), 9, "target")
+    with pytest.raises(FD2Error, match="ipc 9 of method 'sre2lpp'"):
+        more.check_ipc(SetName("cub200", "sre2lpp", "plain", "base"), 9, "target")
 
 
 def test_settings_of_the_attention_head_do_not_shape_plain_teachers(
@@ -152,7 +191,7 @@ def test_a_variant_that_changes_nothing_is_refused_where_it_is_asked_for(
 def test_variants_of_the_release_repeat_base_under_its_own_protocol() -> None:
     settings = with_variant({"distill": {"seed": 1}}, protocol="release")
     names = [name for name in settings.variants() if name.startswith("release-")]
-    assert len(names) == 20
+    assert len(names) == 26
     alone = {"release-class-chunk", "release-epochs", "release-general-batch"}
     alone |= {"release-fadrm-rate", "release-student-rate"}
     for name in set(names) - alone:

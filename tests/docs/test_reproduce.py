@@ -36,7 +36,7 @@ def test_the_table_of_presets_names_each_difference(repository: Path) -> None:
         for path in presets[0].keys() | presets[1].keys()
         if presets[0].get(path) != presets[1].get(path)
     }
-    section = (repository / DOCUMENT).read_text().split("## Two presets")[1].split("\n## ")[0]
+    section = (repository / DOCUMENT).read_text().split("### Two presets")[1].split("\n##")[0]
     assert set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)) == differing
 
 

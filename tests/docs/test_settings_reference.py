@@ -68,7 +68,7 @@ def test_values_stand_in_their_columns() -> None:
         "`0.9`",
     ]
     assert found["`seeds`"][:2] == ["list: whole number, at least 0", "`[0, 1, 2]`"]
-    assert found["`patches.images_scored`"][2:] == ["`null`", "`29`"]
+    assert found["`patches.images_scored`"][2:] == ["`null`", '`"smallest_class"`']
     assert found["`datasets.NAME.split` (kind elpv)"][1] == 'elpv: `"module"`'
 
 

@@ -65,7 +65,7 @@ def test_labels(name: str, label: str) -> None:
 def test_methods_take_the_patches_that_their_settings_name() -> None:
     config = read_yaml(CONFIG / "config.yaml")
     settings = checked_configuration(config, "config.yaml", CONFIG)
-    for name, kind in (("fadrm", "1x1"), ("sre2lpp", "2x2"), ("rded", "2x2"), ("random", None)):
+    for name, kind in (("fadrm", "1x1"), ("sre2lpp", "2x2"), ("rded", "rded"), ("random", None)):
         assert settings.patch_kind(SetName("elpv", name, "plain", "base")) == kind
 
 

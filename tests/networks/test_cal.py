@@ -94,6 +94,16 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:
     assert not torch.equal(one["fc.weight"], other["fc.weight"])
 
 
-def test_classifier_starts_with_linear_gain() -> None:
-    weight = CounterfactualAttention(64, 8, 50, seed=0).fc.weight
-    assert weight.std().item() == pytest.approx(1 / math.sqrt(64 * 8), rel=0.03)
+@pytest.mark.parametrize(
+    ("initialisation", "convolution", "classifier"),
+    [
+        ("kaiming_normal", math.sqrt(2 / 512), 1 / math.sqrt(512 * 8)),
+        ("torch_default", math.sqrt(1 / 3 / 512), math.sqrt(1 / 3 / (512 * 8))),
+    ],
+)
+def test_spread_of_the_initial_weights(
+    initialisation: str, convolution: float, classifier: float
+) -> None:
+    made = CounterfactualAttention(512, 8, 50, seed=0, initialisation=initialisation)
+    assert made.attentions.conv.weight.std().item() == pytest.approx(convolution, rel=0.03)
+    assert made.fc.weight.std().item() == pytest.approx(classifier, rel=0.03)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
+from torchvision.transforms.v2.functional import resized_crop
 
 from fd2.artifacts.images import read_slots
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.augment.sampling import sample_crops
 from fd2.errors import FD2Error
+from fd2.image_counts import scored_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
-from fd2.stages.patches import ScoredCrops, make_patches, score_crops
+from fd2.runtime.seeds import numpy_generator
+from fd2.stages.patches import ScoredCrops, choose_images, make_patches, score_crops
 from fd2.stages.prepare import PrepareSettings, prepare
 from fd2.stages.pretrain import pretrain
 
@@ -43,7 +50,7 @@ def cut(dataset: PreparedDataset, index: int, box: Tensor, size: int) -> Tensor:
     pixels = dataset.train.batch(torch.tensor([index]), torch.device("cpu")).double() / 255
     top, left, height, width = (round(float(v) * pixels.shape[-1]) for v in box)
     piece = pixels[:, :, top : top + height, left : left + width]
-    shown = interpolate(piece, size=(size, size), mode="bilinear", align_corners=False)
+    shown = interpolate(piece, size=(size, size), mode="bilinear", antialias=True)
     return shown[0].clamp(0, 1)
 
 
@@ -124,6 +131,97 @@ def test_a_class_with_too_few_images_is_named(
     assert all(number in refused.value.what for number in numbers)
     assert "distill.slots" in refused.value.fix
     assert not list(tmp_path.iterdir())
+
+
+#: RDED's crops as the presets have them, of fewer images.
+RDED = {
+    **{"kind": "rded", "tiles": 2, "slots": 2, "crops_per_image": 3, "crop_scale": [0.08, 1.0]},
+    **{"images_scored": 9, "images_chosen": "random", "slot_patches": "distinct"},
+}
+
+
+def slow_rded(chain: Chain, codec: str) -> Tensor:
+    """RDED one image at a time, with torchvision and Pillow: ``[2, C, 3, H, W]``."""
+    dataset, teacher = open_prepared(chain.data), read_teacher(chain.plain, chain.job.device)
+    settings = chain.patch_settings(**RDED)
+    scored = choose_images(dataset, dataset.class_indices(dataset.train), settings)
+    rng = numpy_generator("patches", 0, "cells", 2, "draw", 0)
+    boxes = sample_crops(rng, 3 * 9 * 3, 32, (0.08, 1.0), ratio=(1.0, 1.0))
+    whole = [(32 * box).round().int().tolist() for box in boxes]
+    mosaics = []
+    for label, members in enumerate(scored):
+        ranking = []
+        for index in members.tolist():
+            pixels = dataset.train.batch(torch.tensor([index]), torch.device("cpu"))[0] / 255
+            crops = []
+            for _ in range(3):
+                crop = resized_crop(pixels, *whole.pop(0), size=[16, 16], antialias=True)
+                shown = pad(teacher.normaliser.normalise(crop), (8, 8, 8, 8))
+                logits = teacher.network.backbone(shown[None])[0]
+                crops.append((float(logits.logsumexp(0) - logits[label]), crop))
+            ranking.append(min(crops, key=lambda scored_crop: scored_crop[0]))
+        best = [crop for _, crop in sorted(ranking, key=lambda scored_crop: scored_crop[0])[:8]]
+        rows = [torch.cat(best[n : n + 2], dim=2) for n in range(0, 8, 2)]
+        mosaics.append(torch.stack([torch.cat(rows[n : n + 2], dim=1) for n in (0, 2)]))
+    images = torch.stack(mosaics, dim=1)
+    if codec == "png":
+        return (255 * images).round()
+    return torch.stack([torch.stack([jpeg75(image) for image in slot]) for slot in images])
+
+
+def jpeg75(image: Tensor) -> Tensor:
+    stream = io.BytesIO()
+    pixels = (255 * image).floor().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=75)
+    stream.seek(0)
+    return torch.from_numpy(np.asarray(Image.open(stream)).copy()).permute(2, 0, 1).float()
+
+
+@pytest.mark.parametrize("codec", ["png", "jpeg75"])
+def test_rded_equals_the_slow_formula(chain: Chain, tmp_path: Path, codec: str) -> None:
+    """As preset paper has it, lossless, and as preset release has it, through JPEG."""
+    images, chosen = made(chain, tmp_path, **RDED, image_codec=codec)
+    gaps = (images.float() - slow_rded(chain, codec)).abs()
+    # Rounding may go either way at half a level, and JPEG carries that through a block.
+    assert gaps.max() <= (1 if codec == "png" else 8) and gaps.mean() < 0.1
+    for c in range(3):
+        kept = [index for slot in chosen for row in slot["images"] for index in row[c : c + 1]]
+        assert len(set(kept)) == 8, "the best crop of each of 8 images"
+
+
+def test_fewer_images_of_rded_are_a_part_of_more(chain: Chain, tmp_path: Path) -> None:
+    more, _ = made(chain, tmp_path, **RDED)
+    fewer, _ = made(chain, tmp_path, **{**RDED, "slots": 1})
+    assert torch.equal(fewer[0], more[0])
+
+
+def test_images_are_chosen_at_random_by_seed_and_class(chain: Chain) -> None:
+    dataset = open_prepared(chain.data)
+    members = dataset.class_indices(dataset.train)
+
+    def chosen(**changes: Any) -> list[list[int]]:
+        settings = chain.patch_settings(**{**RDED, **changes})
+        found = choose_images(dataset, members, settings)
+        return [
+            [of_class.tolist().index(i) for i in indices.tolist()]
+            for of_class, indices in zip(members, found, strict=True)
+        ]
+
+    drawn = chosen()
+    assert all(len(set(p)) == 9 and p == sorted(p) for p in drawn)
+    assert drawn == chosen() and drawn != chosen(seed=1)
+    assert len({tuple(p) for p in drawn}) == 3, "classes do not share their positions"
+    assert chosen(images_chosen="first") == [list(range(9))] * 3
+    for all_of_them in (300, None):
+        assert chosen(images_scored=all_of_them) == [list(range(12))] * 3
+
+
+def test_as_many_as_the_smallest_class_has() -> None:
+    """29 in CUB-200-2011; a dataset of other classes has its own number."""
+    assert scored_images("smallest_class", [30, 29, 30]) == [29, 29, 29]
+    assert scored_images("smallest_class", [67, 66, 68]) == [66, 66, 66]
+    assert scored_images(300, [12, 700]) == [12, 300]
+    assert scored_images(None, [12, 700]) == [12, 700]
 
 
 def test_codecs(chain: Chain, tmp_path: Path) -> None:

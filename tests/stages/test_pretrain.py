@@ -17,6 +17,7 @@ from fd2.augment.normalise import Normaliser
 from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import read_teacher
 from fd2.networks.teacher import Teacher, recalibrate_batch_norm
+from fd2.stages.prepare import PrepareSettings, prepare
 from fd2.stages.pretrain import pretrain
 from fd2.training import teacher_training
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NOT_AUGMENTED = {
     **{"crop_scale": [1.0, 1.0], "flip": "none", "rotation": 0.0},
+    **{"rotation_filter": "bilinear"},
     **dict.fromkeys(("brightness", "contrast", "saturation", "hue"), 0.0),
 }
 
@@ -215,9 +217,37 @@ def test_the_loss_falls(chain: Chain, tmp_path: Path, training: str) -> None:
     assert min(losses[-2:]) < 0.9 * losses[0]
 
 
-def test_tests_happen_every_so_often_and_at_the_end(chain: Chain, tmp_path: Path) -> None:
-    result = trained(chain, tmp_path / "t.safetensors", "plain", epochs=5, test_every=2)["result"]
-    assert [point["epoch"] for point in result["curve"]] == [1, 3, 4]
+@pytest.mark.parametrize(
+    ("rule", "tested"), [("last_of_each", [1, 3, 4]), ("first_of_each", [0, 2, 4])]
+)
+def test_tests_happen_every_so_often_and_at_the_end(
+    chain: Chain, tmp_path: Path, rule: str, tested: list[int]
+) -> None:
+    changes = {"epochs": 5, "test_every": 2, "tested_epochs": rule}
+    result = trained(chain, tmp_path / "t.safetensors", "plain", **changes)["result"]
+    assert [point["epoch"] for point in result["curve"]] == tested
+
+
+def test_the_attention_heads_settings_reach_it(chain: Chain, tmp_path: Path) -> None:
+    """Untrained: the head starts from other weights, and sees other crops where boxes differ."""
+    # The least size at which an attention map has more than one cell.
+    options = {"path": str(chain.images)}
+    prepare(PrepareSettings("cells", "imagefolder", 64, options), tmp_path / "data", chain.job)
+    made = {}
+    for name, changes in {
+        "paper": {},
+        "start": {"attention_initialisation": "torch_default"},
+        "box": {"attention_box": "truncated"},
+    }.items():
+        path = tmp_path / f"{name}.safetensors"
+        fixed = {"learning_rate": 0.0, "batch_norm_statistics": "running"}
+        settings = chain.pretrain_settings("cal", **fixed, **changes)
+        pretrain(settings, tmp_path / "data", path, path.with_suffix(".json"), chain.job)
+        made[name] = read_tensors(path)[0]
+    start, paper, box = (made[name]["cal.fc.weight"] for name in ("start", "paper", "box"))
+    assert torch.equal(box, paper) and start.std() < 0.7 * paper.std()
+    mean = "cal.attentions.bn.running_mean"
+    assert not torch.equal(made["box"][mean], made["paper"][mean])
 
 
 @pytest.mark.parametrize("training", ["plain", "cal"])

@@ -16,7 +16,7 @@ from fd2.stages.select_images import select_images
 if TYPE_CHECKING:
     from tests.conftest import Chain
 
-RECIPES = {"random": {}, "rded": {"patches": "1x1"}}
+RECIPES: dict[str, dict[str, object]] = {"random": {}, "rded": {"patches": {"tiling": "1x1"}}}
 
 
 def chosen(chain: Chain, folder: Path, method: str, count: int) -> DistilledSet:

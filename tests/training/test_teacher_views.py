@@ -11,12 +11,15 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fd2.augment.normalise import Normaliser
-from fd2.config.settings import TrainingAugmentation
+from fd2.config.settings import CounterfactualAttentionSettings, TrainingAugmentation
 from fd2.image_counts import even_sizes
 from fd2.training.teacher_views import attention_views, augment_training, epoch_batches
 
 NORMALISER = Normaliser((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
-NOTHING = TrainingAugmentation((1.0, 1.0), "none", 0.0, 0.0, 0.0, 0.0, 0.0)
+NOTHING = TrainingAugmentation((1.0, 1.0), "none", 0.0, "bilinear", 0.0, 0.0, 0.0, 0.0)
+CAL = CounterfactualAttentionSettings(
+    *(1, "kaiming_normal", 0.5, (0.5, 0.5), "exact", (0.5, 0.5), "momentum", 0.05)
+)
 IMAGES = torch.randint(0, 256, (24, 3, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
 
 
@@ -48,6 +51,42 @@ def test_each_strength_acts(name: str) -> None:
     assert (shown - base).abs().flatten(1).amax(1).gt(0.01).double().mean() > 0.9
     assert torch.equal(shown, augmented(replace(NOTHING, **{name: value})))
     assert not torch.equal(shown, augmented(replace(NOTHING, **{name: value}), seed=1))
+
+
+def test_rotated_corners_have_the_mean_colour_or_are_black() -> None:
+    """The same angles either way; the nearest pixels are pixels of the image."""
+    bright = torch.full((6, 3, 16, 16), 200).byte()
+    smooth, nearest = (
+        augment_training(
+            bright,
+            NORMALISER,
+            replace(NOTHING, rotation=45.0, rotation_filter=rule),
+            np.random.default_rng(0),
+        )
+        for rule in ("bilinear", "nearest")
+    )
+    black, lit = NORMALISER.normalise(torch.zeros(1, 3, 1, 1)), NORMALISER.normalise(bright)
+    corner = smooth[:, :, 0, 0]
+    assert torch.equal(corner[2], torch.zeros(3))
+    at_corner = nearest[2, :, 0, 0]
+    assert torch.equal(at_corner, black[0, :, 0, 0])
+    is_black, is_lit = ((nearest == of).all(1) for of in (black, lit[:, :, :1, :1]))
+    assert (is_black | is_lit).all() and is_black.any()
+    torch.testing.assert_close(smooth[:, :, 8, 8], nearest[:, :, 8, 8])
+
+
+def test_a_truncated_box_crops_less() -> None:
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    maps = torch.zeros(2, 1, 4, 4)
+    maps[:, :, 1:3, 1:3] = 1.0
+    drawn = [
+        attention_views(
+            images, maps, replace(CAL, attention_box=rule), torch.Generator().manual_seed(2)
+        )
+        for rule in ("exact", "truncated")
+    ]
+    assert not torch.equal(drawn[0][:2], drawn[1][:2]), "crops"
+    assert torch.equal(drawn[0][2:], drawn[1][2:]), "drops"
 
 
 def test_crops_are_boxes_of_the_named_area_enlarged() -> None:
@@ -86,7 +125,7 @@ def test_attention_views_crop_and_drop_the_bright_quarter() -> None:
     maps = torch.zeros(2, 1, 4, 4)
     maps[:, :, :2, :2] = 1.0
     generator = torch.Generator().manual_seed(2)
-    shown = attention_views(images, maps, (0.5, 0.5), (0.5, 0.5), generator)
+    shown = attention_views(images, maps, CAL, generator)
     crops, drops = shown.chunk(2)
     assert shown.shape == (4, 3, 16, 16)
     assert (drops[:, :, :7, :7] == 0).all()
@@ -111,7 +150,7 @@ def test_maps_are_drawn_by_the_root_of_their_sum() -> None:
     maps[:, 0, 0, 0] = 9.0
     maps[:, 1, 2, 2] = 1.0
     generator = torch.Generator().manual_seed(3)
-    _, drops = attention_views(images, maps, (0.5, 0.5), (0.5, 0.5), generator).chunk(2)
+    _, drops = attention_views(images, maps, CAL, generator).chunk(2)
     first = (drops[:, 0, 0, 0] == 0).double().mean()
     second = (drops[:, 0, 2, 2] == 0).double().mean()
     assert float(first) == pytest.approx(0.75, abs=0.03)
@@ -121,7 +160,8 @@ def test_maps_are_drawn_by_the_root_of_their_sum() -> None:
 def test_no_gradient_reaches_the_attention_maps() -> None:
     images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     maps = torch.rand(2, 2, 2, 2, requires_grad=True)
-    views = attention_views(images, maps, (0.4, 0.6), (0.2, 0.5), torch.Generator())
+    ranges = replace(CAL, attention_crop=(0.4, 0.6), attention_drop=(0.2, 0.5))
+    views = attention_views(images, maps, ranges, torch.Generator())
     assert not views.requires_grad
 
 

@@ -106,9 +106,7 @@ def plain_teacher_loss(training: TeacherTraining, images: Tensor, labels: Tensor
         return functional.cross_entropy(raw.backbone_logits, labels)
     output = CALOutput(raw.cal_logits, raw.cal_feature, raw.attention)
     effect = network.cal.effect(raw.features, output, training._generator)
-    views = attention_views(
-        images, output.attention, cal.attention_crop, cal.attention_drop, training._generator
-    )
+    views = attention_views(images, output.attention, cal, training._generator)
     features = network.backbone.features(views)
     second = network.cal(features)
     second_effect = network.cal.effect(features, second, training._generator)

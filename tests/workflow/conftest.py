@@ -73,7 +73,10 @@ TINY = {
         "slots": 2,
         "group_size": 2,
         # A rate at which images move away from their initial patches.
-        "methods": {"sre2lpp": {**SHORT, "learning_rate": 0.05}},
+        "methods": {
+            "rded": {"patches": {"scorer": "resnet10t"}},
+            "sre2lpp": {**SHORT, "learning_rate": 0.05},
+        },
     },
     "relabel": {"teachers": ["resnet10t"], "epochs": 2, "batch_size": 4},
     "evaluate": {"epochs": 2},

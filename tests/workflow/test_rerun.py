@@ -19,7 +19,8 @@ READS: dict[str, tuple[str, ...]] = {
     "pretrain cal": ("prepare",),
     "patches 2x2": ("prepare", "pretrain plain"),
     "select_images random plain": ("prepare",),
-    "select_images rded plain": ("prepare", "patches 2x2"),
+    "patches rded": ("prepare", "pretrain plain"),
+    "select_images rded plain": ("prepare", "patches rded"),
     "distill sre2lpp plain": ("prepare", "patches 2x2", "pretrain plain"),
     "distill sre2lpp fd2": ("prepare", "patches 2x2", "pretrain cal"),
     "assemble sre2lpp plain": ("distill sre2lpp plain",),
@@ -207,8 +208,13 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
     [
         ({"datasets": {"tiny": {"resolution": 48}}}, {"prepare"}),
         ({"pretrain": {"epochs": 2}}, jobs("pretrain")),
-        ({"patches": {"crops_per_image": 2}}, jobs("patches")),
-        ({"distill": {"seed": 1}}, jobs("distill", "select_images")),
+        # RDED's crops are its own.
+        ({"patches": {"crops_per_image": 2}}, {"patches 2x2"}),
+        (
+            {"distill": {"methods": {"rded": {"patches": {"crops_per_image": 2}}}}},
+            jobs("patches rded", "select_images rded"),
+        ),
+        ({"distill": {"seed": 1}}, jobs("distill", "patches rded", "select_images")),
         ({"distill": {"methods": {"sre2lpp": {"iterations": 3}}}}, jobs("distill")),
         (
             {"distill": {"fd2": {"regularisers": {"similarity": {"weight": 0.3}}}}},

@@ -18,6 +18,7 @@ from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.layers import read_layers
 from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
 from fd2.config.rows import StudentRow
@@ -101,7 +102,7 @@ wildcard_constraints:
     dataset=either(SETTINGS.values["datasets"]),
     backbone=either(plugins.names("backbones")),
     training=either(SETTINGS.trainings()),
-    kind=either(SETTINGS.patch_kinds()),
+    kind=either(patch_kinds(SETTINGS.values)),
     method=either(plugins.names("methods")),
     fd2="plain|fd2",
     variant=either(["base", *SETTINGS.variants()]),

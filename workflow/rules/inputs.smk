@@ -88,8 +88,7 @@ def patches_code(wildcards):
 
 
 def patches_scorer(wildcards):
-    scorer = SETTINGS.patches(wildcards.dataset, wildcards.kind)["scorer"]
-    return folder(Teacher(wildcards.dataset, scorer, "plain").path())
+    return folder(SETTINGS.patch_scorer(wildcards.dataset, wildcards.kind).path())
 
 
 def of_set(wildcards):

@@ -9,7 +9,9 @@ from torch.nn import functional
 from fd2.errors import FD2Error
 
 
-def attention_boxes(maps: Tensor, thresholds: Tensor, size: int, padding: float = 0.1) -> Tensor:
+def attention_boxes(
+    maps: Tensor, thresholds: Tensor, size: int, padding: float = 0.1, *, rule: str = "exact"
+) -> Tensor:
     """Bounding boxes of the strongly attended region, for the attention crop of CAL.
 
     The region is where the bilinearly upsampled map reaches ``threshold`` times the map's maximum
@@ -21,6 +23,9 @@ def attention_boxes(maps: Tensor, thresholds: Tensor, size: int, padding: float 
         thresholds: ``[B]`` in ``(0, 1]``.
         size: height and width of the image in pixels.
         padding: share of ``size`` added on each side.
+        rule: ``exact``, or ``truncated`` as in the releases of CAL and FD², where the box ends
+            before the last attended pixel instead of after it and both of its edges, with their
+            padding, lose their fractions of a pixel.
 
     Returns:
         ``[B, 4]`` (top, left, height, width) as fractions, in the dtype of ``maps`` (float32 at
@@ -38,7 +43,14 @@ def attention_boxes(maps: Tensor, thresholds: Tensor, size: int, padding: float 
         end = torch.where(occupied, pixels + 1, 0).amax(1)
         limits.append((first, end))
     dtype = torch.promote_types(maps.dtype, torch.float32)
-    first, end = (torch.stack(edge, dim=1).to(dtype) / size for edge in zip(*limits, strict=True))
+    first, end = (torch.stack(edge, dim=1) for edge in zip(*limits, strict=True))
+    if rule == "truncated":
+        first = (first.double() - padding * size).trunc().clamp(min=0)
+        end = (end.double() - 1 + padding * size).trunc().clamp(max=size)
+        # With less than a pixel of padding nothing may be left.
+        end = torch.maximum(end, first + 1)
+        return (torch.cat([first, end - first], dim=1) / size).to(dtype)
+    first, end = first.to(dtype) / size, end.to(dtype) / size
     first, end = (first - padding).clamp(min=0), (end + padding).clamp(max=1)
     return torch.cat([first, end - first], dim=1)
 

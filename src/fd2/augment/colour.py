@@ -121,15 +121,16 @@ def _shift_hue(images: Tensor, shift: Tensor) -> Tensor:
     return value - chroma * torch.minimum(distance, 4 - distance).clamp(0, 1)
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Rotate each image about its centre, bilinearly, filling with 0.
+def rotate(images: Tensor, degrees: Tensor, mode: str = "bilinear") -> Tensor:
+    """Rotate each image about its centre, filling with 0.
 
-    On normalised images the fill is the mean colour. Meant for data, which needs no gradient:
-    the backward of ``grid_sample`` is not deterministic on a GPU.
+    On normalised images the fill is the mean colour, on others it is black. Meant for data, which
+    needs no gradient: the backward of ``grid_sample`` is not deterministic on a GPU.
 
     Args:
         images: ``[B, C, H, W]``, floating.
         degrees: ``[B]`` angles, positive is counter-clockwise.
+        mode: ``bilinear`` or ``nearest``.
 
     Returns:
         ``[B, C, H, W]``.
@@ -152,5 +153,5 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     theta = torch.stack([across, along], dim=1)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     return functional.grid_sample(
-        images, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        images, grid, mode=mode, padding_mode="zeros", align_corners=False
     )

@@ -9,6 +9,7 @@ from itertools import product
 
 from fd2.config import plugins
 from fd2.config.names import FD2
+from fd2.config.patch_kinds import patch_kinds
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, suggest
 
@@ -92,7 +93,7 @@ class ArtefactPaths:
             "backbone": plugins.names("backbones"),
             "student": plugins.names("backbones"),
             "training": configuration.trainings(),
-            "kind": configuration.patch_kinds(),
+            "kind": patch_kinds(values),
             "method": plugins.names("methods"),
             "method:optimising": configuration.methods("optimisation"),
             "fd2": FD2,

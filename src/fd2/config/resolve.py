@@ -12,6 +12,7 @@ from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
 from fd2.config.layers import first_section, stage_config, with_protocol
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
+from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.pathvars import output_folders
 from fd2.config.schema import check_recipe, config_schema, regularisers_of
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
@@ -133,33 +134,30 @@ class Configuration:
         }
 
     def patches(self, dataset: str, kind: str) -> dict[str, Any]:
-        """Settings of the initial images; ``kind`` is one of `patch_kinds`."""
-        tiling, _, variant = kind.partition("-")
-        section = stage_config(self.values, "patches", variant or "base", {"dataset": dataset})
+        """Settings of scored crops; ``kind`` is one of `patch_kinds`."""
+        owner = patch_owner(dataset, kind)
+        if owner is None:
+            tiling, _, variant = kind.partition("-")
+            section = stage_config(self.values, "patches", variant or "base", {"dataset": dataset})
+            slots = self._patch_slots(dataset)
+        else:
+            own, seed = self.method_settings(owner)["patches"], self._distill(owner)["seed"]
+            section = {**own, "seed": seed, "slot_patches": "distinct"}
+            tiling, slots = section.pop("tiling"), self.slots(owner)
         tiles = int(tiling.split("x")[0])
-        slots = self._patch_slots(dataset)
         return {**section, "dataset": dataset, "kind": kind, "tiles": tiles, "slots": slots}
 
-    def patch_kinds(self) -> list[str]:
-        """``1x1`` and ``2x2``, and each with the variants that have a section ``patches``.
-
-        A variant of the teacher alone keeps the patches: another, plain teacher scores them.
-        """
-        changing = [
-            name for name, changed in self.values["variants"].items() if "patches" in changed
-        ]
-        suffixes = ["", *(f"-{name}" for name in changing)]
-        return [kind + suffix for kind in ("1x1", "2x2") for suffix in suffixes]
+    def patch_scorer(self, dataset: str, kind: str) -> Teacher:
+        """The plain teacher that scores crops: that of ``base`` where methods share them."""
+        scored_for = patch_owner(dataset, kind) or SetName(dataset, "", "plain", "base")
+        return self.teacher(scored_for, self.patches(dataset, kind)["scorer"])
 
     def patch_kind(self, set_name: SetName) -> str | None:
         """The patches that the method starts from or selects; None if it takes none."""
-        kind: str | None = self.method_settings(set_name).get("patches")
-        if kind is None or "patches" not in self.values["variants"].get(set_name.variant, {}):
-            return kind
-        return f"{kind}-{set_name.variant}"
+        return patch_kind(self.values, set_name, self.method_settings(set_name))
 
     def _patch_slots(self, dataset: str) -> int:
-        """Patches are shared by all methods, so they number what the dataset's own layer says."""
+        """Patches that methods share number what the dataset's own layer says."""
         return int(stage_config(self.values, "distill", "base", {"dataset": dataset})["slots"])
 
     def _distill(self, set_name: SetName) -> dict[str, Any]:
@@ -197,7 +195,9 @@ class Configuration:
         Raises:
             FD2Error: with the number of slots.
         """
-        slots = min(self.slots(set_name), self._patch_slots(set_name.dataset))
+        slots = self.slots(set_name)
+        if not owns_patches(self.method_settings(set_name)):
+            slots = min(slots, self._patch_slots(set_name.dataset))
         if ipc > slots:
             raise FD2Error(
                 f"ipc {ipc} of method '{set_name.method}' on '{set_name.dataset}'",

@@ -32,11 +32,12 @@ def row_facts(settings: Configuration, row: StudentRow) -> dict[str, str]:
         ``labels``: how the images are labelled, with the teachers and their seeds.
         ``training``: how the students are trained, but for their seed.
         ``images``: how the images are made, with the teachers but not the images' own seeds.
-        ``image_seeds``: these, of distillation and of the initial images. A selection of initial
-        images has the latter alone: RDED draws nothing itself.
+        ``image_seeds``: these, of distillation and of the initial images. A selection of crops
+        has the latter alone: RDED draws nothing else.
         ``labels_of_any_teacher``, ``images_of_any_teacher``: as above, but for the seeds and names
         of the teachers.
-        ``teacher_seeds``: these, of labelling and of distilling teachers.
+        ``teacher_seeds``: these, of labelling teachers and of those that distil, or that score
+        crops of the method's own.
         ``without_fd2``: labels, training and images as they would be without FD², but for all
         seeds. How many images of a class are made together, N_s, is a setting of FD².
     """
@@ -76,7 +77,7 @@ def _students(
 def _images(
     settings: Configuration, row: StudentRow, fd2: str, ipc: int, slots: bool = True
 ) -> tuple[dict[str, str], list[int]]:
-    """How images are made, and the seeds of the distilling teachers; a selection has none."""
+    """How images are made, and the seeds of the teachers that distil or score a method's crops."""
     name = SetName(row.dataset, row.method, fd2, row.variant)
     selects = plugins.load("methods", row.method).KIND == "selection"
     made = settings.select_images(name, ipc) if selects else settings.distill(name, 0)
@@ -87,14 +88,14 @@ def _images(
     dropped = _NAMES if slots else (*_NAMES, "slots")
     made = {key: value for key, value in made.items() if key not in dropped}
     patches = {key: value for key, value in patches.items() if key not in _NAMES}
-    teachers: list[Any] = []
-    trained: list[Any] = []
-    teacher_seeds: list[int] = []
+    looking: list[Teacher] = []
     if not selects:
-        # The training's name is not among the settings of distillation.
-        distilling = settings.distill_teachers(name)
-        teachers = [teacher.training for teacher in distilling]
-        trained, teacher_seeds = _without_seeds(settings, distilling)
+        looking = settings.distill_teachers(name)
+    elif patch_kind is not None:
+        looking = [settings.patch_scorer(row.dataset, patch_kind)]
+    # The training's name is not among the settings of distillation.
+    teachers = [teacher.training for teacher in looking]
+    trained, teacher_seeds = _without_seeds(settings, looking)
     facts = {
         "images": _text([teachers, made, patches]),
         "images_of_any_teacher": _text([trained, made, patches]),

@@ -22,12 +22,15 @@ class TrainingAugmentation:
             the whole image.
         flip: ``none``, ``horizontal``, or ``both`` (horizontal and vertical, each with chance 1/2).
         rotation: largest rotation either way, in degrees.
+        rotation_filter: ``bilinear``, with corners of the mean colour, or ``nearest``, with black
+            corners.
         brightness, contrast, saturation, hue: largest relative change (hue: turn fraction).
     """
 
     crop_scale: tuple[float, float]
     flip: str
     rotation: float
+    rotation_filter: str
     brightness: float
     contrast: float
     saturation: float
@@ -40,16 +43,20 @@ class CounterfactualAttentionSettings:
 
     Attributes:
         attention_maps: M.
+        attention_initialisation: ``kaiming_normal`` or ``torch_default``.
         cal_ratio: rho of FD² eq. 8.
         attention_crop: range of the crop's threshold, as shares of a map's maximum.
+        attention_box: ``exact`` or ``truncated``, see `fd2.augment.boxes.attention_boxes`.
         attention_drop: range of the drop's threshold.
         prototypes: ``momentum`` or ``last_feature``.
         prototype_momentum: beta.
     """
 
     attention_maps: int
+    attention_initialisation: str
     cal_ratio: float
     attention_crop: tuple[float, float]
+    attention_box: str
     attention_drop: tuple[float, float]
     prototypes: str
     prototype_momentum: float
@@ -84,6 +91,7 @@ class PretrainSettings:
     selection: str
     accuracy: str
     test_every: int
+    tested_epochs: str
     mixed_precision: bool
     memory_format: str
     compile: str
@@ -91,7 +99,12 @@ class PretrainSettings:
 
 @dataclass(frozen=True)
 class PatchSettings:
-    """Scored crops, names as in section ``patches``; ``tiles`` is 1 or 2 per side."""
+    """Scored crops, shared or a method's own, names as in section ``patches``.
+
+    Attributes:
+        kind: the file's name.
+        tiles: 1 or 2 per side.
+    """
 
     dataset: str
     kind: str
@@ -101,7 +114,8 @@ class PatchSettings:
     scorer: str
     crops_per_image: int
     crop_scale: tuple[float, float]
-    images_scored: int | None
+    images_scored: int | str | None
+    images_chosen: str
     slot_patches: str
     image_codec: str
 
@@ -193,6 +207,7 @@ class EvaluateSettings(OfSet):
     crop_scale: tuple[float, float]
     cutmix_alpha: float
     test_every: int
+    tested_epochs: str
     mixed_precision: bool
     memory_format: str
     compile: str

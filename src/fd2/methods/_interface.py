@@ -3,8 +3,9 @@
 A method's file defines ``LABEL`` (its name in tables), ``KIND`` (``optimisation`` or
 ``selection``), ``SETTINGS_SCHEMA`` (a closed JSON schema), and either ``recipe(settings,
 resolution)`` or ``select(request)``. A setting ``patches`` names the scored crops that its images
-start from or are chosen from (``1x1`` or ``2x2``); a method without it takes whole images. It
-imports torch inside functions only, because the plan of a grid reads every method.
+start from or are chosen from: ``1x1`` or ``2x2`` are those of section ``patches``, which methods
+share, a block of settings makes crops of the method's own (``rded.py``); a method without it takes
+whole images. It imports torch inside functions only, because the plan of a grid reads every method.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class SelectionRequest:
 
     Attributes:
         dataset: the prepared data.
-        patches: the initial images of the method's patch kind, or None if it asked for none.
+        patches: the method's patches, or None if it asked for none.
         images_per_class: n.
         seed: the distillation seed.
         settings: the method's own settings.

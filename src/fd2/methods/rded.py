@@ -11,25 +11,44 @@ if TYPE_CHECKING:
 
 LABEL = "RDED"
 KIND = "selection"
+_PATCHES: dict[str, Any] = {
+    "tiling": {
+        "type": "string",
+        "enum": ["1x1", "2x2"],
+        "description": "Crops tiled into one image.",
+    },
+    "scorer": {
+        "$ref": "#/$defs/backbone",
+        "description": "Backbone of the plain teacher, of the set's own variant, whose "
+        "cross-entropy ranks the crops.",
+    },
+    "crops_per_image": {"$ref": "#/$defs/crops_per_image"},
+    "crop_scale": {"$ref": "#/$defs/scale"},
+    "images_scored": {"$ref": "#/$defs/images_scored"},
+    "images_chosen": {"$ref": "#/$defs/images_chosen"},
+    "image_codec": {"$ref": "#/$defs/codec"},
+}
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["patches"],
     "properties": {
         "patches": {
-            "type": "string",
-            "enum": ["1x1", "2x2"],
-            "description": "Crops tiled into one image.",
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(_PATCHES),
+            "properties": _PATCHES,
         }
     },
 }
 
 
 def select(request: SelectionRequest) -> Tensor:
-    """Patch k is slot k: ranks 4k to 4k + 3 of the class's scored crops in a 2×2 mosaic.
+    """Patch k is slot k, so that n images hold the best 4n crops (2×2) of a class.
 
-    RDED itself deals ranks j, n + j, 2n + j, 3n + j to image j of n; that would make the images of
-    IPC 1 differ from the first of IPC 5, so ranks are dealt in runs instead.
+    They are dealt in runs: image k has ranks 4k to 4k + 3. RDED's code deals the same crops
+    otherwise: image j of n has ranks j, n + j, 2n + j and 3n + j, and the images of IPC 1 would
+    not be the first of IPC 5.
 
     Returns:
         uint8 ``[n, C, K, H, W]``.

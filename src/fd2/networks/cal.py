@@ -62,25 +62,33 @@ class AttentionMaps(nn.Module):
 class CounterfactualAttention(nn.Module):
     """Attention maps, bilinear attention pooling and a linear classifier (FD² eq. 3 and 4).
 
-    The classifier starts from a normal distribution of standard deviation 1/sqrt(M*D) (Kaiming,
-    fan-in, linear gain), the convolution from Kaiming, fan-in, ReLU gain.
-
     Args:
         feature_channels: D of the backbone.
         attention_maps: M.
         num_classes: C.
         seed: of the initial weights.
+        initialisation: ``kaiming_normal`` draws the convolution with standard deviation sqrt(2/D)
+            (fan-in, ReLU gain) and the classifier with 1/sqrt(M*D) (fan-in, linear gain);
+            ``torch_default`` draws both uniformly as PyTorch does, with 1/sqrt(3) over the root of
+            the fan-in, like the release of FD².
     """
 
     def __init__(
-        self, feature_channels: int, attention_maps: int, num_classes: int, *, seed: int
+        self,
+        feature_channels: int,
+        attention_maps: int,
+        num_classes: int,
+        *,
+        seed: int,
+        initialisation: str = "kaiming_normal",
     ) -> None:
         super().__init__()
         with fresh_weights(seed):
             self.attentions = AttentionMaps(feature_channels, attention_maps)
             self.fc = nn.Linear(attention_maps * feature_channels, num_classes, bias=False)
-            nn.init.kaiming_normal_(self.attentions.conv.weight, nonlinearity="relu")
-            nn.init.kaiming_normal_(self.fc.weight, nonlinearity="linear")
+            if initialisation == "kaiming_normal":
+                nn.init.kaiming_normal_(self.attentions.conv.weight, nonlinearity="relu")
+                nn.init.kaiming_normal_(self.fc.weight, nonlinearity="linear")
 
     def forward(self, features: Tensor) -> CALOutput:
         """Feature map F [B, D, h, w] to p = W(100 f), f and A."""

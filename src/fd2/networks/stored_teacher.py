@@ -30,18 +30,29 @@ class LoadedTeacher:
 
 
 def build_teacher(
-    backbone: str, num_classes: int, attention_maps: int | None, *, initialisation: str, seed: int
+    backbone: str,
+    num_classes: int,
+    attention_maps: int | None,
+    *,
+    initialisation: str,
+    seed: int,
+    attention_initialisation: str = "kaiming_normal",
 ) -> Teacher:
     """A teacher with fresh heads, for M attention maps, or with None without attention head.
 
-    The backbone starts from ``imagenet`` or ``scratch``; all fresh weights come from the seed.
+    The backbone starts from ``imagenet`` or ``scratch``, the attention head as
+    `CounterfactualAttention` says; all fresh weights come from the seed.
     """
     plugin = plugins.load("backbones", backbone)
     body = plugin.build(num_classes, initialisation, seed=seed_from(seed, "backbone"))
     if attention_maps is None:
         return Teacher(body)
     head = CounterfactualAttention(
-        body.feature_channels, attention_maps, num_classes, seed=seed_from(seed, "cal")
+        body.feature_channels,
+        attention_maps,
+        num_classes,
+        seed=seed_from(seed, "cal"),
+        initialisation=attention_initialisation,
     )
     return Teacher(body, head)
 

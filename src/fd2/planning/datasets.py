@@ -13,6 +13,7 @@ from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
 from fd2.datasets._held_out import hold_out
+from fd2.image_counts import scored_images
 from fd2.planning.image_folders import folder_listing, prepared_listing
 from fd2.planning.project import Project
 
@@ -55,11 +56,9 @@ class DatasetSize:
         """Bytes of one image in uint8."""
         return math.prod(self.shape)
 
-    def scored(self, images_scored: int | None) -> int:
+    def scored(self, images_scored: int | str | None) -> int:
         """Training images that are scored for patches; see ``patches.images_scored``."""
-        if images_scored is None:
-            return self.train
-        return sum(min(count, images_scored) for count in self.train_per_class)
+        return sum(scored_images(images_scored, self.train_per_class))
 
 
 def planned_size(project: Project, dataset: str) -> DatasetSize | None:

@@ -39,8 +39,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     fields = job.fields
     match job.rule:
         case "patches":
-            scorer = settings.patches(fields["dataset"], fields["kind"])["scorer"]
-            return [Teacher(fields["dataset"], scorer, "plain")]
+            return [settings.patch_scorer(fields["dataset"], fields["kind"])]
         case "distill":
             return settings.distill_teachers(SetName.parse(fields))
         case "relabel":

@@ -8,6 +8,7 @@ from typing import Any
 
 from fd2.artifacts.files import canonical_json
 from fd2.config import plugins
+from fd2.epochs import count_tests
 from fd2.planning.datasets import DatasetSize
 
 #: A training step counts as three forward passes: backward takes about twice as long as forward.
@@ -87,11 +88,6 @@ def _made(stage: str, kind: Mapping[str, Any], units: float, resident: int) -> W
     return Workload(stage, canonical_json(kind), float(units), int(resident))
 
 
-def tests(epochs: int, test_every: int) -> int:
-    """How often a network is tested: every so many epochs, and at the last."""
-    return -(-epochs // test_every)
-
-
 def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     kind = {key: settings[key] for key in ("backbone", "batch_size", *_COMPUTING)}
     # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
@@ -102,7 +98,8 @@ def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     epochs = settings["epochs"]
     passes = TRAINING_STEP * epochs * size.train
     # Tested now and then, and once more with the weights that are kept.
-    passes += (tests(epochs, settings["test_every"]) + 1) * size.test
+    tested = count_tests(epochs, settings["test_every"], settings["tested_epochs"])
+    passes += (tested + 1) * size.test
     if settings["batch_norm_statistics"] == "recomputed":
         passes += size.train
     return _made("pretrain", kind, passes, (size.train + size.test) * size.image_bytes)
@@ -147,7 +144,8 @@ def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Wo
     kind = {key: settings[key] for key in ("student", "labels", "batch_size", *_COMPUTING)}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     epochs = settings["epochs"]
-    passes = TRAINING_STEP * epochs * images + tests(epochs, settings["test_every"]) * size.test
+    tested = count_tests(epochs, settings["test_every"], settings["tested_epochs"])
+    passes = TRAINING_STEP * epochs * images + tested * size.test
     plan = epochs * images * AUGMENTATION_BYTES
     resident = size.test * size.image_bytes + images * size.image_bytes * (1 + _FLOAT) + plan
     return _made("evaluate", kind, passes, resident)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,7 +19,7 @@ from fd2.augment.views import crops_only
 from fd2.config.settings import PatchSettings
 from fd2.engine.codec import encode
 from fd2.errors import FD2Error
-from fd2.image_counts import ranked_images, require_patch_images
+from fd2.image_counts import ranked_images, require_patch_images, scored_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.progress import Progress
@@ -45,7 +46,7 @@ class ScoredCrops:
 def make_patches(
     settings: PatchSettings, data: Path, scorer: Path, output: Path, record_file: Path, job: Job
 ) -> None:
-    """Score crops of all training images and write the initial images of every slot and class.
+    """Score crops of training images and write the patches of every slot and class.
 
     Per image the best of several random square crops stands for it (RDED); images of a class are
     ranked by that crop's cross-entropy. Slot k gets rank k (1×1) or ranks 4k to 4k + 3, tiled top
@@ -59,9 +60,10 @@ def make_patches(
     digest = same_manifest(
         {str(data): dataset.manifest.digest(), str(scorer): teacher.metadata["manifest"]}
     )
-    scored = [m[: settings.images_scored] for m in dataset.class_indices(dataset.train)]
-    counts = [len(members) for members in scored]
+    members = dataset.class_indices(dataset.train)
+    counts = [len(of_class) for of_class in members]
     require_patch_images(settings, dict(zip(dataset.manifest.classes, counts, strict=True)))
+    scored = choose_images(dataset, members, settings)
     slots = range(settings.slots)
     distinct = settings.slot_patches == "distinct"
     # The release draws fresh crops of the same images for every patch and takes the best of each
@@ -83,6 +85,28 @@ def make_patches(
     write_record(record_file, {**record(shaped, job.facts()), "chosen": picked})
 
 
+def choose_images(
+    dataset: PreparedDataset, members: list[Tensor], settings: PatchSettings
+) -> list[Tensor]:
+    """Which images of each class are scored, in the order of the data.
+
+    Args:
+        dataset: of the images.
+        members: positions in the training split of the images of each class ``[n_c]``.
+        settings: say how many, and whether these are the first or drawn at random; the seed and
+            the class's name decide which.
+    """
+    counts = scored_images(settings.images_scored, [len(of_class) for of_class in members])
+    if settings.images_chosen == "first":
+        return [of_class[:count] for of_class, count in zip(members, counts, strict=True)]
+    chosen = []
+    for name, of_class, count in zip(dataset.manifest.classes, members, counts, strict=True):
+        rng = numpy_generator("patches", settings.seed, settings.dataset, "images", name)
+        positions = np.sort(rng.choice(len(of_class), count, replace=False))
+        chosen.append(of_class[torch.from_numpy(positions)])
+    return chosen
+
+
 @torch.no_grad()
 def score_crops(
     dataset: PreparedDataset,
@@ -94,9 +118,9 @@ def score_crops(
 ) -> ScoredCrops:
     """The best of several random crops of every image.
 
-    A crop is resized to 1/tiles of the image's side and zero-padded (mean colour) to full size,
-    as it would appear among the tiles. ``scored`` has the positions of the images of each class;
-    another number of ``draw`` gives other crops.
+    A crop is resized, antialiased as in RDED, to 1/tiles of the image's side and zero-padded (mean
+    colour) to full size, as it would appear among the tiles. ``scored`` has the positions of the
+    images of each class; another number of ``draw`` gives other crops.
 
     Raises:
         FD2Error: if a score is not finite.
@@ -118,7 +142,7 @@ def score_crops(
         rows = batches[number]
         images = dataset.train.batch(indices[rows], job.device)
         repeated = teacher.normaliser.normalise(images).repeat_interleave(count, 0)
-        crops = crops_only(boxes[rows].flatten(0, 1)).apply(repeated, small)
+        crops = crops_only(boxes[rows].flatten(0, 1)).apply(repeated, small, antialias=True)
         logits = teacher.network.backbone(functional.pad(crops, padding))
         labels = dataset.train.labels[indices[rows]].to(job.device).repeat_interleave(count)
         losses.append(functional.cross_entropy(logits, labels, reduction="none"))
@@ -165,7 +189,7 @@ def _tile(
         images = teacher.normaliser.normalise(dataset.train.batch(indices, torch.device("cpu")))
         side = edges[1] - edges[0]
         height, width = edges[row + 1] - edges[row], edges[column + 1] - edges[column]
-        piece = crops_only(boxes).apply(images, max(side, height, width))
+        piece = crops_only(boxes).apply(images, max(side, height, width), antialias=True)
         canvas[:, :, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = piece[
             :, :, :height, :width
         ]

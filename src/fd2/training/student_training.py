@@ -15,6 +15,7 @@ from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logi
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.settings import EvaluateSettings
+from fd2.epochs import is_tested
 from fd2.networks.backbone import Backbone
 from fd2.networks.compilation import compiled
 from fd2.networks.formats import at_least_float32, on_device
@@ -124,7 +125,7 @@ class StudentTraining:
             loss = self._epoch(epoch, optimiser, curve, state, resumed)
             resumed = None
             progress.show({"loss": loss})
-            if epoch == settings.epochs - 1 or (epoch + 1) % settings.test_every == 0:
+            if is_tested(epoch, settings.epochs, settings.test_every, settings.tested_epochs):
                 predictions = self.predictions(epoch)
                 scores = accuracies(predictions, self.data.test_labels)
                 curve.append({"epoch": epoch, "loss": float(loss), **scores})

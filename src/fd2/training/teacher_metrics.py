@@ -16,17 +16,24 @@ from fd2.training.accuracy import accuracies, predicted_classes, running_average
 TEST_BATCH = 128
 _TEST_THRESHOLD = 0.1
 _TEST_PADDING = 0.05
+#: Test images of a batch of the release, on which its running average depends.
+_RELEASE_BATCH = 32
 
 
 @torch.no_grad()
 def predict(
-    teacher: Teacher, images: Tensor, normaliser: Normaliser, where: str = "the teacher"
+    teacher: Teacher,
+    images: Tensor,
+    normaliser: Normaliser,
+    attention_box: str,
+    where: str = "the teacher",
 ) -> tuple[Tensor, Tensor | None]:
     """Class ids ``[N]`` on the CPU that each head predicts; None without attention head.
 
     Images are uint8 ``[N, K, H, W]`` on the teacher's device. The attention head's logits are the
     mean over the image and its attention crop (mean map, threshold 0.1 of its maximum, padding
-    0.05), as CAL is tested. The teacher's mode is restored. ``where`` is for the error.
+    0.05; see `attention_boxes` for the rule of its box), as CAL is tested. The teacher's mode is
+    restored. ``where`` is for the error.
 
     Raises:
         FD2Error: if a logit is not finite.
@@ -41,7 +48,9 @@ def predict(
         if output.cal_logits is not None:
             maps = output.attention.mean(1)
             levels = maps.new_full((len(maps),), _TEST_THRESHOLD)
-            boxes = attention_boxes(maps, levels, chunk.shape[-1], _TEST_PADDING)
+            boxes = attention_boxes(
+                maps, levels, chunk.shape[-1], _TEST_PADDING, rule=attention_box
+            )
             crops = crops_only(boxes).apply(normalised, chunk.shape[-1])
             cal.append((output.cal_logits + teacher(crops).cal_logits) / 2)
     teacher.train(training)
@@ -55,14 +64,15 @@ def teacher_metrics(
     labels: Tensor,
     normaliser: Normaliser,
     accuracy: str,
+    attention_box: str,
     where: str = "the teacher",
 ) -> dict[str, Any]:
     """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
 
-    Images as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is ``exact``, or
-    ``running_average`` for the release's top-1. Raises as `predict`.
+    Images and ``attention_box`` as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is
+    ``exact``, or ``running_average`` for the release's top-1. Raises as `predict`.
     """
-    answers = predict(teacher, images, normaliser, where)
+    answers = predict(teacher, images, normaliser, attention_box, where)
     heads = dict(zip(("backbone", "cal"), answers, strict=True))
     metrics: dict[str, Any] = {}
     for head, predictions in heads.items():
@@ -71,6 +81,5 @@ def teacher_metrics(
             continue
         metrics[head] = accuracies(predictions, labels)
         if accuracy == "running_average":
-            # The release tests with the training batch size of 4.
-            metrics[head]["top1"] = running_average_top1(predictions, labels, batch_size=4)
+            metrics[head]["top1"] = running_average_top1(predictions, labels, _RELEASE_BATCH)
     return metrics

@@ -14,6 +14,7 @@ from torch.nn import functional
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import PretrainSettings
+from fd2.epochs import is_tested
 from fd2.image_counts import even_sizes
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
 from fd2.networks.compilation import compiled
@@ -79,6 +80,9 @@ class TeacherTraining:
             settings.cal.attention_maps if settings.cal else None,
             initialisation=settings.initialisation,
             seed=seed_from(*self._names, "weights"),
+            attention_initialisation=(
+                settings.cal.attention_initialisation if settings.cal else "kaiming_normal"
+            ),
         )
         self.teacher: Teacher = on_device(teacher, job.device, settings.memory_format)
         self._features = compiled(
@@ -109,8 +113,7 @@ class TeacherTraining:
             loss = self._epoch(epoch, run, state, resumed)
             resumed = None
             progress.show({"loss": loss})
-            last = epoch == settings.epochs - 1
-            if not last and (epoch + 1) % settings.test_every:
+            if not is_tested(epoch, settings.epochs, settings.test_every, settings.tested_epochs):
                 continue
             point = {"epoch": epoch, "loss": float(loss), **self._test(f"epoch {epoch}")}
             run.curve.append(point)
@@ -211,9 +214,7 @@ class TeacherTraining:
         with self.precision.autocast():
             output = teacher.cal(features)
             effect = teacher.cal.effect(features, output, self._generator)
-        views = attention_views(
-            images, output.attention, cal.attention_crop, cal.attention_drop, self._generator
-        )
+        views = attention_views(images, output.attention, cal, self._generator)
         with self.precision.autocast():
             view_features = self._features(views)
             view_output = teacher.cal(view_features)
@@ -256,5 +257,6 @@ class TeacherTraining:
             self.test_labels,
             self.normaliser,
             self.settings.accuracy,
+            self.settings.cal.attention_box if self.settings.cal else "exact",
             self._where(when),
         )

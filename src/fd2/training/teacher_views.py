@@ -11,7 +11,7 @@ from fd2.augment.colour import colour_jitter, rotate, sample_jitter
 from fd2.augment.normalise import Normaliser
 from fd2.augment.sampling import sample_crops, sample_flips
 from fd2.augment.views import crops_only
-from fd2.config.settings import TrainingAugmentation
+from fd2.config.settings import CounterfactualAttentionSettings, TrainingAugmentation
 from fd2.image_counts import even_sizes
 
 
@@ -29,7 +29,8 @@ def augment_training(
     A strength of zero, or crops of the entire area, skip their step.
 
     Returns:
-        Normalised float32 ``[B, K, H, W]``; corners uncovered by the rotation hold the mean.
+        Normalised float32 ``[B, K, H, W]``; corners uncovered by the rotation hold the mean colour,
+        or are black where it takes the nearest pixels.
     """
     count = len(images)
     for axis, wanted in ((3, settings.flip != "none"), (2, settings.flip == "both")):
@@ -44,18 +45,20 @@ def augment_training(
         factors = sample_jitter(rng, count, *strengths)
         unit = images if images.is_floating_point() else images.float() / 255
         images = colour_jitter(unit, factors)
-    normalised = normaliser.normalise(images)
-    if settings.rotation:
-        degrees = rng.uniform(-settings.rotation, settings.rotation, count).astype(np.float32)
-        normalised = rotate(normalised, torch.from_numpy(degrees).to(normalised.device))
-    return normalised
+    if not settings.rotation:
+        return normaliser.normalise(images)
+    degrees = rng.uniform(-settings.rotation, settings.rotation, count).astype(np.float32)
+    angles = torch.from_numpy(degrees).to(images.device)
+    if settings.rotation_filter == "nearest":
+        unit = images if images.is_floating_point() else images.float() / 255
+        return normaliser.normalise(rotate(unit, angles, "nearest"))
+    return rotate(normaliser.normalise(images), angles)
 
 
 def attention_views(
     images: Tensor,
     attention: Tensor,
-    crop_range: tuple[float, float],
-    drop_range: tuple[float, float],
+    settings: CounterfactualAttentionSettings,
     generator: torch.Generator,
 ) -> Tensor:
     """Attention crops followed by attention drops, for the second pass of CAL.
@@ -66,8 +69,7 @@ def attention_views(
     Args:
         images: normalised ``[B, K, H, W]``.
         attention: maps ``[B, M, h, w]``, not negative; no gradient flows through the choice.
-        crop_range: thresholds of the crop as shares of the map's maximum, drawn uniformly.
-        drop_range: likewise for the drop.
+        settings: ranges of the thresholds of crop and drop, drawn uniformly, and the crop's box.
         generator: on the device of ``attention``.
 
     Returns:
@@ -82,8 +84,10 @@ def attention_views(
     chosen = torch.multinomial(weights, 2, replacement=True, generator=generator)
     rows = torch.arange(count, device=maps.device)
     uniform = torch.rand(2, count, generator=generator, device=maps.device)
-    crop_level = crop_range[0] + (crop_range[1] - crop_range[0]) * uniform[0]
-    drop_level = drop_range[0] + (drop_range[1] - drop_range[0]) * uniform[1]
-    boxes = attention_boxes(maps[rows, chosen[:, 0]], crop_level, size)
+    (crop_low, crop_high), (drop_low, drop_high) = settings.attention_crop, settings.attention_drop
+    crop_level = crop_low + (crop_high - crop_low) * uniform[0]
+    drop_level = drop_low + (drop_high - drop_low) * uniform[1]
+    cropping = maps[rows, chosen[:, 0]]
+    boxes = attention_boxes(cropping, crop_level, size, rule=settings.attention_box)
     mask = attention_drop_mask(maps[rows, chosen[:, 1]], drop_level, size)
     return torch.cat([crops_only(boxes).apply(images, size), images * mask])

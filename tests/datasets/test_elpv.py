@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fd2.config.schema import validate
+from fd2.config.validation import validate
 from fd2.datasets import elpv
 from fd2.errors import FD2Error
 

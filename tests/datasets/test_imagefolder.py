@@ -13,7 +13,7 @@ import pytest
 
 import fd2
 from fd2.config import plugins
-from fd2.config.schema import validate
+from fd2.config.validation import validate
 from fd2.datasets import imagefolder
 from fd2.datasets._shares import hashed_test_names
 from fd2.datasets._source import ImageSource

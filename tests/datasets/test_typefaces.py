@@ -16,7 +16,7 @@ import pytest
 from PIL import ImageFont
 
 from fd2.artifacts.prepared import open_prepared
-from fd2.config.schema import validate
+from fd2.config.validation import validate
 from fd2.datasets import typefaces
 from fd2.datasets._decode import read_images
 from fd2.datasets._source import ImageSource, SourceImage

@@ -58,7 +58,7 @@ def _lock(folder: Path) -> Finding:
 def check_folders(project: Project) -> Iterator[Finding]:
     """Each output folder can be written, and its disk has room."""
     disks: dict[int, Path] = {}
-    for name in (*PATHVARS, "state"):
+    for name in PATHVARS:
         path = project.path(name)
         finding = _written(name, path, f"set 'pathvars.{name}' to a folder that you can write")
         yield finding

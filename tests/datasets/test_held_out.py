@@ -16,7 +16,8 @@ import pytest
 from fd2.artifacts.prepared import open_prepared
 from fd2.config import plugins
 from fd2.config.datasets import held_out_fraction
-from fd2.config.schema import config_schema, validate
+from fd2.config.schema import config_schema
+from fd2.config.validation import validate
 from fd2.datasets import elpv, typefaces
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._shares import hashed_test_names

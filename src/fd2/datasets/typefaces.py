@@ -108,18 +108,13 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     """List the images; they are rendered at the resolution that is asked for.
 
     Raises:
-        FD2Error: if matplotlib or one of its fonts is missing, or a range is upside down.
+        FD2Error: if matplotlib or one of its fonts is missing.
     """
     from PIL import __version__ as pillow_version
     from PIL import features
 
     from fd2.datasets._typefaces_draw import Look, draw
 
-    for key in ("blur", "noise"):
-        if settings[key][0] > settings[key][1]:
-            raise FD2Error(
-                f"'{key}' is {list(settings[key])}", where, "give the smaller number first"
-            )
     fonts = {name: _font(name, where) for name in CLASSES}
     counts: dict[SplitName, int] = {
         "train": settings["train_per_class"],

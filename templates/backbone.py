@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
+
 if TYPE_CHECKING:
     from fd2.networks.backbone import Backbone
 
@@ -13,7 +15,12 @@ INITIALISATIONS: tuple[str, ...] = ("scratch", "imagenet")
 
 
 def build(
-    num_classes: int, initialisation: str, weights_file: Path | None = None, *, seed: int
+    num_classes: int,
+    initialisation: str,
+    weights_file: Path | None = None,
+    *,
+    seed: int,
+    images: NetworkInput = PHOTOGRAPHS,
 ) -> Backbone:
     """ResNet-34, D = 512; features after the last block's ReLU.
 
@@ -22,6 +29,7 @@ def build(
         initialisation: one of `INITIALISATIONS`.
         weights_file: local copy of the official ImageNet weights; None downloads them.
         seed: of all weights that are not loaded.
+        images: channels, resolution and stem that the network is built for.
 
     Raises:
         FD2Error: for an unknown initialisation or weights that cannot be had.
@@ -31,11 +39,14 @@ def build(
 
     from fd2.networks import torchvision_weights
     from fd2.networks.backbone import Backbone, cut
-    from fd2.networks.initialisation import check_initialisation, fresh_weights
+    from fd2.networks.first_layer import fit_first_layer
+    from fd2.networks.initialisation import fresh_weights
 
-    check_initialisation("resnet34", initialisation, INITIALISATIONS, weights_file)
-    weights = ResNet34_Weights.IMAGENET1K_V1 if initialisation == "imagenet" else None
+    check_initialisation("resnet34", INITIALISATIONS, initialisation, images, weights_file)
+    trained = initialisation != "scratch"
+    weights = ResNet34_Weights.IMAGENET1K_V1 if trained else None
     model = torchvision_weights.build(resnet34, weights, weights_file, seed)
+    fit_first_layer(model, images, seed, trained=trained)
     with fresh_weights(seed):
         head = nn.Linear(512, num_classes)
     children = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.figures._attention import RowAttention, distances
 from fd2.figures._mosaic import mosaic_figure, write_notes
@@ -102,6 +104,7 @@ def test_draw_writes_a_line_a_slot(
     paths = locate(named)
     facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4, "stage": "pretrain"}
     facts |= {"mean": [0.5] * 3, "std": [0.2] * 3, "manifest": manifest.digest()}
+    facts |= asdict(NetworkInput(resolution=32))
     teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
     write_teacher(paths["teacher"][0], teacher, facts)
     draw(spec, paths, tmp_path / "group")

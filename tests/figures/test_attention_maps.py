@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matplotlib.contour import ContourSet
 from fd2.artifacts.prepared import Manifest
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.figures._attention import (
     RowAttention,
@@ -177,6 +179,7 @@ def files(
         "mean": [0.5] * 3,
         "std": [0.2] * 3,
         "manifest": manifest.digest(),
+        **asdict(NetworkInput(resolution=32)),
     }
     teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
     write_teacher(paths["teacher"][0], teacher, facts)
@@ -205,6 +208,7 @@ def test_a_teacher_of_other_data_is_refused(
 ) -> None:
     facts = {"backbone": "resnet10t", "classes": 3, "attention_maps": 4, "manifest": "other"}
     facts |= {"stage": "pretrain", "mean": [0.5] * 3, "std": [0.2] * 3}
+    facts |= asdict(NetworkInput(resolution=32))
     teacher = build_teacher("resnet10t", 3, 4, initialisation="scratch", seed=0)
     write_teacher(files["teacher"][0], teacher, facts)
     with pytest.raises(FD2Error, match="different manifests"):

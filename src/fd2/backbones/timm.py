@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class TimmBackbone:
     path: str = ""
     sha256: str = ""
 
+    BATCH_NORM = True
+    POOLS_FEATURES = True
+
     def packaged_weights(self) -> Path:
         """The weights file inside the installed package, found without importing it.
 
@@ -54,9 +58,15 @@ class TimmBackbone:
         return Path(spec.submodule_search_locations[0]) / self.path
 
     def build(
-        self, num_classes: int, initialisation: str, weights_file: Path | None = None, *, seed: int
+        self,
+        num_classes: int,
+        initialisation: str,
+        weights_file: Path | None = None,
+        *,
+        seed: int,
+        images: NetworkInput = PHOTOGRAPHS,
     ) -> Backbone:
-        """The network with a fresh head; ``seed`` is of all weights that are not loaded.
+        """The network for such images with a fresh head; ``seed`` is of all weights not loaded.
 
         Without a ``weights_file``, ImageNet weights are those of the package.
 
@@ -68,15 +78,18 @@ class TimmBackbone:
 
         from fd2.networks import legacy_weights
         from fd2.networks.backbone import Backbone, cut
-        from fd2.networks.initialisation import check_initialisation, fresh_weights
+        from fd2.networks.first_layer import fit_first_layer
+        from fd2.networks.initialisation import fresh_weights
 
-        check_initialisation(self.name, initialisation, self.INITIALISATIONS, weights_file)
+        check_initialisation(self.name, self.INITIALISATIONS, initialisation, images, weights_file)
+        trained = initialisation != "scratch"
         with fresh_weights(seed):
             model = timm.create_model(self.name, pretrained=False)
             head = nn.Linear(self.features, num_classes)
-        if initialisation == "imagenet":
+        if trained:
             path = weights_file or self.packaged_weights()
             legacy_weights.load_in_order(model, legacy_weights.load(path, self.sha256), str(path))
+        fit_first_layer(model, images, seed, trained=trained)
         return Backbone(cut(model, self.children), head, feature_channels=self.features)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
+
 if TYPE_CHECKING:
     from fd2.networks.backbone import Backbone
 
@@ -32,11 +34,19 @@ class TorchvisionBackbone:
     dropout: float = 0.0
 
     INITIALISATIONS = ("scratch", "imagenet")
+    BATCH_NORM = True
+    POOLS_FEATURES = True
 
     def build(
-        self, num_classes: int, initialisation: str, weights_file: Path | None = None, *, seed: int
+        self,
+        num_classes: int,
+        initialisation: str,
+        weights_file: Path | None = None,
+        *,
+        seed: int,
+        images: NetworkInput = PHOTOGRAPHS,
     ) -> Backbone:
-        """The network with a fresh head; ``seed`` is of all weights that are not loaded.
+        """The network for such images with a fresh head; ``seed`` is of all weights not loaded.
 
         Without a ``weights_file``, the official ImageNet weights are downloaded.
 
@@ -48,13 +58,16 @@ class TorchvisionBackbone:
 
         from fd2.networks import torchvision_weights
         from fd2.networks.backbone import Backbone, cut
-        from fd2.networks.initialisation import check_initialisation, fresh_weights
+        from fd2.networks.first_layer import fit_first_layer
+        from fd2.networks.initialisation import fresh_weights
 
-        check_initialisation(self.model, initialisation, self.INITIALISATIONS, weights_file)
+        check_initialisation(self.model, self.INITIALISATIONS, initialisation, images, weights_file)
+        trained = initialisation != "scratch"
         official = models.get_model_weights(self.model).IMAGENET1K_V1
-        weights = official if initialisation == "imagenet" else None
+        weights = official if trained else None
         constructor = models.get_model_builder(self.model)
         model = torchvision_weights.build(constructor, weights, weights_file, seed)
+        fit_first_layer(model, images, seed, trained=trained)
         with fresh_weights(seed):
             head: nn.Module = nn.Linear(self.features, num_classes)
         if self.dropout:

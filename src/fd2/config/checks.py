@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.names import FD2, FULL_DATA
+from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
 from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, StudentRow, TeacherRow
 from fd2.config.stages import BY_NAME, RULES
@@ -148,21 +148,22 @@ def _check_row(
                         where,
                         "write 'base'; teachers of variants stand in a sheet of teachers",
                     )
+                settings.pretrain(settings.teacher(row.set_name, row.student))
                 return
             require_known("method", row.method, methods, where)
             require_known("variant", row.variant, variants, where)
             settings.check_ipc(row.set_name, row.ipc, where)
-            # Refused if its method's settings do not fit the dataset's resolution, or labels are
-            # stored for too few epochs.
+            # Refused if its method's settings do not fit the dataset's resolution.
             settings.distill(row.set_name, 0)
-            for cell in row.cells(settings.values["seeds"][:1]):
-                settings.evaluate(cell)
+            _check_networks(settings, row, row.ipc)
         case TeacherRow():
             require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
             check_teacher_variant(settings, row.variant, where)
+            settings.pretrain(row.teacher)
         case DiagnosticRow():
             require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
             require_known("training", row.training, settings.trainings(), where)
+            settings.pretrain(row.network)
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)
                 return
@@ -176,6 +177,22 @@ def _check_row(
             settings.distill(row.set_name, 0)
             if isinstance(row, GroupRow):
                 settings.check_ipc(row.set_name, row.ipc, where)
+
+
+def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
+    """Refuse a student, or a teacher of its set or its labels, that cannot be built.
+
+    Also labels that are stored for too few epochs.
+    """
+    student = settings.evaluate(Cell(row.set_name, ipc, row.student, seed=0))
+    teachers = settings.relabel_teachers(row.set_name, ipc) if student["labels"] == "soft" else []
+    if "teachers" in settings.method_settings(row.set_name):
+        teachers += settings.distill_teachers(row.set_name)
+    kind = settings.patch_kind(row.set_name)
+    if kind is not None:
+        teachers.append(settings.patch_scorer(row.dataset, kind))
+    for teacher in teachers:
+        settings.pretrain(teacher)
 
 
 def check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:

@@ -12,6 +12,7 @@ from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
 from fd2.config.layers import first_section, stage_config, with_protocol
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
+from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.pathvars import output_folders
 from fd2.config.schema import check_recipe, config_schema, regularisers_of
@@ -122,8 +123,8 @@ class Configuration:
 
     def pretrain(self, teacher: Teacher) -> dict[str, Any]:
         """Settings of one teacher."""
-        context = {"dataset": teacher.dataset, "backbone": teacher.backbone}
-        section = stage_config(self.values, "pretrain", teacher.variant, context)
+        section = stage_config(self.values, "pretrain", teacher.variant, asdict(teacher))
+        check_teacher(section, teacher, self.values["datasets"][teacher.dataset])
         # Kept apart, so that a setting of the attention head does not retrain plain teachers.
         cal = {field.name: section[field.name] for field in fields(CalSettings)}
         return {
@@ -223,7 +224,6 @@ class Configuration:
         check_recipe(set_name.method, method_settings, resolution, where)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
-        with_fd2 = set_name.fd2 == "fd2"
         of_all_methods = [f.name for f in fields(DistillSettings) if f.name in section]
         return {
             **{key: section[key] for key in of_all_methods},
@@ -231,7 +231,7 @@ class Configuration:
             "protocol": self.values["protocol"],
             "slots": list(range(first, last)),
             "method_settings": method_settings,
-            "cal_ratio": section["fd2"]["cal_ratio"] if with_fd2 else 0.0,
+            "cal_ratio": section["fd2"]["cal_ratio"] if set_name.fd2 == "fd2" else 0.0,
             "regularisers": regularisers_of(section, set_name.fd2, where),
         }
 
@@ -269,6 +269,7 @@ class Configuration:
         """
         context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
         section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
+        check_network(section, cell.student, self.values["datasets"][cell.set_name.dataset])
         relabel = self._relabel(cell.set_name, cell.ipc)
         if section["labels"] == "soft" and section["epochs"] > relabel["epochs"]:
             raise FD2Error(
@@ -293,8 +294,7 @@ class Configuration:
         return {
             **asdict(set_name),
             "ipc": ipc,
-            "backbone": network.backbone,
-            "training": network.training,
+            **{"backbone": network.backbone, "training": network.training},
             "protocol": self.values["protocol"],
             "group_size": self._distill(set_name)["group_size"],
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.networks import check_batch_norm
 from fd2.config.stages import SECTIONS
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
@@ -81,16 +82,16 @@ def _without_required(schema: Any) -> Any:
 
 
 def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, where: str) -> None:
-    """Let an optimising method refuse settings that do not fit the dataset's resolution.
+    """Refuse teachers without batch norm, and let an optimising method refuse its settings.
 
     Args:
         method: a plug-in of ``fd2.methods``; one that selects images refuses nothing.
         settings: the method's.
-        resolution: of the images in pixels.
+        resolution: of the images in pixels, which the settings must fit.
         where: the dataset and the config files, for the error.
 
     Raises:
-        FD2Error: the method's own, with ``where`` added.
+        FD2Error: for the first such teacher; or the method's own, with ``where`` added.
     """
     plugin = plugins.load("methods", method)
     if plugin.KIND != "optimisation":
@@ -99,6 +100,7 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
         plugin.recipe(settings, resolution)
     except FD2Error as error:
         raise FD2Error(error.what, f"{error.where} for {where}", error.fix) from error
+    check_batch_norm(settings["teachers"], f"method '{method}' for {where}")
 
 
 def regularisers_of(section: Mapping[str, Any], fd2: str, where: str) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class PretrainSettings:
     protocol: str
     seed: int
     initialisation: str
+    stem: str
     optimiser: str
     learning_rate: float
     momentum: float
@@ -198,6 +199,7 @@ class EvaluateSettings(OfSet):
     protocol: str
     labels: str
     initialisation: str
+    stem: str
     temperature: float
     epochs: int
     learning_rate: float

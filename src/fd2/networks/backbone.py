@@ -12,30 +12,43 @@ class Backbone(nn.Module):
     """Features, global average pooling and a classifier: z = FC(GAP(F)), FD² eq. 7.
 
     Args:
-        extractor: images [B, 3, H, W] to the final feature map F [B, D, h, w], after the last
-            activation.
-        head: pooled features [B, D] to logits [B, C], with the architecture's own dropout.
+        extractor: images [B, K, H, W] to the final feature map F [B, D, h, w], after the last
+            activation. K is 3, or 1 if it was built for one-channel data.
+        head: embeddings to logits [B, C], with the architecture's own dropout.
         feature_channels: D.
+        flattens: whether the embedding is the flattened map, and not its average.
     """
 
-    def __init__(self, extractor: nn.Module, head: nn.Module, feature_channels: int) -> None:
+    def __init__(
+        self,
+        extractor: nn.Module,
+        head: nn.Module,
+        feature_channels: int,
+        *,
+        flattens: bool = False,
+    ) -> None:
         super().__init__()
         self.extractor = extractor
         self.head = head
         self.feature_channels = feature_channels
+        self.flattens = flattens
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] to the feature map [B, D, h, w] that average pooling sees."""
+        """Images [B, K, H, W] to the feature map [B, D, h, w] that average pooling sees."""
         features: Tensor = self.extractor(images)
         return features
 
     def classify(self, features: Tensor) -> Tensor:
         """Feature map [B, D, h, w] to logits z [B, C] (FD² eq. 7)."""
-        logits: Tensor = self.head(features.mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.embedding(features))
         return logits
 
+    def embedding(self, features: Tensor) -> Tensor:
+        """Feature map [B, D, h, w] to what the classifier sees: [B, D], or [B, D*h*w] flattened."""
+        return features.flatten(1) if self.flattens else features.mean(dim=(2, 3))
+
     def forward(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] to logits [B, C]."""
+        """Images [B, K, H, W] to logits [B, C]."""
         return self.classify(self.features(images))
 
     def batch_norms(self) -> list[nn.BatchNorm2d]:

@@ -13,6 +13,7 @@ from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput
 from fd2.errors import FD2Error
 from fd2.networks.cal import CounterfactualAttention
 from fd2.networks.formats import on_device
@@ -36,15 +37,17 @@ def build_teacher(
     *,
     initialisation: str,
     seed: int,
+    images: NetworkInput = PHOTOGRAPHS,
     attention_initialisation: str = "kaiming_normal",
 ) -> Teacher:
     """A teacher with fresh heads, for M attention maps, or with None without attention head.
 
-    The backbone starts from ``imagenet`` or ``scratch``, the attention head as
+    The backbone starts from one of its initialisations, the attention head as
     `CounterfactualAttention` says; all fresh weights come from the seed.
     """
     plugin = plugins.load("backbones", backbone)
-    body = plugin.build(num_classes, initialisation, seed=seed_from(seed, "backbone"))
+    own_seed = seed_from(seed, "backbone")
+    body = plugin.build(num_classes, initialisation, seed=own_seed, images=images)
     if attention_maps is None:
         return Teacher(body)
     head = CounterfactualAttention(
@@ -60,8 +63,8 @@ def build_teacher(
 def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any]) -> None:
     """Write all weights and buffers of a teacher, with or without attention head.
 
-    The metadata need ``backbone``, ``classes`` (C), ``attention_maps`` (M or None), ``mean`` and
-    ``std``, which are enough to build it again.
+    The metadata need ``backbone``, ``classes`` (C), ``attention_maps`` (M or None), ``mean``,
+    ``std`` and the fields of `NetworkInput`, which are enough to build it again.
     """
     write_tensors(path, teacher.state_dict(), metadata)
 
@@ -83,6 +86,7 @@ def read_teacher(
         metadata["attention_maps"],
         initialisation="scratch",
         seed=0,
+        images=NetworkInput(metadata["channels"], metadata["resolution"], metadata["stem"]),
     )
     try:
         teacher.load_state_dict(tensors)

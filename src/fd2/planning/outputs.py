@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
@@ -65,7 +66,8 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         }
     if job.rule == "pretrain":
         maps = values["cal"]["attention_maps"] if values["cal"] else None
-        return {".safetensors": teacher_bytes(values["backbone"], size.classes, maps)}
+        seen = NetworkInput(size.channels, size.resolution, values["stem"])
+        return {".safetensors": teacher_bytes(values["backbone"], size.classes, maps, seen)}
     if job.rule == "patches":
         return {".safetensors": values["slots"] * size.classes * size.image_bytes}
     if job.rule == "distill":
@@ -101,18 +103,23 @@ def feature_channels(backbone: str) -> int:
 
 
 @cache
-def teacher_bytes(backbone: str, classes: int, attention_maps: int | None) -> int:
+def teacher_bytes(
+    backbone: str, classes: int, attention_maps: int | None, images: NetworkInput
+) -> int:
     """Bytes of a teacher's weights, buffers and prototypes, from a network without storage.
 
     Args:
         backbone: plug-in name.
         classes: C.
         attention_maps: M; None for a plain teacher.
+        images: what it is built for.
     """
     import torch
 
     from fd2.networks.stored_teacher import build_teacher
 
     with torch.device("meta"):
-        teacher = build_teacher(backbone, classes, attention_maps, initialisation="scratch", seed=0)
+        teacher = build_teacher(
+            backbone, classes, attention_maps, initialisation="scratch", seed=0, images=images
+        )
     return sum(tensor.numel() * tensor.element_size() for tensor in teacher.state_dict().values())

@@ -64,8 +64,8 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
             if not (folder / "downloaded.json").is_file():
                 return None
             settings["options"] = {**settings["options"], "local_path": str(folder)}
-    cal = {
-        teacher.backbone: project.settings.pretrain(teacher)["cal"]
+    trained = {
+        teacher.backbone: project.settings.pretrain(teacher)
         for teacher in teachers_of(project.settings, job)
     }
     return ProbeTask(
@@ -73,7 +73,10 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
         settings=settings,
         size=size,
         count=job.ipc or 1,
-        teachers={name: values and values["attention_maps"] for name, values in cal.items()},
+        teachers={
+            name: (values["cal"] and values["cal"]["attention_maps"], values["stem"])
+            for name, values in trained.items()
+        },
         device="cuda" if one.gpu else "cpu",
         threads=one.threads,
     )

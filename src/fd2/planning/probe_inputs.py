@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fd2.artifacts.images import write_distilled, write_slots
 from fd2.artifacts.prepared import Manifest, write_prepared
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
+from fd2.config.networks import NetworkInput
 from fd2.config.settings import EvaluateSettings
 from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import recalibrate_batch_norm
@@ -67,17 +69,23 @@ class ProbeInputs:
         self._facts["manifest"] = write_prepared(folder, manifest, images).digest()
         return folder
 
-    def teachers(self, attention_maps: Mapping[str, int | None]) -> list[Path]:
-        """Untrained teachers by backbone, with batch-norm statistics that fit random images."""
+    def teachers(self, built: Mapping[str, tuple[int | None, str]]) -> list[Path]:
+        """Untrained teachers, with batch-norm statistics that fit random images.
+
+        ``built`` has attention maps (None: plain) and stem by backbone.
+        """
         paths = []
-        for backbone, maps in attention_maps.items():
-            teacher = build_teacher(backbone, self.classes, maps, initialisation="scratch", seed=0)
+        for backbone, (maps, stem) in built.items():
+            seen = NetworkInput(self.channels, self.resolution, stem)
+            teacher = build_teacher(
+                backbone, self.classes, maps, initialisation="scratch", seed=0, images=seen
+            )
             images = self._pixels(_STATISTICS_IMAGES)
             recalibrate_batch_norm(teacher, [Normaliser(**self._statistics).normalise(images)])
             facts = {
                 **{"stage": "pretrain", "backbone": backbone, "classes": self.classes},
                 **{"attention_maps": maps, "cal_ratio": 0.5 if maps else 0.0},
-                **{"resolution": self.resolution, **self._facts},
+                **{**asdict(seen), **self._facts},
             }
             paths.append(self.folder / f"{backbone}.safetensors")
             write_teacher(paths[-1], teacher, facts)

@@ -59,7 +59,7 @@ class ProbeTask:
         settings: of the stage.
         size: of the dataset.
         count: images per class.
-        teachers: attention maps (None: plain) of each teacher by backbone, in order.
+        teachers: attention maps (None: plain) and stem of each teacher by backbone, in order.
         device: ``cpu`` or ``cuda``.
         threads: of the CPU.
     """
@@ -68,7 +68,7 @@ class ProbeTask:
     settings: dict[str, Any]
     size: DatasetSize
     count: int
-    teachers: dict[str, int | None]
+    teachers: dict[str, tuple[int | None, str]]
     device: str
     threads: int
 

@@ -89,7 +89,7 @@ def _made(stage: str, kind: Mapping[str, Any], units: float, resident: int) -> W
 
 
 def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
-    kind = {key: settings[key] for key in ("backbone", "batch_size", *_COMPUTING)}
+    kind = {key: settings[key] for key in ("backbone", "stem", "batch_size", *_COMPUTING)}
     # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
     drawn = settings["augmentation"].items()
     kind |= {"augmentation": {key: value not in (0, "none") for key, value in drawn}}
@@ -141,7 +141,8 @@ def _relabel(
 
 
 def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
-    kind = {key: settings[key] for key in ("student", "labels", "batch_size", *_COMPUTING)}
+    keys = ("student", "stem", "labels", "batch_size", *_COMPUTING)
+    kind = {key: settings[key] for key in keys}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     epochs = settings["epochs"]
     tested = count_tests(epochs, settings["test_every"], settings["tested_epochs"])

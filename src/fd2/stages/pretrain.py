@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from fd2.artifacts.prepared import open_prepared
@@ -40,7 +41,7 @@ def pretrain(
             "cal_ratio": settings.cal.cal_ratio if settings.cal else 0.0,
             "mean": list(manifest.mean),
             "std": list(manifest.std),
-            "resolution": manifest.resolution,
+            **asdict(training.input),
         }
         write_teacher(output, training.teacher, {**shaped, **facts})
         metrics = {

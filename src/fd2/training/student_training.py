@@ -14,6 +14,7 @@ from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logits
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.config.settings import EvaluateSettings
 from fd2.epochs import is_tested
 from fd2.networks.backbone import Backbone
@@ -80,7 +81,10 @@ class StudentTraining:
         self._names = ("student", settings.seed, settings.dataset, settings.student)
         backbone = plugins.load("backbones", settings.student)
         student: Backbone = backbone.build(
-            len(data.classes), settings.initialisation, seed=seed_from(*self._names)
+            len(data.classes),
+            settings.initialisation,
+            seed=seed_from(*self._names),
+            images=NetworkInput(data.images.shape[1], data.images.shape[2], settings.stem),
         )
         self.student = on_device(student, device, settings.memory_format)
         self._features = compiled(

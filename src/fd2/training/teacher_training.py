@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.normalise import Normaliser
+from fd2.config.networks import NetworkInput
 from fd2.config.settings import PretrainSettings
 from fd2.epochs import is_tested
 from fd2.image_counts import even_sizes
@@ -74,6 +75,8 @@ class TeacherTraining:
         # Not keyed by the training: plain and CAL teachers start from the same backbone and see
         # the same images in the same order.
         self._names = ("pretrain", settings.seed, settings.dataset, settings.backbone)
+        manifest = dataset.manifest
+        self.input = NetworkInput(manifest.channels, manifest.resolution, settings.stem)
         teacher = build_teacher(
             settings.backbone,
             dataset.num_classes,
@@ -83,6 +86,7 @@ class TeacherTraining:
             attention_initialisation=(
                 settings.cal.attention_initialisation if settings.cal else "kaiming_normal"
             ),
+            images=self.input,
         )
         self.teacher: Teacher = on_device(teacher, job.device, settings.memory_format)
         self._features = compiled(

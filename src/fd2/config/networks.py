@@ -1,0 +1,146 @@
+"""What a network is built for, and what one is refused for before any job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fd2.config import plugins
+from fd2.config.datasets import channels
+from fd2.config.names import Teacher
+from fd2.errors import FD2Error, suggest
+
+STEMS = ("imagenet", "cifar")
+_REPEATED = "imagenet_repeated"
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """The images that a network is built for.
+
+    Attributes:
+        channels: 3, or 1 for one-channel data.
+        resolution: height and width in pixels. Networks that flatten their last feature map fit
+            this one alone.
+        stem: ``imagenet``, the architecture's own, or ``cifar``: a first convolution of 3×3 with
+            stride 1 and no pooling after it, for images of about 32 pixels.
+    """
+
+    channels: int = 3
+    resolution: int = 224
+    stem: str = "imagenet"
+
+
+PHOTOGRAPHS = NetworkInput()
+
+
+def check_initialisation(
+    backbone: str,
+    allowed: Sequence[str],
+    initialisation: str,
+    images: NetworkInput,
+    weights_file: Path | None = None,
+) -> None:
+    """Refuse an initialisation that the backbone does not have for such images.
+
+    A backbone with ``imagenet`` also has ``imagenet_repeated``, for one-channel data: the network
+    sees the channel three times.
+
+    Args:
+        backbone: its name.
+        allowed: its ``INITIALISATIONS``.
+        initialisation: the one that is asked for.
+        images: what the network is built for.
+        weights_file: a local copy of the weights.
+
+    Raises:
+        FD2Error: if the backbone has no such weights, the images do not fit them, or a weights
+            file comes with ``scratch``, which would ignore it.
+    """
+    where = f"backbone {backbone}"
+    known = [*allowed, _REPEATED] if "imagenet" in allowed else list(allowed)
+    if initialisation not in known:
+        fix = suggest(initialisation, known)
+        raise FD2Error(f"unknown initialisation '{initialisation}'", where, fix)
+    if initialisation == "scratch":
+        if weights_file is not None:
+            raise FD2Error(
+                f"weights file {weights_file} with initialisation 'scratch'",
+                where,
+                "leave the weights file out, or choose the initialisation that it belongs to",
+            )
+        return
+    if images.stem != "imagenet":
+        raise FD2Error(
+            f"initialisation '{initialisation}' with stem '{images.stem}', whose convolution has "
+            "no ImageNet weights",
+            where,
+            "set 'initialisation: scratch', or 'stem: imagenet'",
+        )
+    if images.channels == 1 and initialisation != _REPEATED:
+        raise FD2Error(
+            "ImageNet weights are for images of three channels, the data have one",
+            where,
+            f"set 'initialisation: {_REPEATED}', which lets the network see the channel three "
+            "times, or 'initialisation: scratch'",
+        )
+    if images.channels != 1 and initialisation == _REPEATED:
+        raise FD2Error(
+            f"initialisation '{_REPEATED}' for images of {images.channels} channels",
+            where,
+            "set 'initialisation: imagenet'; only one channel can be repeated",
+        )
+
+
+def check_network(section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any]) -> None:
+    """Refuse a network that cannot be built.
+
+    Args:
+        section: ``pretrain`` or ``evaluate`` of the config, for the job.
+        backbone: a plug-in.
+        entry: the dataset's in the config.
+
+    Raises:
+        FD2Error: see `check_initialisation`; or the plug-in's own, for images that it cannot take.
+    """
+    images = NetworkInput(channels(entry), entry["resolution"], section["stem"])
+    plugin = plugins.load("backbones", backbone)
+    check_initialisation(backbone, plugin.INITIALISATIONS, section["initialisation"], images)
+    if hasattr(plugin, "check"):
+        plugin.check(images)
+
+
+def check_teacher(section: Mapping[str, Any], teacher: Teacher, entry: Mapping[str, Any]) -> None:
+    """As `check_network`, and refuse attention on a network that does not pool a feature map.
+
+    Raises:
+        FD2Error: also if the teacher has counterfactual attention, and its backbone is one that
+            sets ``POOLS_FEATURES = False``.
+    """
+    check_network(section, teacher.backbone, entry)
+    pools = getattr(plugins.load("backbones", teacher.backbone), "POOLS_FEATURES", True)
+    if teacher.training.startswith("cal") and not pools:
+        raise FD2Error(
+            f"backbone '{teacher.backbone}' cannot have counterfactual attention: it classifies "
+            "its flattened feature map, FD² one that is averaged over positions (FD² eq. 7)",
+            f"teacher {teacher.path()}",
+            "leave FD² out (plain), or take another backbone as the teacher",
+        )
+
+
+def check_batch_norm(backbones: Sequence[str], where: str) -> None:
+    """Refuse a method's teachers without the batch-norm statistics that its images are to match.
+
+    Raises:
+        FD2Error: for the first backbone that sets ``BATCH_NORM = False``.
+    """
+    for backbone in backbones:
+        if not getattr(plugins.load("backbones", backbone), "BATCH_NORM", True):
+            raise FD2Error(
+                f"teacher '{backbone}' has no batch norm, whose statistics the images would match",
+                where,
+                "take teachers with batch norm; this one can be a student, label images and "
+                "score patches",
+            )

@@ -1,0 +1,124 @@
+"""Networks that cannot be built, or lack what a teacher needs, are refused when planning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fd2.config.checks import checked_configuration
+from fd2.config.layers import merge
+from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.resolve import Configuration
+from fd2.errors import FD2Error
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+BASE: dict[str, Any] = yaml.safe_load((CONFIG / "config.yaml").read_text())
+HEADER = "dataset,method,fd2,variant,ipc,student,published\n"
+
+Planned = Callable[..., Configuration]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Planned:
+    """A config with one sheet of the given rows."""
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "protocols").symlink_to(CONFIG / "protocols")
+
+    def make(*rows: str, **changes: Any) -> Configuration:
+        (tmp_path / "tables" / "mine.csv").write_text(HEADER + "\n".join(rows) + "\n")
+        config = copy.deepcopy(BASE) | {"tables": ["mine"], "figures": {}}
+        config |= {"ablations": [], "measurements": []}
+        return checked_configuration(merge(config, changes), "config.yaml", tmp_path)
+
+    return make
+
+
+SCRATCH = {"pretrain": {"initialisation": "scratch"}}
+
+
+def test_a_convnet_is_a_student_a_label_teacher_and_a_scorer(planned: Planned) -> None:
+    changes = {"relabel": {"teachers": ["convnet"]}, "patches": {"scorer": "convnet"}}
+    settings = planned("elpv,sre2lpp,plain,base,1,convnet,", **SCRATCH, **changes)
+    name = SetName("elpv", "sre2lpp", "plain", "base")
+    assert settings.patch_scorer("elpv", "2x2") == Teacher("elpv", "convnet", "plain")
+    assert settings.relabel_teachers(name, 1) == [Teacher("elpv", "convnet", "plain")]
+    assert settings.evaluate(Cell(name, 1, "convnet", 0))["stem"] == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "message"),
+    [
+        (
+            "elpv,sre2lpp,plain,base,1,resnet18,",
+            {"distill": {"methods": {"sre2lpp": {"teachers": ["convnet"]}}}, **SCRATCH},
+            "teacher 'convnet' has no batch norm",
+        ),
+        (
+            "elpv,random,fd2,base,1,resnet18,",
+            {"relabel": {"teachers": ["vgg11"]}, **SCRATCH},
+            "'vgg11' cannot have counterfactual attention",
+        ),
+        ("elpv,full,fd2,base,,alexnet,", SCRATCH, "'alexnet' cannot have counterfactual"),
+        (
+            "elpv,random,plain,base,1,convnet,",
+            {"evaluate": {"initialisation": "imagenet"}},
+            "unknown initialisation 'imagenet'",
+        ),
+        ("elpv,full,plain,base,,vgg11,", {}, "unknown initialisation 'imagenet'"),
+        (
+            "elpv,sre2lpp,plain,base,1,resnet18,",
+            {"patches": {"scorer": "resnet10t"}},
+            "unknown initialisation 'imagenet'",
+        ),
+        (
+            "elpv,random,plain,base,1,resnet18,",
+            {"pretrain": {"stem": "cifar"}},
+            "initialisation 'imagenet' with stem 'cifar'",
+        ),
+        (
+            "elpv,random,plain,base,1,vgg11,",
+            {"datasets": {"elpv": {"resolution": 24}}},
+            "24 pixels are pooled 5 times",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_refused(
+    planned: Planned, row: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FD2Error, match=message):
+        planned(row, **changes)
+
+
+def test_one_channel_needs_weights_that_take_it(planned: Planned) -> None:
+    row = "elpv,random,plain,base,1,resnet18,"
+    grey = {"datasets": {"elpv": {"channels": 1}}}
+    with pytest.raises(FD2Error, match="the data have one") as refused:
+        planned(row, **grey)
+    assert "imagenet_repeated" in refused.value.fix
+    for initialisation in ("imagenet_repeated", "scratch"):
+        planned(row, **grey, pretrain={"initialisation": initialisation})
+
+
+@pytest.mark.parametrize("section", ["pretrain", "evaluate"])
+def test_the_stem_is_a_setting_of_its_stage(planned: Planned, section: str) -> None:
+    where = {"dataset": "elpv"}
+    small = {section: {"stem": "cifar", "initialisation": "scratch"}}
+    row = "elpv,random,plain,base,1,resnet18,"
+    settings = planned(row, overrides={"small": {"where": where, "set": small}})
+    found = {
+        dataset: {
+            "pretrain": settings.pretrain(Teacher(dataset, "resnet18", "plain")),
+            "evaluate": settings.evaluate(
+                Cell(SetName(dataset, "random", "plain", "base"), 1, "resnet18", 0)
+            ),
+        }
+        for dataset in ("elpv", "cub200")
+    }
+    other = {"pretrain": "evaluate", "evaluate": "pretrain"}[section]
+    assert found["elpv"][section]["stem"] == "cifar"
+    assert found["elpv"][other]["stem"] == found["cub200"][section]["stem"] == "imagenet"

@@ -68,7 +68,7 @@ def one_folder(
             str(walk.root),
             f"remove test_fraction to use these folders, or point 'path' at {splits.train[0].name}",
         )
-    files = _class_files(walk, walk.root, folders)
+    [files] = _class_files(walk, {walk.root: folders})
     for name, pictures in files.items():
         # A folder that means a split and holds folders of pictures is no class.
         if role_of(name) is not None and all(key.count("/") > 1 for key in pictures):
@@ -94,7 +94,9 @@ def two_folders(
     Raises:
         FD2Error: if these differ in classes, or for fewer than two classes or one without images.
     """
-    found = {folder.name: _class_files(walk, folder) for folder in (train, test)}
+    folders = {folder: walk.folders(folder) for folder in (train, test)}
+    files = _class_files(walk, folders)
+    found = dict(zip((train.name, test.name), files, strict=True))
     for has, lacks in ((train.name, test.name), (test.name, train.name)):
         missing = [name for name in found[has] if name not in found[lacks]]
         if not missing:
@@ -122,30 +124,32 @@ def _images(files: _Classes, split: SplitName) -> tuple[tuple[str, ...], list[So
     return tuple(files), images
 
 
-def _class_files(walk: FolderWalk, folder: Path, folders: Sequence[Path] | None = None) -> _Classes:
-    """Pictures of each class in ``folder``."""
-    if folders is None:
-        folders = walk.folders(folder)
-    if len(folders) < 2:
-        walk.require_readable()
-        raise FD2Error(
-            f"one class folder only: {folders[0].name!r}" if folders else "no class folders",
-            str(folder),
-            _nested(folders)
-            or "make one folder a class, at least two, and put the images into them",
-        )
-    paths = in_nfc(folders, folder)
-    images = {name: walk.pictures(path) for name, path in paths.items()}
+def _class_files(walk: FolderWalk, folders: Mapping[Path, Sequence[Path]]) -> list[_Classes]:
+    """Pictures of the classes in each folder, whose class folders are given.
+
+    Raises:
+        FD2Error: for what cannot be read, all of it, or a folder without two classes of pictures.
+    """
+    paths = [in_nfc(found, folder) for folder, found in folders.items()]
+    classes = [{name: walk.pictures(path) for name, path in own.items()} for own in paths]
     walk.require_readable()
-    if empty := [repr(name) for name, files in images.items() if not files]:
-        others = [str(remark) for remark in walk.remarks()]
-        raise FD2Error(
-            f"{len(empty)} class(es) without images: {listing(empty)}",
-            "; ".join([str(folder), *others]),
-            f"add images ({' '.join(SUFFIXES)}) or remove the folders",
-        )
-    _require_no_splits_below(images, paths)
-    return images
+    for (folder, found), own, images in zip(folders.items(), paths, classes, strict=True):
+        if len(found) < 2:
+            raise FD2Error(
+                f"one class folder only: {found[0].name!r}" if found else "no class folders",
+                str(folder),
+                _nested(found)
+                or "make one folder a class, at least two, and put the images into them",
+            )
+        if empty := [repr(name) for name, files in images.items() if not files]:
+            others = [str(remark) for remark in walk.remarks()]
+            raise FD2Error(
+                f"{len(empty)} class(es) without images: {listing(empty)}",
+                "; ".join([str(folder), *others]),
+                f"add images ({' '.join(SUFFIXES)}) or remove the folders",
+            )
+        _require_no_splits_below(images, own)
+    return list(classes)
 
 
 def _require_no_splits_below(classes: _Classes, paths: Mapping[str, Path]) -> None:

@@ -31,7 +31,6 @@ BROKEN = (
 
 TURNED = "pictures turned as their EXIF orientation says (apply_exif)"
 NOT_TURNED = "pictures not turned as their EXIF orientation says, which viewers do (apply_exif)"
-NO_EXIF = "pictures whose EXIF data cannot be read, taken as they are stored"
 FRAMES = "pictures of several pages or frames, of which the first alone is used"
 OVER_COLOUR = "transparent pictures, laid over the colour of background"
 NO_ALPHA = "transparent pictures, shown without their alpha channel (background)"
@@ -132,11 +131,7 @@ def _read(image: Image.Image, content: bytes, suffix: str, reading: Reading) -> 
         notes.append(FRAMES)
     if suffix not in FORMATS["JPEG" if kind == "MPO" else kind]:
         notes.append(OTHER_FORMAT)
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except BROKEN:
-        orientation = 1
-        notes.append(NO_EXIF)
+    orientation = image.getexif().get(_ORIENTATION, 1)
     image.load()
     if _foreign_colours(image):
         notes.append(PROFILE)

@@ -87,7 +87,8 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     fraction, group_by = settings.get("test_fraction"), settings.get("group_by")
     walk = FolderWalk(root)
     folders = walk.folders(root)
-    walk.require_readable()
+    if walk.unreadable:
+        walk.require_readable()
     splits = split_folders(folders)
     if fraction is not None:
         classes, images = one_folder(walk, splits, folders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import yaml
 
 from fd2.health.machine import check_slurm
 from fd2.health.versions import check_versions
+from fd2.stages.prepare import PrepareSettings, prepare
 
 
 @pytest.fixture
@@ -72,6 +74,44 @@ def test_missing_images_are_found(doctor: Any, workflow: Path) -> None:
     code, findings = doctor(datasets={"cells": {"path": "nowhere"}})
     assert code == 1
     assert "nowhere" in findings["data cells"]["fact"]
+
+
+def test_pictures_are_looked_at_before_they_are_prepared(
+    doctor: Any, workflow: Path, chain: Any, fd2: Any
+) -> None:
+    (workflow / "results/data/cells/manifest.json").unlink()
+    photos = Path(shutil.copytree(chain.images, workflow / "photos"))
+    first, second = sorted((photos / "train/mono_000").iterdir())[:2]
+    shutil.copy(first, photos / "train/mono_100/other.png")
+    (photos / "valid").mkdir()
+    shutil.copy(first, photos / "valid/third.png")
+    code, findings = doctor(datasets={"cells": {"path": "photos"}})
+    told = [finding["fact"] for name, finding in findings.items() if name.startswith("data cells,")]
+    assert (code, told) == (
+        0,
+        [
+            "pictures in folders beside the split folders, not used: 1, first 'valid (1)'",
+            "copies of a picture of another class: 1, first "
+            f"'train/mono_100/other.png = train/mono_000/{first.name}'",
+        ],
+    )
+    second.write_bytes(second.read_bytes()[:9000])
+    code, findings = doctor(datasets={"cells": {"path": "photos"}})
+    assert code == 1
+    assert "1 broken image(s)" in findings["data cells"]["fact"]
+    assert second.name in findings["data cells"]["fact"]
+
+
+def test_what_was_told_of_prepared_pictures_is_told_again(
+    doctor: Any, workflow: Path, chain: Any, job: Any
+) -> None:
+    photos = Path(shutil.copytree(chain.images, workflow / "photos"))
+    (photos / "train/mono_000/new.heic").write_bytes(b"?")
+    settings = PrepareSettings("cells", "imagefolder", 32, {"path": "photos"})
+    prepare(settings, workflow / "results/data/cells", job)
+    code, findings = doctor(datasets={"cells": {"path": "photos"}})
+    told = "files passed over for their suffix: 1, first 'train/mono_000/*.heic'"
+    assert (code, findings["data cells, told 1"]["fact"]) == (0, told)
 
 
 def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ def test_own_images_are_accepted(
     shutil.copytree(repository / "config", tmp_path / "config")
     sheet, _ = blocks(DOCUMENT, "csv")
     (tmp_path / "config/tables/mine.csv").write_text(sheet)
-    mine, _ = blocks(DOCUMENT, "yaml")
+    mine, _, _ = blocks(DOCUMENT, "yaml")
     config = read_yaml(repository / "config/config.yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
         config = merge(config, above)
@@ -41,7 +42,7 @@ def test_the_sweep_of_an_image_folder(
     shutil.copytree(repository / "config", tmp_path / "config")
     _, sheet = blocks(DOCUMENT, "csv")
     (tmp_path / "config/tables/mine_sweep.csv").write_text(sheet)
-    _, mine = blocks(DOCUMENT, "yaml")
+    _, _, mine = blocks(DOCUMENT, "yaml")
     config: dict[str, Any] = read_yaml(repository / "config/config.yaml")
     for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(mine)):
         config = merge(config, above)
@@ -56,3 +57,12 @@ def test_the_sweep_of_an_image_folder(
     random = [pair for row, pair in zip(rows, labelled, strict=True) if row.method == "random"]
     assert set(labelled) == set(random)
     assert {row.student for row in rows} == {"tf_efficientnet_lite0"}
+
+
+def test_the_pattern_of_groups(repository: Path, blocks: Callable[[str, str], list[str]]) -> None:
+    _, grouped, _ = blocks(DOCUMENT, "yaml")
+    entry = yaml.safe_load(grouped)["datasets"]["mine"]
+    config = merge(read_yaml(repository / "config/config.yaml"), yaml.safe_load(grouped))
+    checked_configuration(config, "config/mine.yaml", repository / "config")
+    match = re.search(entry["group_by"], "cups/cup12_view3.jpg")
+    assert match is not None and match.groups() == ("cup12",)

@@ -123,6 +123,64 @@ def test_digest_tells_pixel_resolution_and_split_apart(
     assert len(set(digests)) == len(digests)
 
 
+def test_what_is_told_of_pictures_stands_in_log_manifest_and_record(
+    copied: Path, tmp_path: Path, job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = [sorted((copied / "train" / name).iterdir())[0] for name in elpv.CLASSES]
+    for path in turned:
+        with Image.open(path) as image:
+            image.save(path, exif=exif)
+    (copied / "train" / "mono_000" / "new.heic").write_bytes(b"?")
+    thumbnail = copied / "test" / "mono_000" / "@eaDir" / turned[0].name
+    thumbnail.parent.mkdir()
+    shutil.copy(turned[0], thumbnail)
+    prepare(settings(copied), tmp_path / "out", job)
+    first = [repr(path.relative_to(copied).as_posix()) for path in turned[:3]]
+    told = [
+        "files of thumbnails, waste bins and other machine-made folders, passed over: 1, "
+        "first 'test/mono_000/@eaDir'",
+        "files passed over for their suffix: 1, first 'train/mono_000/*.heic'",
+        f"pictures turned as their EXIF orientation says (apply_exif): 8, first {', '.join(first)}",
+    ]
+    assert open_prepared(tmp_path / "out").manifest.remarks == told
+    assert json.loads((tmp_path / "out/record.json").read_text())["remarks"] == told
+    printed = capsys.readouterr().out.splitlines()
+    assert [f"warning: {line}" for line in told] == [p for p in printed if p.startswith("warn")]
+
+
+def test_apply_exif_changes_pixels_and_the_digest(copied: Path, tmp_path: Path, job: Job) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = min((copied / "train" / "mono_000").iterdir())
+    with Image.open(path) as image:
+        image.save(path, exif=exif)
+    for name, options in (("turned", {}), ("stored", {"apply_exif": False})):
+        prepare(settings(copied, **options), tmp_path / name, job)
+    turned, stored = (open_prepared(tmp_path / name) for name in ("turned", "stored"))
+    np.testing.assert_array_equal(turned.train.images[0], stored.train.images[0][::-1, ::-1])
+    np.testing.assert_array_equal(turned.train.images[1:], stored.train.images[1:])
+    assert turned.manifest.digest() != stored.manifest.digest()
+    assert "not turned" in stored.manifest.remarks[0]
+
+
+def test_each_kind_of_faulty_file_has_its_remedy(copied: Path, tmp_path: Path, job: Job) -> None:
+    broken, large = sorted((copied / "train" / "mono_000").iterdir())[:2]
+    pointer = min((copied / "test" / "mono_000").iterdir())
+    broken.write_bytes(broken.read_bytes()[:9000])
+    Image.new("L", (301, 300)).save(large)
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    error = refusal(settings(copied, max_pixels=300 * 300), tmp_path / "out", job)
+    head, *lines = error.what.splitlines()
+    assert head == "1 image(s) not there, 1 too large image(s), 1 broken image(s):"
+    assert [line.split(": ")[0].strip() for line in lines] == [
+        str(path) for path in (broken, large, pointer)
+    ]
+    assert "301 x 300 pixels" in lines[1]
+    assert "raise max_pixels" in error.fix and "replace or delete these files" in error.fix
+
+
 def test_broken_images_are_all_named(copied: Path, tmp_path: Path, job: Job) -> None:
     train = sorted((copied / "train" / "mono_000").iterdir())
     test = sorted((copied / "test" / "poly_100").iterdir())

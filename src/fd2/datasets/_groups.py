@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.remarks import Remark
+from fd2.config.texts import CsvText
 from fd2.datasets._source import SourceImage
 from fd2.errors import FD2Error
 
 GROUP_BY = "group_by"
 ALONE = "pictures that group_by puts into no group, each for itself"
 ABSENT = "lines of the table of group_by that name no picture"
-_COLUMNS = ["path", "group"]
+_COLUMNS = ("path", "group")
 _TAIL_BYTES = 4096
 
 
@@ -88,32 +89,19 @@ def _of_expression(pattern: str, images: Sequence[SourceImage], place: str) -> d
 
 def _of_table(path: Path) -> tuple[dict[str, str], str]:
     """Groups by image name, and a text that identifies the table."""
-    try:
-        content = path.read_bytes()
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FD2Error(
-            f"cannot read the table of groups: {error}", str(path), "save it as csv in UTF-8"
-        ) from error
-    if not rows or rows[0] != _COLUMNS:
-        raise FD2Error(
-            f"the first line is {','.join(rows[0]) if rows else ''!r}",
-            str(path),
-            f"make it {','.join(_COLUMNS)}, and separate columns by commas",
-        )
+    table = CsvText.read(path)
     groups: dict[str, str] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        name = unicodedata.normalize("NFC", row[0].strip().removeprefix("./"))
-        if len(row) != 2 or not name or not row[1].strip() or name in groups:
+    for number, row in table.rows(_COLUMNS, what="a table of groups"):
+        name = unicodedata.normalize("NFC", row["path"].removeprefix("./"))
+        if not name or not row["group"] or name in groups:
             raise FD2Error(
-                f"{','.join(row)!r} is no path with a group, or the path stands twice",
-                f"{path}, line {number}",
+                f"{name!r} stands twice" if name in groups else "a path or a group is empty",
+                table.where(number),
                 "write one line for each picture: its path below the dataset's folder, its group",
             )
-        groups[name] = row[1].strip()
-    return groups, f"a table, sha256 {hashlib.sha256(content).hexdigest()}"
+        groups[name] = row["group"]
+    content = json.dumps(groups, sort_keys=True)
+    return groups, f"a table, sha256 {hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def _joined(images: Sequence[SourceImage], groups: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ def shown(value: object) -> str:
     """A value for a message, as YAML writes it, text in quotes; cut where it is long."""
     if isinstance(value, str):
         return repr(shortened(value, _LONGEST_VALUE))
+    if isinstance(value, float) and not math.isfinite(value):
+        return f".{value}" if value != -math.inf else "-.inf"
     return shortened(json.dumps(value, ensure_ascii=False, default=str), _LONGEST_VALUE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,20 @@ def _check_names(settings: Configuration) -> None:
     targets = {"tables": settings.tables(), "figures": list(settings.values["figures"])}
     others = {"datasets": list(settings.values["datasets"]), "variants": settings.variants()}
     for kind, names in {**targets, **others}.items():
+        where = settings.where_listed if kind == "tables" else partial(settings.where, kind)
         first_of: dict[str, str] = {}
         for name in names:
             twin = first_of.setdefault(name.casefold(), name)
             if twin != name:
                 raise FD2Error(
                     f"'{twin}' and '{name}' differ in capitals alone",
-                    settings.where(kind, name),
+                    where(name),
                     "rename one: some file systems keep one file for both",
                 )
             if kind in targets and name in RULES:
                 raise FD2Error(
                     f"'{name}' is a target of the workflow itself",
-                    settings.where(kind, name),
+                    where(name),
                     f"choose another name, such as my_{name}",
                 )
     for name in targets["figures"]:

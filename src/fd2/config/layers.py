@@ -155,6 +155,33 @@ def stage_config(
     return section
 
 
+def origin(
+    config: Mapping[str, Any], stage: str, context: Mapping[str, object], keys: Keys
+) -> Keys:
+    """The keys at which a value of `stage_config` was written: in the last layer that has it.
+
+    Args:
+        config: the whole config, with its protocol.
+        stage: one of `SECTIONS`.
+        context: the job's names, also its ``variant``.
+        keys: of the value in the section.
+    """
+    places: list[Keys] = [("variants", str(context.get("variant", "base")), stage)]
+    for name, override in reversed(config["overrides"].items()):
+        where: Mapping[str, object] = override["where"]
+        if all(is_among(context.get(key), value) for key, value in where.items()):
+            places.append(("overrides", name, "set", stage))
+    return next(((*p, *keys) for p in places if _has(config, (*p, *keys))), (stage, *keys))
+
+
+def _has(values: Any, keys: Keys) -> bool:
+    for key in keys:
+        if not isinstance(values, Mapping) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
 def is_among(actual: object, wanted: object) -> bool:
     """Whether a name is the one that an override looks for, or one of several."""
     return actual in wanted if isinstance(wanted, list) else actual == wanted

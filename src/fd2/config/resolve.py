@@ -2,75 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
-from fd2.config.layers import first_section, stage_config, with_protocol
+from fd2.config.given import GivenConfig
+from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
-from fd2.config.pathvars import output_folders
-from fd2.config.schema import check_recipe, config_schema, regularisers_of
+from fd2.config.schema import check_recipe, regularisers_of
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
-from fd2.config.sheets import Sheet, read_sheet
 from fd2.config.stages import SECTIONS
-from fd2.config.validation import validate, written
-from fd2.config.yaml_reader import Layer
 from fd2.errors import FD2Error
 
-#: Keys of the config that list sheets. Each is a target; only the first is part of the default.
-_LISTS = ("tables", "ablations", "measurements")
 
-
-class Configuration:
-    """A config that fits the schema, and answers what each artefact depends on.
+class Configuration(GivenConfig):
+    """A config that answers what each artefact depends on.
 
     Whether its sheets and figures can be made, `fd2.config.checks` finds out.
-
-    Args:
-        config: merged config files; those of a `Layer` are named with their lines.
-        source: their names, for errors.
-        folder: the config folder with ``protocols/`` and ``tables/``.
-
-    Raises:
-        FD2Error: for the first setting that is not accepted.
     """
-
-    def __init__(self, config: Mapping[str, Any], source: str, folder: Path) -> None:
-        self.source = source
-        self.folder = folder
-        layer = with_protocol(Layer.of(config), folder / "protocols")
-        self.values, self._lines = dict(layer), layer.lines
-        validate(self.values, config_schema(), source, self._lines)
-        in_pathvars = partial(self.where, "pathvars")
-        self.values["pathvars"] = output_folders(self.values["pathvars"], in_pathvars)
-        self._sheets: dict[str, Sheet] = {}
-
-    def where(self, *keys: str | int) -> str:
-        """Where a setting was written, by its keys from the outside in."""
-        return written(keys, self.source, self._lines)
-
-    # Sheets.
-
-    def tables(self) -> list[str]:
-        """The names of all sheets that the config lists, each once."""
-        return list(dict.fromkeys(name for key in _LISTS for name in self.values[key]))
-
-    def sheet(self, table: str) -> Sheet:
-        """A table's sheet, read once.
-
-        Raises:
-            FD2Error: if there is none, or it cannot be read.
-        """
-        if table not in self._sheets:
-            self._sheets[table] = read_sheet(self.folder / "tables" / f"{table}.csv")
-        return self._sheets[table]
 
     # Names.
 
@@ -275,7 +228,7 @@ class Configuration:
             raise FD2Error(
                 f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only "
                 f"{relabel['epochs']}",
-                f"{self.source}, cell {cell.path()}",
+                f"{self.where_of('evaluate', context, 'epochs')}, cell {cell.path()}",
                 "store labels for at least as many epochs as the student trains",
             )
         return {

@@ -54,11 +54,12 @@ class Sheet:
         return [path for row in self.rows for path in row.sources(seeds)]
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: Path, asked: str = "") -> Sheet:
     """Read a sheet.
 
     Args:
         path: its columns are the fields of its rows; those with a default may be left out.
+        asked: where a sheet that is not there was asked for, for the error.
 
     Raises:
         FD2Error: if there is no such sheet (names those that there are), it has no rows, its header
@@ -68,7 +69,7 @@ def read_sheet(path: Path) -> Sheet:
         have = sorted(sheet.stem for sheet in path.parent.glob("*.csv"))
         what = f"no sheet for table {shown(path.stem)}"
         fix = f"write it, or name one that is there; {suggest(path.stem, have)}"
-        raise FD2Error(what, named(path), fix)
+        raise FD2Error(what, named(path) + asked, fix)
     text = CsvText.read(path)
     kind = next((found[1] for line in text.comments if (found := _KIND.match(line))), "students")
     if kind not in KINDS:

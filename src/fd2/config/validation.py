@@ -12,7 +12,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from fd2.config.yaml_reader import Keys
-from fd2.errors import FD2Error, shown, suggest
+from fd2.errors import FD2Error, shortened, shown, suggest
 
 #: No setting means more; floats still hold every whole number up to here.
 LARGEST_NUMBER = 10**15
@@ -68,7 +68,7 @@ def faults(
 
 def written(keys: Keys, source: str, lines: Mapping[Keys, str]) -> str:
     """Where a setting was written: its name, and the line or at least the files."""
-    name = ".".join(map(str, keys))
+    name = shortened(".".join(map(str, keys)), 80)
     for depth in range(len(keys), 0, -1):
         if keys[:depth] in lines:
             return f"setting '{name}', {lines[keys[:depth]]}"
@@ -168,7 +168,7 @@ def _elsewhere(schema: Mapping[str, Any], key: str) -> Iterator[str]:
     """Where else a key stands: at the top of the config, or in its sections."""
     properties = schema.get("properties", {})
     if key in properties and len(properties) > 1:
-        yield f"'{key}' outside all blocks"
+        yield f"'{key}', which belongs to no block"
     for section, block in properties.items():
         if key in block.get("properties", {}):
             yield f"'{section}.{key}'"
@@ -193,9 +193,10 @@ def _nearest(value: Any, kinds: list[str]) -> Iterator[str]:
             yield f"write {_SWITCHES[str(value)]}"
     elif isinstance(value, str):
         yield from _nearest_of_text(value, kinds)
-    if "array" in kinds and isinstance(value, str | int | float):
+    of_one = bool({"string", "number", "integer", "boolean"} & set(kinds))
+    if "array" in kinds and isinstance(value, str | int | float) and not of_one:
         yield f"write it in brackets: [{shown(value)}]"
-    if isinstance(value, list) and len(value) == 1 and "array" not in kinds:
+    if isinstance(value, list) and len(value) == 1 and of_one:
         yield "write it without brackets"
 
 
@@ -219,7 +220,8 @@ def _range(rule: Mapping[str, Any]) -> str:
 
 def _name_fix(name: str, rule: Mapping[str, Any]) -> str:
     """What names may have, and the nearest that fits."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    stem = name.removesuffix(".csv").removesuffix(".yaml")
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     near = re.sub(r"[^A-Za-z0-9_]+", "_", plain).strip("_")[: rule.get("maxLength", 80)]
     told = rule.get("description") or f"it does not fit {rule.get('pattern')}"
     fits = near and near != name and re.search(rule.get("pattern", ""), near)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SHARE = {"type": "number", "minimum": 0}
 SETTINGS_SCHEMA = schema(
     "Teachers that differ in the CAL ratio of their pretraining.",
     "dataset",
@@ -28,9 +29,9 @@ SETTINGS_SCHEMA = schema(
         "description": "Printed top-1 of both heads, shown beside ours.",
         "items": schema(
             "One teacher.",
-            cal_ratio={"type": "number", "description": "rho of FD² eq. 8."},
-            backbone={"type": "number", "description": "Top-1 of its head in percent."},
-            cal={"type": "number", "description": "Top-1 of its head in percent."},
+            cal_ratio={**_SHARE, "maximum": 1, "description": "rho of FD² eq. 8."},
+            backbone={**_SHARE, "maximum": 100, "description": "Top-1 of its head in percent."},
+            cal={**_SHARE, "maximum": 100, "description": "Top-1 of its head in percent."},
         ),
     },
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from fd2.artifacts.files import damaged, file_digest, not_found, read_json
+from fd2.artifacts.exports import read_export
+from fd2.artifacts.files import file_digest, not_found
+from fd2.artifacts.manifests import MANIFEST, read_manifest
 from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
@@ -87,8 +87,8 @@ def origin(results: Path, path: Path) -> Origin | None:
         return None
     stage, settings = facts["stage"], facts["settings"]
     dataset = settings.get("dataset", name.parts[1])
-    prepared = results / "data" / dataset / "manifest.json"
-    now = str(read_json(prepared)["digest"]) if prepared.is_file() else None
+    prepared = results / "data" / dataset / MANIFEST
+    now = read_manifest(prepared).digest() if prepared.is_file() else None
     manifest = facts.get("manifest")
     inputs = []
     for role, digest in facts.get("inputs", {}).items():
@@ -110,17 +110,10 @@ def _carried(path: Path) -> dict[str, Any] | None:
     """What the artefact itself holds of its origin."""
     if path.suffix == ".safetensors":
         # It imports torch, which records and tables do not need.
-        from fd2.artifacts.tensors import read_metadata
+        from fd2.artifacts.tensors import read_tensors
 
-        return read_metadata(path)
-    if path.suffix == ".zip":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                facts: dict[str, Any] = json.loads(archive.read("provenance.json"))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise damaged(path, str(error)) from error
-        return facts
-    return None
+        return read_tensors(path)[1]
+    return read_export(path) if path.suffix == ".zip" else None
 
 
 def _record(path: Path) -> dict[str, Any] | None:

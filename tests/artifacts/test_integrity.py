@@ -15,10 +15,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from fd2.artifacts import identity
 from fd2.artifacts.files import canonical_json, write_array
 from fd2.artifacts.identity import artefact_name, signed
 from fd2.artifacts.images import read_distilled, read_slots, write_slots
-from fd2.artifacts.prepared import Manifest, open_prepared, read_manifest
+from fd2.artifacts.manifests import Manifest, read_manifest
+from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.records import read_content, read_record, write_record
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata, read_tensors, write_tensors
@@ -80,7 +82,7 @@ def test_logits_belong_to_their_augmentation(labels: Path, tmp_path: Path) -> No
 
 def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cell.json"
-    content = {"format": 2, "result": {"top1": 61.25, "curve": [1, 2.5]}, "numbers": {10: 1, 9: 2}}
+    content = {"result": {"top1": 61.25, "curve": [1, 2.5]}, "numbers": {10: 1, 9: 2}}
     write_record(path, content)
     assert read_content(path) == json.loads(json.dumps(content))
     for position in range(path.stat().st_size):
@@ -203,10 +205,14 @@ def read_manifest_unverified(path: Path) -> Manifest:
     return Manifest(**content)
 
 
-@pytest.mark.parametrize("number", [1, 3, "2"])
-def test_another_format_is_refused(tmp_path: Path, number: object) -> None:
-    write_record(tmp_path / "cell.json", {"format": number})
-    write_tensors(tmp_path / "t.safetensors", {}, {"format": number})
+@pytest.mark.parametrize("number", [1, 3, "2", None])
+def test_another_format_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: object
+) -> None:
+    with monkeypatch.context() as version:
+        version.setattr(identity, "FORMAT", number)
+        write_record(tmp_path / "cell.json", {})
+        write_tensors(tmp_path / "t.safetensors", {}, {})
     for read, name in ((read_content, "cell.json"), (read_tensors, "t.safetensors")):
         with pytest.raises(FD2Error, match="this version reads format 2") as refused:
             read(tmp_path / name)

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from fd2.artifacts.images import write_slots
-from fd2.artifacts.prepared import open_prepared, read_manifest, write_prepared
+from fd2.artifacts.manifests import read_manifest
+from fd2.artifacts.prepared import open_prepared, write_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.errors import FD2Error
 from fd2.stages.assemble import assemble

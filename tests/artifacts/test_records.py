@@ -92,11 +92,13 @@ def test_a_record_without_its_parts_is_damaged(tmp_path: Path, change: dict[str,
 
 
 def test_records_of_a_folder_by_path(tmp_path: Path) -> None:
-    for name in ("b.json", "a/record.json", ".state/unfinished.json"):
+    record, teacher = "data/elpv/record.json", "teachers/elpv/resnet18/plain.json"
+    for name in (teacher, record, "mine.json", f"copy/{teacher}", ".state/unfinished.json"):
         write_record(tmp_path / name, CONTENT)
-    (tmp_path / "manifest.json").write_text('{"classes": []}')
-    names = [record.path.relative_to(tmp_path).as_posix() for record in read_records(tmp_path)]
-    assert names == ["a/record.json", "b.json"]
-    (tmp_path / "b.json").write_text((tmp_path / "b.json").read_text().replace("50.0", "51.0"))
+    (tmp_path / "data/elpv/manifest.json").write_text('{"classes": []}')
+    names = [found.path.relative_to(tmp_path).as_posix() for found in read_records(tmp_path)]
+    assert names == [record, teacher]
+    path = tmp_path / teacher
+    path.write_text(path.read_text().replace("50.0", "51.0"))
     with pytest.raises(FD2Error, match="digest"):
         list(read_records(tmp_path))

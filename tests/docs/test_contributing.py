@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import fd2
-from fd2.artifacts.prepared import Manifest, open_prepared, write_prepared
+from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.prepared import open_prepared, write_prepared
 from fd2.artifacts.records import write_record
 from fd2.augment.views import identity
 from fd2.config import plugins

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fd2.artifacts.images import write_distilled
-from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.replay.plan import plan_augmentation

@@ -70,4 +70,4 @@ def test_the_example_is_accepted(
         config = merge(config, above)
     settings = checked_configuration(config, "config/figure5.yaml", repository / "config")
     assert drawn_figures(settings) == ["images", "attention", "figure5"]
-    check_figure(settings, "figure5", tmp_path)
+    check_figure(settings, "figure5", None, tmp_path)

@@ -110,7 +110,7 @@ def test_a_digest_for_no_archive(tmp_path: Path) -> None:
 def test_the_record_is_the_same_for_a_second_run(mirror: Any, tmp_path: Path) -> None:
     digests = {}
     for archive in cars.ARCHIVES:
-        content = packed(archive.name)
+        content = b"MATLAB 5.0" if archive.name.endswith(".mat") else packed(archive.name)
         mirror.offer(archive.name, content)
         digests[archive.name] = hashlib.sha256(content).hexdigest()
     settings = DownloadSettings("cars", [mirror.url], digests)

@@ -107,4 +107,4 @@ def test_damaged(tmp_path: Path, suffix: str) -> None:
         damaged = bytearray(path.read_bytes())
         damaged[5000] ^= 1
         path.write_bytes(damaged)
-    assert "cannot be unpacked" in refusal(path, tmp_path / "out").what
+    assert "damaged archive" in refusal(path, tmp_path / "out").what

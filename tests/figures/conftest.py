@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from fd2.artifacts.images import write_distilled
-from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.records import write_record
 from fd2.artifacts.tensors import write_tensors
 

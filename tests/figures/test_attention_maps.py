@@ -13,7 +13,7 @@ import pytest
 import torch
 from matplotlib.contour import ContourSet
 
-from fd2.artifacts.prepared import Manifest
+from fd2.artifacts.manifests import Manifest
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.networks import NetworkInput

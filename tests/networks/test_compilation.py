@@ -12,7 +12,8 @@ import torch
 from torch.nn import functional
 
 from fd2.artifacts.images import read_distilled
-from fd2.artifacts.prepared import open_prepared, read_manifest
+from fd2.artifacts.manifests import read_manifest
+from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import read_soft_labels
 from fd2.artifacts.tensors import read_tensors
 from fd2.augment.views import Views

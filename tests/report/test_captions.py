@@ -11,6 +11,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 
 from fd2.config import plugins
+from fd2.report.escapes import restructured
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflow" / "report"
 CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst"))
@@ -38,6 +39,7 @@ def render(name: str, figure: str) -> str:
         seed="0",
     )
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters["rst"] = restructured
     template = environment.from_string((FOLDER / name).read_text())
     text = template.render(snakemake=SimpleNamespace(wildcards=wildcards, config=CONFIG))
     warnings = io.StringIO()
@@ -58,5 +60,5 @@ def test_every_kind_of_figure_has_a_text(kind: str) -> None:
 
 
 def test_all_captions_are_there() -> None:
-    names = ("cell", "figure", "overview", "preview", "table", "workflow")
+    names = ("figure", "overview", "preview", "table", "workflow")
     assert [f"{name}.rst" for name in names] == CAPTIONS

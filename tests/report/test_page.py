@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 import shlex
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from snakemake.cli import parse_config
 
+from fd2.artifacts.manifests import Manifest, write_manifest
 from fd2.artifacts.records import write_record
 from fd2.config.names import Cell, SetName
 from fd2.errors import FD2Error
@@ -31,6 +31,15 @@ TEXTS = ROOT / "workflow" / "report"
 HOSTILE = '<script>alert("x")</script> & <b>wren</b>'
 #: Attributes from which a browser loads something.
 LOADED = ("src", "href", "srcset", "poster", "action", "data", "xlink:href")
+MANIFEST = Manifest(
+    dataset="birds",
+    resolution=64,
+    classes=("crow", HOSTILE),
+    files={"train": [{}] * 5, "test": [{}] * 3},
+    mean=(0.5, 0.5, 0.5),
+    std=(0.2, 0.2, 0.2),
+    source={"licence": "CC <BY>", "pixels_sha256": {"train": "1", "test": "2"}},
+)
 PNG = b"\x89PNG\r\n\x1a\nnot drawn"
 OWN_TAGS = {"meta", "img", "path", "rect", "br"}
 
@@ -138,12 +147,7 @@ def sources(tmp_path: Path) -> PageSources:
     save(results / folder / "record.json", "relabel", slow)
     write_benchmark(benchmarks / f"{folder}.tsv", 7510.0, "4096.00")
     save(results / "distilled/birds/.state/0.json", "unfinished", run(1.0, 1.0))
-    manifest = {
-        **{"dataset": "birds", "resolution": 64, "classes": ["crow", HOSTILE]},
-        **{"files": {"train": [{}] * 5, "test": [{}] * 3}, "source": {"licence": "CC <BY>"}},
-        "digest": "abcdef0123456789",
-    }
-    write(results / "data/birds/manifest.json", json.dumps(manifest))
+    write_manifest(results / "data/birds/manifest.json", MANIFEST)
     table = (
         "# main\n\n- Preset: paper.\n\n| method | IPC 3 |\n| --- | --- |\n"
         f"| SRe²L++ | 42.5 ± 1.8 / 34.0 ± 1.4 |\n| {HOSTILE} | missing |\n\n"
@@ -248,16 +252,14 @@ def test_hardware_commits_versions_data_and_settings(seen: Page) -> None:
         **{"python": "3.11.2 (3)", "torch": "2.10.0 (3)"},
     }
     (data,) = seen.table("dataset", "classes")
-    assert data == ["birds", "2", "train 5, test 3", "64", "CC <BY>", "abcdef012345"]
+    assert data == ["birds", "2", "train 5, test 3", "64", "CC <BY>", MANIFEST.digest()[:12]]
     assert "seeds:\n- 0\n- 1\n" in seen.words and "Preset paper" in seen.words
 
 
 def test_held_out_images_are_not_called_test_images(sources: PageSources, seen: Page) -> None:
     assert "train 5, test 3" in seen.words
-    path = sources.results / "data/birds/manifest.json"
-    content = json.loads(path.read_text())
-    content["source"]["tested_on"] = "held-out training images"
-    write(path, json.dumps(content))
+    held = {**MANIFEST.source, "tested_on": "held-out training images"}
+    write_manifest(sources.results / "data/birds/manifest.json", replace(MANIFEST, source=held))
     assert "train 5, held out 3" in Page(page(sources)).words
 
 
@@ -324,7 +326,7 @@ def test_an_empty_results_folder_has_a_page(sources: PageSources, tmp_path: Path
 )
 def test_a_damaged_file_is_named(sources: PageSources, path: Path, content: str) -> None:
     write(sources.results / path, content)
-    with pytest.raises(FD2Error, match="damaged file") as error:
+    with pytest.raises(FD2Error, match=r"damaged file|not a manifest") as error:
         page(sources)
     assert error.value.where == str(sources.results / path)
 

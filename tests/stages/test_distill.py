@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import write_json
 from fd2.artifacts.images import read_distilled, read_slots, write_slots
-from fd2.artifacts.prepared import read_manifest
+from fd2.artifacts.manifests import read_manifest, write_manifest
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.views import Views
 from fd2.errors import FD2Error
@@ -107,7 +106,7 @@ def permuted(chain: Chain, folder: Path) -> dict[str, Path]:
     }
     classes = tuple(manifest.classes[c] for c in PERMUTATION)
     other = replace(manifest, classes=classes, files=files)
-    write_json(folder / "manifest.json", {**asdict(other), "digest": other.digest()})
+    write_manifest(folder / "manifest.json", other)
     tensors, metadata = read_tensors(chain.cal)
     for name in ("backbone.head.weight", "backbone.head.bias", "cal.fc.weight", "prototypes"):
         tensors[name] = tensors[name][PERMUTATION]

@@ -16,9 +16,11 @@ import pytest
 import torch
 from torchvision.datasets import ImageFolder
 
+from fd2.artifacts.exports import read_export
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import read_distilled, write_distilled, write_slots
-from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.prepared import write_prepared
 from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.stages.export import export, folder_names, safe_name
@@ -156,7 +158,8 @@ def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) ->
         entries = archive.infolist()
     names = [entry.filename for entry in entries]
     assert len(set(names)) == len(names)
-    texts, pictures = names[:3], names[3:]
+    texts = [*names[:2], names[-1]]
+    pictures = names[2:-1]
     assert texts == ["README.txt", "labels.csv", "provenance.json"]
     assert pictures == sorted(pictures)
     for name in pictures:
@@ -269,5 +272,36 @@ def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
     export(NAME, IPC, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-        content = archive.read(archive.namelist()[-1])
+        content = archive.read(archive.namelist()[-2])
     assert io.BytesIO(content).read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("damage", ["digests", "value", "picture", "added", "left out", "cut"])
+def test_a_changed_archive_is_refused(sets: Sets, tmp_path: Path, damage: str) -> None:
+    path, manifest = tmp_path / "out.zip", sets.manifest()
+    export(NAME, IPC, sets.selected(), manifest, [], CARD, path)
+    facts = read_export(path)
+    assert facts["manifest"] == sets.digest
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    written = json.loads(files["provenance.json"])
+    picture = next(name for name in files if name.endswith(".png"))
+    if damage == "digests":
+        del written["provenance_sha256"], written["files_sha256"]
+    elif damage == "value":
+        written["images_per_class"] = 5
+    elif damage == "picture":
+        files[picture] += b"0"
+    elif damage == "added":
+        files["more.png"] = files[picture]
+    elif damage == "left out":
+        del files[picture]
+    files["provenance.json"] = json.dumps(written).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(FD2Error, match="damaged file") as caught:
+        read_export(path)
+    assert caught.value.where == str(path)

@@ -1,31 +1,10 @@
-"""Numbers and names as each format writes them."""
+"""Numbers as tables write them."""
 
 from __future__ import annotations
 
 import math
 
-import pytest
-
-from fd2.tables.render import latex, markdown, number, signed
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a_b", r"a\_b"),
-        ("50% & #1 $x", r"50\% \& \#1 \$x"),
-        (r"\cmd{x}", r"\textbackslash{}cmd\{x\}"),
-        ("~^", r"\textasciitilde{}\textasciicircum{}"),
-        ("SRe²L++ ± −", r"SRe\textsuperscript{2}L++ $\pm$ $-$"),
-        ("ρ < 1", r"$\rho$ \textless{} 1"),
-    ],
-)
-def test_latex_prints_text_as_it_stands(text: str, expected: str) -> None:
-    assert latex(text) == expected
-
-
-def test_markdown_cells_stay_whole() -> None:
-    assert markdown("a|b") == r"a\|b"
+from fd2.tables.render import number, signed
 
 
 def test_numbers_never_show_minus_zero() -> None:

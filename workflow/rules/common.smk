@@ -11,6 +11,7 @@ ROOT = Path(workflow.basedir)
 AT_HOME = ROOT.samefile(Path.cwd())
 sys.path.insert(0, str(ROOT / "src"))
 
+from fd2.artifacts.manifests import read_manifest
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
@@ -162,6 +163,13 @@ def own(path):
     """
     path = ROOT / path
     return str(path.relative_to(ROOT) if AT_HOME else path)
+
+
+def as_json(value):
+    """A param as JSON without `<`: Snakemake puts params as they are into a script of its report."""
+    import json
+
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def folder(path):

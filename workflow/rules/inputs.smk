@@ -292,7 +292,7 @@ def table_seeds(wildcards):
 @explained
 def table_facts(wildcards):
     """What the settings say of each row, to find the rows to compare with each other."""
-    return [row_facts(SETTINGS, row) for row in student_rows(wildcards.table)]
+    return as_json([row_facts(SETTINGS, row) for row in student_rows(wildcards.table)])
 
 
 def table_found(wildcards):
@@ -304,13 +304,15 @@ def table_found(wildcards):
 
 
 def figure_spec(wildcards):
-    return SETTINGS.values["figures"][wildcards.figure]
+    return as_json(SETTINGS.values["figures"][wildcards.figure])
 
 
 @explained
 def figure_inputs(wildcards):
-    spec = figure_spec(wildcards)
-    check_figure(SETTINGS, wildcards.figure, RESULTS)
+    spec = SETTINGS.values["figures"][wildcards.figure]
+    manifest = Path(RESULTS, "data", spec["dataset"], "manifest.json")
+    classes = read_manifest(manifest).classes if manifest.is_file() else None
+    check_figure(SETTINGS, wildcards.figure, classes, manifest)
     plugin = plugins.load("figures", spec["kind"])
     found = plugin.inputs(spec, SETTINGS.values["seeds"])
     roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
@@ -361,12 +363,12 @@ def further(field, where, suffix, asked):
 
 
 def page_content(partial):
-    """What the page is made of, as plain values."""
+    """What the page is made of."""
     called = workflow.config_settings
     sources = {}
     for name in page_tables(partial):
         sources[name] = [str(RESULTS / path) for path in table_sources(name)]
-    return {
+    content = {
         "results": str(RESULTS),
         "benchmarks": SETTINGS.values["pathvars"]["benchmarks"],
         "tables": page_tables(partial),
@@ -376,6 +378,7 @@ def page_content(partial):
         "config_files": [os.path.relpath(path) for path in called.configfiles],
         "config": dict(called.config),
     }
+    return as_json(content)
 
 
 def page_found(partial):

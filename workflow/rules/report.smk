@@ -1,5 +1,11 @@
 # After a run that left every default target: Snakemake's HTML report, and where everything is.
 
+from fd2.report.escapes import restructured
+from jinja2.defaults import DEFAULT_FILTERS
+
+# Snakemake renders the captions in an environment of its own, where no value is escaped.
+DEFAULT_FILTERS["rst"] = restructured
+
 
 def collect_report():
     """Write report.html once all of the default targets exist, and print the paths.

@@ -1,5 +1,6 @@
 """Rule draw: one figure."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ with script(snakemake):
     from fd2.stages.draw import draw
 
     draw(
-        snakemake.params.spec,
+        json.loads(snakemake.params.spec),
         {
             role: [Path(path) for path in paths]
             for role, paths in snakemake.input.items()

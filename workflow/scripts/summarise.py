@@ -1,5 +1,6 @@
 """Rules summarise and summarise_partial: the page that tells what was run."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ with script(snakemake):
     from fd2.report.page import PageSources
     from fd2.stages.summarise import summarise
 
-    asked = snakemake.params.page
+    asked = json.loads(snakemake.params.page)
     sources = PageSources(
         results=Path(asked["results"]),
         benchmarks=Path(asked["benchmarks"]),

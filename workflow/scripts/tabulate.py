@@ -1,5 +1,6 @@
 """Rules tabulate and tabulate_partial: fill one table from its cells."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ with script(snakemake):
         Path(snakemake.input.sheet),
         Path(snakemake.params.results),
         snakemake.params.seeds,
-        snakemake.params.facts,
+        json.loads(snakemake.params.facts),
         Path(snakemake.input.templates[0]).parent,
         Path(snakemake.output.csv).with_suffix(""),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import glob
 import hashlib
 import json
@@ -79,6 +80,11 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def json_digest(value: object) -> str:
+    """sha256 of `canonical_json`, in hexadecimal; halves of a character, which JSON allows, too."""
+    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()
+
+
 def write_json(path: str | Path, value: object) -> None:
     """Write indented JSON atomically.
 
@@ -98,25 +104,52 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
     """Write a frame as csv without its index, floats with four decimals, unknowns empty."""
-    write_text(path, frame.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+    write_text(path, frame_text(frame))
+
+
+def frame_text(frame: pd.DataFrame) -> str:
+    """See `write_frame`."""
+    form: Any = {"index": False, "float_format": "%.4f", "lineterminator": "\n"}
+    text = frame.to_csv(**form)
+    # A carriage return ends a line for readers too, but is not quoted by itself.
+    return text if "\r" not in text else frame.to_csv(quoting=csv.QUOTE_ALL, **form)
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON.
+    """Read JSON; see `parse_json`.
 
     Raises:
-        FD2Error: if the file is missing or is not JSON, or a number in it is not finite or out of
-            its range.
+        FD2Error: if the file is missing, cannot be read, or is not such JSON.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise not_found(path) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def parse_json(text: str | bytes, path: str | Path) -> Any:
+    """The values of JSON in UTF-8 in which no key stands twice.
+
+    Raises:
+        FD2Error: if it is not such JSON, or a number in it is not finite or out of its range;
+            ``path`` is the file that holds it.
+    """
+    try:
+        words = text if isinstance(text, str) else text.decode()
+        content = json.loads(words, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
         raise damaged(path, str(error)) from error
     if fault := number_fault(content):
         raise damaged(path, fault)
     return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return values
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
@@ -129,13 +162,14 @@ def read_array(path: str | Path) -> np.ndarray:
     """Map an ``.npy`` file read-only; several jobs share its pages.
 
     Raises:
-        FD2Error: if the file is missing, truncated, damaged in its header, or holds Python objects.
+        FD2Error: if the file is missing, cannot be read, is truncated or damaged in its header, or
+            holds Python objects.
     """
     try:
-        array: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise not_found(path) from error
-    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except (ValueError, EOFError, OverflowError, RecursionError, SyntaxError, TokenError) as error:
         # NumPy reads the header as a Python literal, so damage may show as broken syntax.
         raise damaged(path, str(error)) from error
     described, actual = array.offset + array.nbytes, Path(path).stat().st_size
@@ -159,8 +193,16 @@ def diverged(path: str | Path, fault: str) -> FD2Error:
     )
 
 
+def cannot_read(path: str | Path, error: OSError) -> FD2Error:
+    """The error for a file that the system does not give; `not_found` where there is none."""
+    if isinstance(error, FileNotFoundError):
+        return not_found(path)
+    what = f"cannot read: {error.strerror or error}"
+    return FD2Error(what, str(path), "give yourself the right to read it (ls -l), then run again")
+
+
 def damaged(path: str | Path, reason: str) -> FD2Error:
-    """The error for a file that exists but cannot be read."""
+    """The error for a file whose content is not what a stage wrote."""
     return FD2Error(
         f"damaged file: {reason}", str(path), "delete it and run again; its stage makes it anew"
     )

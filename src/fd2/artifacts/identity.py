@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import canonical_json, damaged
+from fd2.artifacts.files import damaged, json_digest
 from fd2.config.paths import TEMPLATES
 from fd2.errors import FD2Error
 
@@ -50,10 +49,11 @@ def require_name(path: str | Path, name: str | None) -> None:
 
 
 def signed(path: str | Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A file's facts as JSON values, with its name and the digest of all of them under ``key``."""
+    """A file's facts as JSON values, with format and name, and the digest of all under ``key``."""
+    facts = {**content, "format": FORMAT, _NAME: artefact_name(path)}
     # As it will be read: numbers as keys become words, and sort as such.
-    plain: dict[str, Any] = json.loads(json.dumps({**content, _NAME: artefact_name(path)}))
-    return {**plain, key: _digest(plain)}
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return {**plain, key: json_digest(plain)}
 
 
 def verified(path: str | Path, content: object, key: str) -> dict[str, Any]:
@@ -67,13 +67,9 @@ def verified(path: str | Path, content: object, key: str) -> dict[str, Any]:
     digest = facts.pop(key, None)
     if digest is None or _NAME not in facts:
         raise damaged(path, "it holds no digest of its content")
-    if digest != _digest(facts):
+    if digest != json_digest(facts):
         raise damaged(path, "the digest of its content does not fit")
-    if facts.get("format", FORMAT) != FORMAT:
-        raise damaged(path, f"format {facts['format']}, this version reads format {FORMAT}")
+    if (found := facts.pop("format", None)) != FORMAT:
+        raise damaged(path, f"format {found}, this version reads format {FORMAT}")
     require_name(path, facts.pop(_NAME))
     return facts
-
-
-def _digest(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()

@@ -1,74 +1,27 @@
-"""Prepared data: arrays at the working resolution, and the manifest that identifies them."""
+"""Prepared data: arrays at the working resolution, as their manifest describes them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import (
-    canonical_json,
-    damaged,
-    read_array,
-    read_json,
-    write_array,
-    write_json,
+from fd2.artifacts.files import damaged, read_array, write_array
+from fd2.artifacts.manifests import (
+    MANIFEST,
+    PIXELS,
+    SPLITS,
+    Manifest,
+    read_manifest,
+    write_manifest,
 )
-from fd2.artifacts.identity import artefact_name, require_name
-from fd2.artifacts.remarks import REMARKS, Remark, sentences
-from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
-
-SPLITS = ("train", "test")
-_PIXELS = "pixels_sha256"
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What the arrays hold, in one digest.
-
-    Attributes:
-        dataset: the config's name for it.
-        resolution: height and width in pixels.
-        classes: names; a class's id is its position.
-        files: per split, one ``{"path", "class", "sha256"}`` an image, in array order.
-        mean, std: per channel over the training images, in [0, 1].
-        source: free facts: package version, split rule, resize filter, licence.
-    """
-
-    dataset: str
-    resolution: int
-    classes: tuple[str, ...]
-    files: dict[str, list[dict[str, Any]]]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    source: dict[str, Any]
-
-    @property
-    def channels(self) -> int:
-        """3 for RGB, 1 for grey."""
-        return len(self.mean)
-
-    @property
-    def tested_on(self) -> str:
-        """What the split ``test`` holds: test images, or training images that were held out."""
-        return str(self.source.get(TESTED_ON, TEST_IMAGES))
-
-    @property
-    def remarks(self) -> list[str]:
-        """What a reader must know of the pictures, a sentence each."""
-        return sentences(map(Remark.parse, self.source.get(REMARKS, ())))
-
-    def digest(self) -> str:
-        """sha256 of the manifest in canonical JSON."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -135,47 +88,14 @@ def write_prepared(
     """
     root = Path(folder)
     pixels = {split: hashlib.sha256(images[split].data).hexdigest() for split in SPLITS}
-    manifest = replace(manifest, source={**manifest.source, _PIXELS: pixels})
+    manifest = replace(manifest, source={**manifest.source, PIXELS: pixels})
     for split in SPLITS:
         labels = np.asarray([entry["class"] for entry in manifest.files[split]], dtype=np.int64)
         if images[split].shape[0] != len(labels):
             raise ValueError(f"{split}: {images[split].shape[0]} images, {len(labels)} labels")
         write_array(root / f"{split}.npy", images[split])
         write_array(root / f"{split}_labels.npy", labels)
-    write_json(root / "manifest.json", {**asdict(manifest), "digest": manifest.digest()})
-    return manifest
-
-
-def read_manifest(path: str | Path) -> Manifest:
-    """Read and verify a manifest.
-
-    Raises:
-        FD2Error: if it is missing, its digest does not fit its content, or it is another
-            dataset's than its path says.
-    """
-    content = read_json(path)
-    try:
-        digest = content.pop("digest")
-        manifest = Manifest(
-            **{
-                **content,
-                "classes": tuple(content["classes"]),
-                "mean": tuple(content["mean"]),
-                "std": tuple(content["std"]),
-            }
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FD2Error(
-            f"not a manifest: {error}", str(path), "prepare the dataset again"
-        ) from error
-    remake = "delete the folder and prepare the dataset again"
-    if manifest.digest() != digest:
-        what = "the manifest was changed by hand: its digest does not fit"
-        raise FD2Error(what, str(path), remake)
-    if set(manifest.source.get(_PIXELS, ())) != set(SPLITS):
-        raise FD2Error("the manifest holds no digests of the pixels", str(path), remake)
-    if artefact_name(path) is not None:
-        require_name(path, f"data/{manifest.dataset}/{Path(path).name}")
+    write_manifest(root / MANIFEST, manifest)
     return manifest
 
 
@@ -186,7 +106,7 @@ def open_prepared(folder: str | Path) -> PreparedDataset:
         FD2Error: if a file is missing or damaged, or does not fit the manifest.
     """
     root = Path(folder)
-    manifest = read_manifest(root / "manifest.json")
+    manifest = read_manifest(root / MANIFEST)
     return PreparedDataset(manifest, *(_open_split(root, manifest, split) for split in SPLITS))
 
 
@@ -216,5 +136,5 @@ def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
         )
     if labels.tolist() != [entry["class"] for entry in manifest.files[split]]:
         raise damaged(root / f"{split}_labels.npy", "its labels are not the manifest's")
-    pixels = manifest.source[_PIXELS][split]
+    pixels = manifest.source[PIXELS][split]
     return Split(images, torch.from_numpy(labels), root / f"{split}.npy", pixels)

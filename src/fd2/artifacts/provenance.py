@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import file_digest
-from fd2.artifacts.identity import FORMAT
 from fd2.config.code import PACKAGE
 from fd2.errors import FD2Error
 
@@ -31,7 +30,6 @@ def shaped_by(
     if is_dataclass(settings) and not isinstance(settings, type):
         settings = asdict(settings)
     return {
-        "format": FORMAT,
         "stage": stage,
         "settings": settings,
         "manifest": manifest,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.files import damaged, read_json, write_json
-from fd2.artifacts.identity import signed, verified
+from fd2.artifacts.identity import artefact_name, signed, verified
+from fd2.artifacts.manifests import MANIFEST
 from fd2.artifacts.remarks import REMARKS
 from fd2.config.datasets import TEST_IMAGES, TESTED_ON
 from fd2.errors import FD2Error
@@ -144,16 +145,17 @@ def read_record(path: str | Path) -> Record:
 
 
 def read_records(results: Path) -> Iterator[Record]:
-    """Every record below the results folder, by path; hidden folders hold unfinished work.
+    """Every record in its place below the results folder, by path.
+
+    Other files are somebody's own, such as a copy of results.
 
     Raises:
         FD2Error: as `read_record`.
     """
     for path in sorted(results.rglob("*.json")):
-        if not any(part.startswith(".") for part in path.relative_to(results).parts):
-            content = read_json(path)
-            if isinstance(content, dict) and {"stage", "run"} <= content.keys():
-                yield read_record(path)
+        in_place = artefact_name(path) == path.relative_to(results).as_posix()
+        if in_place and path.name != MANIFEST:
+            yield read_record(path)
 
 
 def read_content(path: str | Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fd2.artifacts.files import atomic_write, canonical_json, damaged, diverged, not_found
+from fd2.artifacts.files import (
+    atomic_write,
+    cannot_read,
+    canonical_json,
+    damaged,
+    diverged,
+    not_found,
+    parse_json,
+)
 from fd2.artifacts.identity import signed, verified
 from fd2.artifacts.values import number_fault, tensor_fault
 from fd2.errors import FD2Error
@@ -76,20 +83,21 @@ def read_tensors(
     try:
         with safe_open(path, framework="pt") as stream:
             header = stream.metadata() or {}
-            wanted = stream.keys() if names is None else names
+            stored = stream.keys()
+            wanted = stored if names is None else names
             tensors = {name: stream.get_tensor(name) for name in wanted}
-    except (SafetensorError, OSError) as error:
+    except SafetensorError as error:
         raise damaged(path, str(error)) from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
     if _KEY not in header:
         raise FD2Error("no fd2 metadata", str(path), "use a file that fd2 wrote")
-    try:
-        content = json.loads(header[_KEY])
-    except json.JSONDecodeError as error:
-        raise damaged(path, str(error)) from error
-    facts = verified(path, content, _DIGEST)
-    digests = facts.pop(_TENSORS, {})
+    facts = verified(path, parse_json(header[_KEY], path), _DIGEST)
+    digests = facts.pop(_TENSORS, None)
+    if not isinstance(digests, dict) or digests.keys() != set(stored):
+        raise damaged(path, "its digests are not of the tensors in it")
     for name, tensor in tensors.items():
-        if digests.get(name) != tensor_digest(tensor):
+        if digests[name] != tensor_digest(tensor):
             raise damaged(path, f"the digest of tensor '{name}' does not fit")
     if fault := number_fault(facts) or (tensor_fault(tensors) if finite else None):
         raise damaged(path, fault)

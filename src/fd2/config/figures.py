@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,9 @@ def drawn_figures(settings: Configuration) -> list[str]:
     return [name for name, figure in figures.items() if figure["dataset"] in datasets]
 
 
-def check_figure(settings: Configuration, name: str, results: Path) -> None:
+def check_figure(
+    settings: Configuration, name: str, classes: Sequence[str] | None, manifest: Path
+) -> None:
     """Refuse a figure that cannot be drawn, by the keys that kinds of figures share.
 
     Classes are known once the data are prepared; before that only the draw job can refuse one.
@@ -49,7 +50,8 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
     Args:
         settings: the config.
         name: in ``figures``.
-        results: the results folder.
+        classes: of the prepared data; None before they are prepared.
+        manifest: the file that names them, for the error.
 
     Raises:
         FD2Error: for an unknown method, variant or class, a variant that does not change the
@@ -64,18 +66,8 @@ def check_figure(settings: Configuration, name: str, results: Path) -> None:
             settings.check_ipc(SetName(spec["dataset"], **row), spec["ipc"], where)
     for variant in spec.get("teacher_variants", ()):
         check_teacher_variant(settings, variant, where)
-    manifest = results / "data" / spec["dataset"] / "manifest.json"
-    if manifest.is_file():
-        _check_classes(spec, _classes(manifest), where, manifest)
-
-
-def _classes(manifest: Path) -> list[str]:
-    try:
-        return [str(name) for name in json.loads(manifest.read_text(encoding="utf-8"))["classes"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FD2Error(
-            f"not a manifest: {error}", str(manifest), "prepare the dataset again"
-        ) from error
+    if classes is not None:
+        _check_classes(spec, classes, where, manifest)
 
 
 def _check_classes(

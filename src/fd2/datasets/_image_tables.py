@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,11 +47,11 @@ def _folders(root: Path, prefix: str) -> list[Path]:
 
 
 def _listing(path: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+    from fd2.artifacts.records import parsing, read_content
+
+    content = read_content(path)
+    with parsing(path):
         return tuple(content["classes"]), [(str(file), int(i)) for file, i in content["images"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
 
 
 def _damaged(path: Path, reason: str) -> FD2Error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from fd2.downloads.members import Members
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:
@@ -14,44 +16,44 @@ if TYPE_CHECKING:
 #: Beside the images: ``classes``, the names, and ``images``, a file name and a zero-based label
 #: for each.
 LISTING = "labels.json"
-_MAGIC = b"PAR1"
 _ROWS = 64  # held in memory at a time
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
-def is_image_table(path: Path) -> bool:
-    """Whether the file begins as parquet does."""
-    with path.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
-
-
-def extract_images(path: Path, folder: Path, label_column: str) -> None:
+def extract_images(path: Path, members: Members, label_column: str) -> None:
     """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
 
     The file has the columns ``image`` (a struct with ``bytes``) and ``label_column``, and names the
     classes in the hub's schema. No name within it is used as a path.
 
     Raises:
-        FD2Error: for a damaged file, other columns, an image without bytes, or a label that no
-            class name belongs to.
+        FD2Error: for a damaged file, other columns, an image without bytes, a label that no class
+            name belongs to, or more bytes than the file's size explains.
         OSError: where a file cannot be written.
     """
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
+    from fd2.artifacts.records import write_record
+
     images: list[tuple[str, int]] = []
     try:
         with ParquetFile(path) as table:
             classes = _class_names(table, label_column, path)
+            facts = table.metadata
+            groups = (facts.row_group(number) for number in range(facts.num_row_groups))
+            members.require_size(sum(group.total_byte_size for group in groups))
             for batch in table.iter_batches(_ROWS, columns=["image", label_column]):
                 for row in batch.to_pylist():
                     name, content = _file(row["image"], len(images), path)
-                    (folder / name).write_bytes(content)
+                    members.add_file(name, io.BytesIO(content))
                     images.append((name, _label(row[label_column], len(classes), path)))
-    except ArrowException as error:
+    except (ArrowException, OSError) as error:
+        # Arrow reports some damage as an error of the system, without its number.
+        if getattr(error, "errno", None) is not None:
+            raise
         raise _unusable(path, str(error).partition("\n")[0]) from error
-    listing = json.dumps({"classes": classes, "images": images})
-    (folder / LISTING).write_text(listing, encoding="utf-8")
+    write_record(members.folder / LISTING, {"classes": classes, "images": images})
 
 
 def _class_names(table: ParquetFile, label_column: str, path: Path) -> list[str]:
@@ -62,7 +64,7 @@ def _class_names(table: ParquetFile, label_column: str, path: Path) -> list[str]
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         names = features[label_column]["names"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _unusable(path, "its schema does not name the classes") from error
     return [str(name) for name in names]
 

@@ -77,7 +77,7 @@ def _extent(response: HTTPResponse, offset: int) -> tuple[int, int | None]:
     """First position and total size of an answer of 200 or 206."""
     length = response.headers.get("Content-Length")
     if response.status != 206:
-        return 0, int(length) if length else None
+        return 0, int(length) if length and length.isdecimal() else None
     content_range = response.headers.get("Content-Range", "").strip()
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
     if match is None or int(match[1]) != offset:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from fd2.artifacts.files import write_json
+from fd2.artifacts.records import read_content, write_record
 from fd2.downloads.archive import Archive, Identity
 from fd2.downloads.transfer import fetch
 from fd2.downloads.unpack import unpack
@@ -79,7 +78,7 @@ def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
     note.unlink(missing_ok=True)
     unpack(fetched.path, target, archive.label_column)
     content = {"name": archive.name, "url": fetched.url, **asdict(fetched.identity)}
-    write_json(note, content)
+    write_record(note, content)
     fetched.path.unlink()
     return content
 
@@ -87,8 +86,9 @@ def _obtain_one(archive: Archive, folder: Path) -> dict[str, Any]:
 def _noted(archive: Archive, note: Path) -> dict[str, Any] | None:
     """The note of an unpacked archive, if that is one of the versions asked for today."""
     try:
-        content: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
-        identity = Identity(*(content[key] for key in ("size", "sha256", "md5")))
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_content(note)
+        found = {key: content[key] for key in ("name", "url", "size", "sha256", "md5")}
+    except (FD2Error, KeyError):
         return None
-    return content if content.get("name") == archive.name and not identity.fault(archive) else None
+    identity = Identity(found["size"], found["sha256"], found["md5"])
+    return found if found["name"] == archive.name and not identity.fault(archive) else None

@@ -106,7 +106,7 @@ def _complete(archive: Archive, url: str, part: Path) -> None:
         try:
             with open_body(_request(url, offset), offset, TIMEOUT_SECONDS, urlopen) as body:
                 _check_total(archive, body)
-                _write(body, part, archive.name)
+                _write(body, part, archive)
             return
         except HTTPError as error:
             if error.code != 416 or offset == 0:
@@ -142,8 +142,13 @@ def _check_total(archive: Archive, body: Body) -> None:
         raise RefusedError(f"offers {body.total} bytes, not {known}")
 
 
-def _write(body: Body, part: Path, name: str) -> None:
-    """Append to ``part``, or write it anew where the server sends all from the start."""
+def _write(body: Body, part: Path, archive: Archive) -> None:
+    """Append to ``part``, or write it anew where the server sends all from the start.
+
+    Raises:
+        RefusedError: if the server sends more than the file can have; the part is removed.
+    """
+    most = max(archive.sizes, default=None) if body.total is None else body.total
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         stream = part.open("ab" if body.offset else "wb")
@@ -153,7 +158,7 @@ def _write(body: Body, part: Path, name: str) -> None:
         expected = None if body.total is None else body.total - body.offset
         # Without a length the blocks cannot be counted beforehand.
         blocks = -(-expected // BLOCK) if expected is not None else None
-        steps = iter(Progress(blocks, f"fetch {name}", unit="MiB")) if blocks else None
+        steps = iter(Progress(blocks, f"fetch {archive.name}", unit="MiB")) if blocks else None
         while block := body.read(BLOCK):
             if steps is not None:
                 next(steps, None)
@@ -161,6 +166,9 @@ def _write(body: Body, part: Path, name: str) -> None:
                 stream.write(block)
             except OSError as error:
                 raise cannot_write(part, error) from error
+            if most is not None and stream.tell() > most:
+                part.unlink()
+                raise RefusedError(f"sends more than {most} bytes")
         if steps is not None:
             next(steps, None)
         stream.flush()

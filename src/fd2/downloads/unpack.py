@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
-import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from fd2.downloads.image_table import extract_images, is_image_table
+from fd2.downloads.image_table import extract_images
+from fd2.downloads.members import Members
+from fd2.downloads.tar_archive import extract_tar
+from fd2.downloads.zip_archive import extract_zip
 from fd2.errors import FD2Error
+
+_UNREAD = "compressed by bzip2, xz, zstd, 7z or rar"
+#: What a file is, by its first bytes; None for one that is copied as it is.
+_FIRST_BYTES = {
+    b"\x1f\x8b": "tar",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"PAR1": "parquet",
+    **dict.fromkeys((b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"), _UNREAD),
+    **dict.fromkeys((b"7z\xbc\xaf\x27\x1c", b"Rar!"), _UNREAD),
+}
+#: And by its name.
+_SUFFIXES = {
+    **dict.fromkeys((".tar", ".tgz", ".gz"), "tar"),
+    ".zip": "zip",
+    ".parquet": "parquet",
+    **dict.fromkeys((".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar"), _UNREAD),
+}
+#: What the libraries raise for content that they cannot read.
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error),
+    *(EOFError, ValueError, RuntimeError, struct.error),
+)
 
 
 def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
-    The kind of a file shows in its content, not in its name. The content is written to a temporary
-    folder beside ``folder`` and renamed at the end, so that ``folder`` is complete or missing. An
-    existing folder is replaced.
+    A tar may be compressed by gzip. The content is written to a temporary folder beside ``folder``
+    and renamed at the end, so that ``folder`` is complete or missing. An existing folder is
+    replaced.
 
     Raises:
-        FD2Error: for a damaged archive, a member that is absolute, leads out of the folder, links
-            out of it, or is a device, or a table without images; nothing is left then.
+        FD2Error: for a file that is not what its name says, a damaged or encrypted archive, one
+            that unpacks to more than its size explains, a member with an unsafe name or that is
+            no file, or a table without images; nothing is left then.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -32,49 +60,56 @@ def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise FD2Error(
-            f"cannot be unpacked: {error or type(error).__name__}",
+            f"damaged archive: {error or type(error).__name__}",
             str(path),
-            "check free space (df -h, df -i); if there is enough, delete the archive and run again",
+            "delete it and run again; if it comes the same, fetch it from another source",
+        ) from error
+    except OSError as error:
+        raise FD2Error(
+            f"cannot be unpacked: {error.strerror or error}",
+            str(path),
+            "check free space (df -h, df -i) and the folder's permissions, then run again",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _extract(path: Path, folder: Path, label_column: str) -> None:
-    if tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            # The filter refuses what leads out, and devices; but it would strip a leading slash.
-            for member in archive:
-                _check_name(member.name, path)
-                try:
-                    archive.extract(member, folder, filter="data")
-                except tarfile.FilterError as error:
-                    raise _unsafe(member.name, path) from error
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as zipped:
-            for entry in zipped.infolist():
-                _check_name(entry.filename, path)
-                kind = stat.S_IFMT(entry.external_attr >> 16)
-                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise _unsafe(entry.filename, path)
-                zipped.extract(entry, folder)
-    elif is_image_table(path):
-        extract_images(path, folder, label_column)
+    kind, named = _kind(path), _SUFFIXES.get(path.suffix.lower())
+    if kind == _UNREAD:
+        fix = "pack its content as .tgz, or unpack it yourself and set 'local_path'"
+        raise FD2Error(f"{kind}, which is not read", str(path), fix)
+    if kind != named:
+        raise FD2Error(
+            f"its content is {kind or 'no archive'}, its name says {named or 'no archive'}",
+            str(path),
+            "delete it and run again, or fetch it from another source",
+        )
+    members = Members(path, folder)
+    if kind == "tar":
+        extract_tar(path, members)
+    elif kind == "zip":
+        extract_zip(path, members)
+    elif kind == "parquet":
+        extract_images(path, members, label_column)
     else:
         shutil.copy2(path, folder / path.name)
+    if kind is not None and not members.files:
+        raise ValueError("it holds no files")
 
 
-def _check_name(name: str, path: Path) -> None:
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
-        raise _unsafe(name, path)
-
-
-def _unsafe(name: str, path: Path) -> FD2Error:
-    return FD2Error(
-        f"member {name!r} would be written outside its folder, or is no file",
-        str(path),
-        "do not use this archive; fetch it from another source",
-    )
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        start = stream.read(tarfile.BLOCKSIZE)
+    for first, kind in _FIRST_BYTES.items():
+        if start.startswith(first):
+            return kind
+    if start == bytes(tarfile.BLOCKSIZE):
+        return "tar"  # without members
+    try:
+        tarfile.TarInfo.frombuf(start, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        return None
+    return "tar"

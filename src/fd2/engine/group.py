@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.images import SlotImages, read_slots
-from fd2.artifacts.prepared import Manifest, read_manifest
+from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins

@@ -68,7 +68,14 @@ def explain(figure: Figure, title: str, columns: int = 2, size: float = 8) -> No
 
 
 def write_picture(path: Path, figure: Figure) -> None:
-    """Write a figure as png (150 dpi) or pdf, by the path's suffix."""
+    """Write a figure as png (150 dpi) or pdf, by the path's suffix.
+
+    Names may hold any character: none of its texts is read as a formula.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     kind = path.suffix.removeprefix(".")
     with atomic_write(path) as temporary:
         # Cut to the drawing: the layout engine makes no room for long names beside images.

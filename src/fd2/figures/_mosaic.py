@@ -73,7 +73,7 @@ def mosaic_figure(
         axes = figure.add_subplot(lines, 1, line + 1)
         here = slice(start, start + per_line)
         _panel(axes, images[:, here], row_names, column_names[here], per_line)
-    figure.axes[0].set_title(title, fontsize=9, parse_math=False)
+    figure.axes[0].set_title(title, fontsize=9)
     return figure
 
 
@@ -90,7 +90,7 @@ def write_notes(figure: Figure, notes: Sequence[Sequence[str]], height: int, wid
             if text:
                 left, bottom = column * (width + gap), row * (height + gap) + height - 1
                 where: dict[str, Any] = {"ha": "left", "va": "bottom", "bbox": box}
-                figure.axes[0].text(left, bottom, text, fontsize=7, parse_math=False, **where)
+                figure.axes[0].text(left, bottom, text, fontsize=7, **where)
 
 
 def _panel(
@@ -101,13 +101,12 @@ def _panel(
     gap = gap_of(height)
     blank = np.full((rows, wide - columns, height, width, channels), WHITE, images.dtype)
     axes.imshow(mosaic(in_rgb(np.concatenate([images, blank], axis=1)), gap))
-    plain: dict[str, Any] = {"parse_math": False}
     # Equal neighbours stand once.
     runs = [list(run) for _, run in groupby(enumerate(row_names), key=itemgetter(1))]
     names, centres = [run[0][1] for run in runs], [(run[0][0] + run[-1][0]) / 2 for run in runs]
     middles = [centre * (height + gap) + height / 2 - 0.5 for centre in centres]
-    axes.set_yticks(middles, names, **plain)
+    axes.set_yticks(middles, names)
     places = [column * (width + gap) + width / 2 - 0.5 for column in range(columns)]
-    axes.set_xticks(places, column_names, rotation=30, ha="right", rotation_mode="anchor", **plain)
+    axes.set_xticks(places, column_names, rotation=30, ha="right", rotation_mode="anchor")
     axes.tick_params(length=0, labelsize=8)
     axes.spines[:].set_visible(False)

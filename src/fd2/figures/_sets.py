@@ -11,7 +11,7 @@ from fd2.figures._rows import row_files
 if TYPE_CHECKING:
     import numpy as np
 
-    from fd2.artifacts.prepared import Manifest
+    from fd2.artifacts.manifests import Manifest
 
 
 def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.ndarray]]:
@@ -23,7 +23,7 @@ def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.
         FD2Error: if a file is missing or damaged, or was made from other data.
     """
     from fd2.artifacts.images import read_distilled
-    from fd2.artifacts.prepared import read_manifest
+    from fd2.artifacts.manifests import read_manifest
     from fd2.artifacts.provenance import same_manifest
 
     described = read_manifest(manifest)
@@ -49,7 +49,7 @@ def open_diagnosed(
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
     """
-    from fd2.artifacts.prepared import read_manifest
+    from fd2.artifacts.manifests import read_manifest
     from fd2.artifacts.provenance import same_manifest
     from fd2.artifacts.tensors import read_tensors
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fd2.artifacts.prepared import SPLITS, Manifest, open_verified
+from fd2.artifacts.manifests import SPLITS, Manifest
+from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import read_content
 from fd2.artifacts.remarks import sentences
 from fd2.config import plugins

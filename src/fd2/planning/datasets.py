@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fd2.artifacts.files import read_json
+from fd2.artifacts.manifests import read_manifest
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
@@ -115,19 +113,19 @@ def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
     """The size of the prepared data; None where there is none.
 
     Raises:
-        FD2Error: if the manifest is not JSON.
+        FD2Error: if the manifest is damaged.
     """
     path = project.path("results", f"data/{dataset}/manifest.json")
     if not path.is_file():
         return None
-    content: Mapping[str, Any] = read_json(path)
-    per_class = Counter(entry["class"] for entry in content["files"]["train"])
+    manifest = read_manifest(path)
+    per_class = Counter(entry["class"] for entry in manifest.files["train"])
     return DatasetSize(
-        tuple(per_class[position] for position in range(len(content["classes"]))),
-        len(content["files"]["test"]),
-        content["resolution"],
-        len(content["mean"]),
-        content["digest"],
+        tuple(per_class[position] for position in range(len(manifest.classes))),
+        len(manifest.files["test"]),
+        manifest.resolution,
+        manifest.channels,
+        manifest.digest(),
     )
 
 

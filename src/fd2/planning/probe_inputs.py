@@ -12,7 +12,8 @@ import torch
 
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import write_distilled, write_slots
-from fd2.artifacts.prepared import Manifest, write_prepared
+from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.networks import NetworkInput

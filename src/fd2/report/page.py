@@ -12,10 +12,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fd2.artifacts.files import read_json
-from fd2.artifacts.records import parsing, read_records
-from fd2.artifacts.remarks import REMARKS, Remark, sentences
-from fd2.config.datasets import TEST_IMAGES, TESTED_ON
+from fd2.artifacts.manifests import MANIFEST, read_manifest
+from fd2.artifacts.records import read_records
+from fd2.config.datasets import TEST_IMAGES
 from fd2.report.commands import Invocation
 from fd2.report.costs import circumstances, costs
 from fd2.report.texts import from_caption, from_markdown
@@ -104,21 +103,22 @@ def _uri(picture: Path) -> str:
 def _datasets(results: Path) -> list[dict[str, Any]]:
     """What the page shows of each manifest, by the dataset's name."""
     datasets = []
-    for path in sorted(results.glob("data/*/manifest.json")):
-        content = read_json(path)
-        with parsing(path):
-            source = content["source"]
-            tested = "test" if source.get(TESTED_ON, TEST_IMAGES) == TEST_IMAGES else "held out"
-            images = {split: len(files) for split, files in content["files"].items()}
-            datasets.append(
-                {
-                    **{key: content[key] for key in ("dataset", "classes", "resolution", "digest")},
-                    "grey": len(content["mean"]) == 1,
-                    "images": {"train": images["train"], tested: images["test"]},
-                    "licence": source.get("licence"),
-                    "remarks": sentences(map(Remark.parse, source.get(REMARKS, ()))),
-                }
-            )
+    for path in sorted(results.glob(f"data/*/{MANIFEST}")):
+        manifest = read_manifest(path)
+        images = {split: len(files) for split, files in manifest.files.items()}
+        tested = "test" if manifest.tested_on == TEST_IMAGES else "held out"
+        datasets.append(
+            {
+                "dataset": manifest.dataset,
+                "classes": manifest.classes,
+                "resolution": manifest.resolution,
+                "grey": manifest.channels == 1,
+                "digest": manifest.digest(),
+                "images": {"train": images["train"], tested: images["test"]},
+                "licence": manifest.source.get("licence"),
+                "remarks": manifest.remarks,
+            }
+        )
     return datasets
 
 

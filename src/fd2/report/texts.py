@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from fd2.report.escapes import restructured
+
 #: Of the heading of a table within the page.
 _LEVEL = 3
 
@@ -21,10 +23,11 @@ _LEVEL = 3
 def from_markdown(table: Path, anchor: str) -> Markup:
     """A table's Markdown as HTML: its headings below the page's, header cells with scopes.
 
-    HTML in the text is shown, not obeyed. A wide table scrolls by itself, also by keyboard. The
-    first heading gets the id ``anchor``.
+    HTML and links in the text are shown, not obeyed. A wide table scrolls by itself, also by
+    keyboard. The first heading gets the id ``anchor``.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.disable(["autolink", "entity", "image", "link", "reference"])
     opening = Markup('<div class="wide" role="region" tabindex="0" aria-labelledby="{}"><table>')
     rules = {"table_open": f"{opening.format(anchor)}\n", "table_close": "</table></div>\n"}
     for rule, html in rules.items():
@@ -68,6 +71,7 @@ def from_caption(template: str, settings: Mapping[str, Any], figure: str | None 
     """
     wildcards = SimpleNamespace(**({} if figure is None else {"figure": figure}))
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters["rst"] = restructured
     text = environment.from_string(template).render(
         snakemake=SimpleNamespace(wildcards=wildcards, config=settings)
     )

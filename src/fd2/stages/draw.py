@@ -8,6 +8,7 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.figures._rows import labels
+from fd2.report.escapes import markdown
 
 
 def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]], stem: Path) -> None:
@@ -55,7 +56,8 @@ def figure_caption(name: str, spec: Mapping[str, Any], records: Sequence[Path]) 
     }
     facts["Hardware"] = _listed(record.run.device_name for record in behind)
     facts["Commits"] = _listed(record.run.source() for record in behind)
-    return f"Figure {name}. " + " ".join(f"{k}: {v}." for k, v in facts.items()) + "\n"
+    told = " ".join(f"{key}: {markdown(value)}." for key, value in facts.items())
+    return f"Figure {markdown(name)}. {told}\n"
 
 
 def _listed(words: Iterable[str]) -> str:

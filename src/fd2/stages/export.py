@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import unicodedata
-import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from fd2.artifacts.files import atomic_write, file_digest
+from fd2.artifacts.exports import write_export
+from fd2.artifacts.files import file_digest, frame_text
 from fd2.artifacts.images import read_distilled
-from fd2.artifacts.prepared import Manifest, read_manifest
+from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
 from fd2.config.names import SetName
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
+from fd2.report.escapes import one_line
 from fd2.tables.labels import row_label
 
-#: The earliest time that a zip can hold: equal sets give equal bytes.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_UNIX, _READABLE = 3, 0o100644 << 16
 #: Marks that are safe in a file name on every system, beside letters and digits.
 _SAFE_MARKS = "-_.+() "
 _NAME_BYTES = 100
@@ -92,15 +92,10 @@ def export(
     texts = {
         "README.txt": _card(card, name, described, facts, pixels.shape[1:3]),
         "labels.csv": _labels(files, described.classes, ipc),
-        "provenance.json": _json(facts, indent=1) + "\n",
     }
-    with atomic_write(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for entry, text in texts.items():
-            _add(archive, entry, text.encode())
-        for file, picture in zip(files, pixels, strict=True):
-            stream = io.BytesIO()
-            picture_of(picture).save(stream, format="PNG")
-            _add(archive, file, stream.getvalue())
+    pictures = zip(files, map(_png, pixels), strict=True)
+    encoded = ((entry, text.encode()) for entry, text in texts.items())
+    write_export(output, chain(encoded, pictures), facts)
 
 
 def _card(
@@ -113,6 +108,7 @@ def _card(
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
+    environment.filters["line"] = one_line
     by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         label=row_label(name.method, name.fd2, "base", str(template)),
@@ -149,21 +145,18 @@ def safe_name(name: str) -> str:
 
 
 def _labels(files: Sequence[str], classes: Sequence[str], images_per_class: int) -> str:
-    stream = io.StringIO()
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(("file", "class_index", "class_name", "slot"))
-    for row, file in enumerate(files):
-        index, slot = divmod(row, images_per_class)
-        rows.writerow((file, index, classes[index], slot))
+    lines = [
+        (file, row // images_per_class, classes[row // images_per_class], row % images_per_class)
+        for row, file in enumerate(files)
+    ]
+    return frame_text(pd.DataFrame(lines, columns=["file", "class_index", "class_name", "slot"]))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    picture_of(pixels).save(stream, format="PNG")
     return stream.getvalue()
 
 
 def _json(value: Mapping[str, Any], indent: int) -> str:
     return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Store one file; PNG is compressed already, and stored text does not depend on zlib."""
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.create_system, entry.external_attr = _UNIX, _READABLE
-    archive.writestr(entry, content)

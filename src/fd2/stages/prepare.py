@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fd2.artifacts.prepared import SPLITS, Manifest, write_prepared
+from fd2.artifacts.manifests import SPLITS, Manifest
+from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS, Remark

@@ -13,24 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fd2.artifacts.files import write_frame, write_text
 from fd2.config.sheets import Sheet
+from fd2.report.escapes import latex, markdown, one_line
 
 NOTHING = "–"
-_LATEX: dict[str, str] = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{character: "\\" + character for character in "&%$#_{}"},
-    "²": r"\textsuperscript{2}",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "–": "--",
-    "×": r"$\times$",
-    "ρ": r"$\rho$",
-    "α": r"$\alpha$",
-    "λ": r"$\lambda$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
 Line = Mapping[str, Any]
 
 
@@ -103,7 +88,8 @@ def texts(table: Table, templates: Path) -> dict[str, str]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(number=number, signed=signed, md=markdown, tex=latex, listed=listed)
+    escapes = {"md": markdown, "tex": latex, "line": one_line}
+    environment.filters.update(number=number, signed=signed, listed=listed, **escapes)
     words: Any = environment.get_template(f"{table.kind}.j2").make_module()
     values = {
         "name": table.name,
@@ -128,16 +114,6 @@ def signed(value: float | None, digits: int = 1) -> str:
     """As `number`, with a sign; ``+0.0`` also for what is rounded to it from below."""
     text = number(value, digits)
     return text if text[0] in f"−{NOTHING}" else f"+{text}"
-
-
-def markdown(text: str) -> str:
-    """Text that stays in its cell of a Markdown table."""
-    return text.replace("|", "\\|")
-
-
-def latex(text: str) -> str:
-    """Text that LaTeX prints as it stands, with ², ±, minus and dash as commands."""
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -96,7 +96,7 @@ def _extract(path: Path, folder: Path, label_column: str) -> None:
         extract_images(path, members, label_column)
     else:
         shutil.copy2(path, folder / path.name)
-    if kind is not None and not members.files:
+    if kind in ("tar", "zip") and not members.files:
         raise ValueError("it holds no files")
 
 

@@ -36,6 +36,7 @@ NAMES: Mapping[SplitName, tuple[str, str]] = {
 PUBLISHED = Published(classes=10, train=60_000, test=10_000)
 _BYTES = 0x08
 _GZIP = b"\x1f\x8b"
+_LARGEST = 1 << 28  # four times what the largest file of either dataset holds, or more
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,15 @@ def _content(path: Path) -> bytes:
         FD2Error: if it cannot be read, or is cut off or damaged.
     """
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        with path.open("rb") as plain:
+            compressed = plain.read(len(_GZIP)) == _GZIP
+        with gzip.open(path) if compressed else path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise incomplete(f"cannot be unpacked: {error}", path) from error
+    if len(content) > _LARGEST:
+        raise incomplete(f"unpacks to more than {_LARGEST} bytes", path)
+    return content
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from fd2.downloads.members import BLOCK, Members
 
+GZIP = b"\x1f\x8b"
+
 
 class _Forwards:
     """The content of a tar as `tarfile` reads it: forwards, in small pieces, up to a limit."""
@@ -53,7 +55,7 @@ def extract_tar(path: Path, members: Members) -> None:
     """
     links: dict[str, str] = {}
     with path.open("rb") as plain:
-        compressed = plain.read(2) == b"\x1f\x8b"
+        compressed = plain.read(len(GZIP)) == GZIP
         plain.seek(0)
         with gzip.GzipFile(fileobj=plain) if compressed else plain as stream:
             content = _Forwards(stream, members)

@@ -12,23 +12,24 @@ from pathlib import Path
 
 from fd2.downloads.image_table import extract_images
 from fd2.downloads.members import Members
-from fd2.downloads.tar_archive import extract_tar
+from fd2.downloads.tar_archive import GZIP, extract_tar
 from fd2.downloads.zip_archive import extract_zip
 from fd2.errors import FD2Error
 
 _UNREAD = "compressed by bzip2, xz, zstd, 7z or rar"
 #: What a file is, by its first bytes; None for one that is copied as it is.
 _FIRST_BYTES = {
-    b"\x1f\x8b": "tar",
+    GZIP: "gzip",
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
     b"PAR1": "parquet",
     **dict.fromkeys((b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"), _UNREAD),
     **dict.fromkeys((b"7z\xbc\xaf\x27\x1c", b"Rar!"), _UNREAD),
 }
-#: And by its name.
-_SUFFIXES = {
-    **dict.fromkeys((".tar", ".tgz", ".gz"), "tar"),
+#: And by the end of its name; of two that fit the first.
+_NAMES = {
+    **dict.fromkeys((".tar", ".tgz", ".tar.gz"), "tar"),
+    ".gz": "gzip",
     ".zip": "zip",
     ".parquet": "parquet",
     **dict.fromkeys((".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar"), _UNREAD),
@@ -43,7 +44,7 @@ _DAMAGE = (
 def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
-    A tar may be compressed by gzip. The content is written to a temporary folder beside ``folder``
+    A tar may be compressed by gzip; another file that is, is copied as it is. The content is written to a temporary folder beside ``folder``
     and renamed at the end, so that ``folder`` is complete or missing. An existing folder is
     replaced.
 
@@ -77,7 +78,7 @@ def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
 
 
 def _extract(path: Path, folder: Path, label_column: str) -> None:
-    kind, named = _kind(path), _SUFFIXES.get(path.suffix.lower())
+    kind, named = _kind(path), _named(path.name.lower())
     if kind == _UNREAD:
         fix = "pack its content as .tgz, or unpack it yourself and set 'local_path'"
         raise FD2Error(f"{kind}, which is not read", str(path), fix)
@@ -100,16 +101,23 @@ def _extract(path: Path, folder: Path, label_column: str) -> None:
         raise ValueError("it holds no files")
 
 
+def _named(name: str) -> str | None:
+    return next((kind for end, kind in _NAMES.items() if name.endswith(end)), None)
+
+
 def _kind(path: Path) -> str | None:
     with path.open("rb") as stream:
         start = stream.read(tarfile.BLOCKSIZE)
-    for first, kind in _FIRST_BYTES.items():
-        if start.startswith(first):
-            return kind
+    found = next((kind for first, kind in _FIRST_BYTES.items() if start.startswith(first)), None)
+    if found == "gzip":
+        with gzip.open(path) as unpacked:
+            start = unpacked.read(tarfile.BLOCKSIZE)
+    elif found is not None:
+        return found
     if start == bytes(tarfile.BLOCKSIZE):
         return "tar"  # without members
     try:
         tarfile.TarInfo.frombuf(start, tarfile.ENCODING, "surrogateescape")
     except tarfile.HeaderError:
-        return None
+        return found
     return "tar"

@@ -44,9 +44,9 @@ _DAMAGE = (
 def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
     """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
 
-    A tar may be compressed by gzip; another file that is, is copied as it is. The content is written to a temporary folder beside ``folder``
-    and renamed at the end, so that ``folder`` is complete or missing. An existing folder is
-    replaced.
+    A tar may be compressed by gzip; another file that is, is copied as it is. The content is
+    written to a temporary folder beside ``folder`` and renamed at the end, so that ``folder`` is
+    complete or missing. An existing folder is replaced.
 
     Raises:
         FD2Error: for a file that is not what its name says, a damaged or encrypted archive, one

@@ -117,7 +117,9 @@ def needs_encoding(name: str, call: ast.Call) -> bool:
     last = name.split(".")[-1]
     if last in ("read_text", "write_text"):
         return name != last
-    if last in ("open", "fdopen") and name not in ("Image.open", "tarfile.open", "os.open"):
+    # In an archive all is bytes.
+    binary = ("Image.open", "tarfile.open", "os.open", "archive.open")
+    if last in ("open", "fdopen") and name not in binary:
         words = [word for part in (*call.args, *call.keywords) for word in ast.walk(part)]
         return not any(
             isinstance(word, ast.Constant) and str(word.value) in ("rb", "wb", "ab", "rb+", "xb")

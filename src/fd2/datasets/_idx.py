@@ -127,7 +127,7 @@ def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as plain:
             compressed = plain.read(len(_GZIP)) == _GZIP
-        with gzip.open(path) if compressed else path.open("rb") as stream:
+        with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise incomplete(f"cannot be unpacked: {error}", path) from error

@@ -110,7 +110,7 @@ def _kind(path: Path) -> str | None:
         start = stream.read(tarfile.BLOCKSIZE)
     found = next((kind for first, kind in _FIRST_BYTES.items() if start.startswith(first)), None)
     if found == "gzip":
-        with gzip.open(path) as unpacked:
+        with gzip.open(path, "rb") as unpacked:
             start = unpacked.read(tarfile.BLOCKSIZE)
     elif found is not None:
         return found

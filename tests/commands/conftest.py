@@ -53,6 +53,7 @@ def workflow(chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
             "datasets": {
                 "cells": {"kind": "imagefolder", "path": str(chain.images), "resolution": 32}
             },
+            "pretrain": {"initialisation": "scratch"},
             "distill": {"methods": {"sre2lpp": {"teachers": ["resnet10t"], "maximum_roll": 4}}},
         },
     )

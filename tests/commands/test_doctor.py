@@ -112,6 +112,14 @@ def test_what_was_told_of_prepared_pictures_is_told_again(
     code, findings = doctor(datasets={"cells": {"path": "photos"}})
     told = "files passed over for their suffix: 1, first 'train/mono_000/*.heic'"
     assert (code, findings["data cells, told 1"]["fact"]) == (0, told)
+    (photos / "train/mono_000/newer.heic").write_bytes(b"?")
+    code, findings = doctor(datasets={"cells": {"path": "photos"}})
+    now = findings["data cells, its folder now, told 1"]["fact"]
+    assert (code, now) == (0, told.replace(": 1", ": 2").replace("heic'", "heic (2)'"))
+    next((photos / "train/mono_000").glob("*.png")).unlink()
+    code, findings = doctor(datasets={"cells": {"path": "photos"}})
+    now = findings["data cells, its folder now"]["fact"]
+    assert (code, now) == (0, "47 images are there, not prepared yet")
 
 
 def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:

@@ -111,6 +111,33 @@ def test_a_missing_image_is_named(copy: Path, prepared: Prepared) -> None:
     with pytest.raises(FD2Error, match=r"1 image\(s\) not there") as caught:
         prepared("cub200", local_path=str(copy))
     assert gone.name in caught.value.what
+    assert "get a complete copy of the dataset" in caught.value.fix
+    with pytest.raises(FD2Error, match=r"1 image\(s\) not there") as caught:
+        prepared("cub200", downloaded=copy)
+    assert f"delete {copy}, so that a whole copy is downloaded" in caught.value.fix
+
+
+def test_exif_orientations_are_followed_where_they_are_asked_for(
+    copy: Path, prepared: Prepared
+) -> None:
+    path = min((copy / "CUB_200_2011").rglob("*.jpg"))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(path) as image:
+        image.save(path, exif=exif, quality="keep")
+    stored, turned = (
+        prepared("cub200", local_path=str(copy), **options)
+        for options in ({}, {"apply_exif": True})
+    )
+    [row] = [
+        row
+        for row, entry in enumerate(stored.manifest.files["train"])
+        if entry["path"].endswith(path.name)
+    ]
+    images = (stored.train.images[row], turned.train.images[row])
+    assert np.abs(images[0].astype(int) - images[1][::-1, ::-1]).max() <= 2
+    told = [data.manifest.remarks[-1].partition(" as their")[0] for data in (stored, turned)]
+    assert told == ["pictures not turned", "pictures turned"]
 
 
 def test_held_out_images_are_of_the_official_training_images(

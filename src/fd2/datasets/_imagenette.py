@@ -16,6 +16,7 @@ from fd2.datasets._public import (
     incomplete,
     local_copy,
 )
+from fd2.datasets._reading import Reading, exif_property
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.errors import FD2Error
 
@@ -55,7 +56,8 @@ def schema(kind: str) -> dict[str, Any]:
         f"or flat val/ with {_SOLUTION}), taken with its own split; it is not comparable with "
         "fastai's, whose test images are in part ImageNet's training images",
     }
-    return download_schema(kind, imagenet_path=imagenet_path)
+    turned = exif_property(kind, default=False)
+    return download_schema(kind, imagenet_path=imagenet_path, **turned)
 
 
 def subset_source(settings: Mapping[str, Any], subset: Subset, where: str) -> ImageSource:
@@ -88,7 +90,8 @@ def subset_source(settings: Mapping[str, Any], subset: Subset, where: str) -> Im
         "attribution": f"{subset.attribution}; Russakovsky et al.: ImageNet Large Scale Visual "
         "Recognition Challenge, IJCV 2015",
     }
-    return ImageSource(classes, tuple(images), facts)
+    reading = Reading(apply_exif=settings.get("apply_exif", False))
+    return ImageSource(classes, tuple(images), facts, reading=reading)
 
 
 def _files(

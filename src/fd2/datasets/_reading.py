@@ -54,15 +54,22 @@ class Reading:
 PLAIN = Reading()
 
 
-def reading_properties(kind: str) -> dict[str, dict[str, Any]]:
-    """Properties of the ``SETTINGS_SCHEMA`` of a kind that reads files of a user."""
+def exif_property(kind: str, *, default: bool) -> dict[str, dict[str, Any]]:
+    """The setting ``apply_exif`` of a kind: on for a user's files, off for those of papers."""
     return {
         "apply_exif": {
             "type": "boolean",
-            "default": True,
+            "default": default,
             "description": f"{kind}: turn each picture as its EXIF orientation says, as viewers "
-            "do; true without the key. false where the pixels of a paper's code must be matched",
-        },
+            f"do; {str(default).lower()} without the key. false matches the pixels of papers' code",
+        }
+    }
+
+
+def reading_properties(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of the ``SETTINGS_SCHEMA`` of a kind that reads files of a user."""
+    return {
+        **exif_property(kind, default=True),
         "background": {
             "type": ["array", "null"],
             "items": {"type": "integer", "minimum": 0, "maximum": 255},

@@ -22,12 +22,14 @@ from fd2.datasets._public import (
     read_lines,
     read_pairs,
 )
+from fd2.datasets._reading import Reading, exif_property
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
 from fd2.errors import FD2Error, suggest
 
 SETTINGS_SCHEMA = download_schema(
     "aircraft",
+    **exif_property("aircraft", default=False),
     crop_banner={
         "type": "boolean",
         "default": False,
@@ -105,7 +107,13 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         "split_rule": rule,
         "banner": f"{BANNER_ROWS} rows cut off" if crop else "kept",
     }
-    return ImageSource(classes, tuple(images), facts, crop_bottom=BANNER_ROWS if crop else 0)
+    return ImageSource(
+        classes,
+        tuple(images),
+        facts,
+        crop_bottom=BANNER_ROWS if crop else 0,
+        reading=Reading(apply_exif=settings.get("apply_exif", False)),
+    )
 
 
 def _listed(

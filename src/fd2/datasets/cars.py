@@ -13,10 +13,11 @@ from typing import Any
 
 from fd2.datasets._cars_labels import labelled_images
 from fd2.datasets._public import Published, check_published, download_schema, local_copy
+from fd2.datasets._reading import Reading, exif_property
 from fd2.datasets._source import ImageSource
 from fd2.downloads.archive import Archive
 
-SETTINGS_SCHEMA = download_schema("cars")
+SETTINGS_SCHEMA = download_schema("cars", **exif_property("cars", default=False))
 
 _REPACKED = (
     "https://huggingface.co/datasets/XiN0919/FGVC/resolve/921e8dce38536cd5982739d85d5e9235d2cb2a76"
@@ -93,4 +94,5 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     root = local_copy(settings, where)
     classes, images, rule = labelled_images(root, where)
     check_published(classes, images, PUBLISHED, root)
-    return ImageSource(classes, tuple(images), {**_FACTS, "split_rule": rule})
+    reading = Reading(apply_exif=settings.get("apply_exif", False))
+    return ImageSource(classes, tuple(images), {**_FACTS, "split_rule": rule}, reading=reading)

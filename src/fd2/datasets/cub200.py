@@ -19,10 +19,11 @@ from fd2.datasets._public import (
     local_copy,
     read_pairs,
 )
+from fd2.datasets._reading import Reading, exif_property
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
 
-SETTINGS_SCHEMA = download_schema("cub200")
+SETTINGS_SCHEMA = download_schema("cub200", **exif_property("cub200", default=False))
 
 ARCHIVES = (
     Archive(
@@ -76,4 +77,5 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         name = f"images/{file}"
         images.append(SourceImage(root / name, name, label, _SPLITS[splits[key]]))
     check_published(classes, images, PUBLISHED, root, "CUB-200 of 2010 is another dataset")
-    return ImageSource(classes, tuple(images), dict(_FACTS))
+    reading = Reading(apply_exif=settings.get("apply_exif", False))
+    return ImageSource(classes, tuple(images), dict(_FACTS), reading=reading)

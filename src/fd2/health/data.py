@@ -15,10 +15,12 @@ from fd2.config import plugins
 from fd2.config.datasets import download_kind
 from fd2.config.figures import tabled_datasets
 from fd2.datasets._held_out import hold_out
+from fd2.datasets._source import listing_digest
 from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error
 from fd2.health import Finding, fault
 from fd2.planning.disk import amount
+from fd2.planning.image_folders import prepared_listing
 from fd2.planning.outputs import archive_bytes
 from fd2.planning.project import Project
 from fd2.stages.prepare import PrepareSettings, look
@@ -34,6 +36,7 @@ def check_data(project: Project) -> Iterator[Finding]:
                 manifest = open_verified(folder).manifest
                 yield Finding(subject, _prepared(manifest))
                 yield from _remarks(subject, manifest.remarks)
+                yield from _since(project, dataset, manifest)
             else:
                 yield from _source(project, dataset, subject)
         except FD2Error as error:
@@ -72,6 +75,23 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
             source.remedy,
         )
     yield Finding(subject, f"{len(source.images)} images are there, not prepared yet")
+
+
+def _since(project: Project, dataset: str, manifest: Manifest) -> Iterator[Finding]:
+    """What is to be told of a user's folder and was not when it was prepared."""
+    settings = project.settings.prepare(dataset)
+    plugin = plugins.load("datasets", settings["kind"])
+    key = getattr(plugin, "FOLDER_SETTING", None)
+    if key is None or not Path(settings["options"][key]).expanduser().is_dir():
+        return
+    subject = f"data {dataset}, its folder now"
+    source = plugin.source(settings["options"], f"setting 'datasets.{dataset}'")
+    record = project.path("results", f"data/{dataset}/record.json")
+    if listing_digest(source.images) != prepared_listing(record):
+        yield from _own_folder(PrepareSettings(**settings), project, subject)
+        return
+    known = manifest.remarks
+    yield from _remarks(subject, [line for line in sentences(source.remarks) if line not in known])
 
 
 def _own_folder(settings: PrepareSettings, project: Project, subject: str) -> Iterator[Finding]:

@@ -108,7 +108,8 @@ def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = 
         )
         for split in SPLITS
     }
-    require_pictures(files, decoded, source.remedy, where)
+    anew = f"delete {downloaded}, so that a whole copy is downloaded"
+    require_pictures(files, decoded, source.remedy if downloaded is None else anew, where)
     remarks = [*source.remarks, *picture_remarks(files, decoded, source.reading.bit_depth)]
     if source.render is None:
         images = [image for split in SPLITS for image in files[split]]

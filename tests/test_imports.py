@@ -23,6 +23,7 @@ LAYERS = (
         *(
             "networks",
             "losses",
+            "matching",
             "augment",
             "engine",
             "training",

@@ -11,19 +11,27 @@ import torch
 from fd2.artifacts.images import DistilledSet, read_distilled, read_slots
 from fd2.artifacts.prepared import open_prepared
 from fd2.errors import FD2Error
+from fd2.matching.coresets import herding, k_center
+from fd2.networks.stored_teacher import read_teacher
 from fd2.stages.select_images import select_images
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
 
-RECIPES: dict[str, dict[str, object]] = {"random": {}, "rded": {"patches": {"tiling": "1x1"}}}
+RECIPES: dict[str, dict[str, object]] = {
+    "random": {},
+    "rded": {"patches": {"tiling": "1x1"}},
+    "herding": {"teachers": ["resnet10t"]},
+    "kcenter": {"teachers": ["resnet10t"], "start": "random"},
+}
 
 
 def chosen(chain: Chain, folder: Path, method: str, count: int) -> DistilledSet:
     settings = chain.select_settings(method, count, **RECIPES[method])
     patches = chain.patches if method == "rded" else None
-    output = folder / f"{method}{count}.safetensors"
-    select_images(settings, chain.data, patches, output, folder / "record.json", chain.job)
+    teachers = [chain.plain] if "teachers" in RECIPES[method] else []
+    output, record = folder / f"{method}{count}.safetensors", folder / "record.json"
+    select_images(settings, chain.data, patches, teachers, output, record, chain.job)
     return read_distilled(output)
 
 
@@ -41,16 +49,37 @@ def test_ipc_n_is_a_prefix_of_ipc_m(chain: Chain, tmp_path: Path, method: str) -
     assert (again / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_random_images_are_different_photographs_of_their_class(
-    chain: Chain, tmp_path: Path
+@pytest.mark.parametrize("method", ["random", "herding", "kcenter"])
+def test_whole_images_are_different_photographs_of_their_class(
+    chain: Chain, tmp_path: Path, method: str
 ) -> None:
-    picked = chosen(chain, tmp_path, "random", 12)
+    picked = chosen(chain, tmp_path, method, 12)
     train = open_prepared(chain.data).train
     originals = train.all_images(torch.device("cpu"))
     for label in range(3):
         mine = {image.numpy().tobytes() for image in picked.images[picked.labels == label]}
         theirs = {image.numpy().tobytes() for image in originals[train.labels == label]}
         assert mine == theirs
+
+
+@pytest.mark.parametrize("method", ["herding", "kcenter"])
+def test_coresets_see_what_the_teachers_classifier_sees(
+    chain: Chain, tmp_path: Path, method: str
+) -> None:
+    train = open_prepared(chain.data).train
+    teacher = read_teacher(chain.plain, torch.device("cpu"))
+    images = train.all_images(torch.device("cpu"))
+    with torch.no_grad():
+        maps = teacher.network.backbone.features(teacher.normaliser.normalise(images))
+    features = maps.mean(dim=(2, 3))
+    picked = chosen(chain, tmp_path, method, 3).images.unflatten(0, (3, 3))
+    for label, own in enumerate(picked):
+        members = (train.labels == label).nonzero().flatten()
+        (start,) = [i for i, one in enumerate(images[members]) if torch.equal(one, own[0])]
+        order = herding(features[members], 3)
+        if method == "kcenter":
+            order = k_center(features[members], 3, start)
+        assert torch.equal(own, images[members[order]])
 
 
 def test_rded_takes_patches_in_rank_order(chain: Chain, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ rule select_images:
         code=select_code,
         manifest="<results>/data/{dataset}/manifest.json",
         patches=distill_patches,
+        teachers=select_teachers,
     output:
         distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
         record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
@@ -78,10 +79,11 @@ rule select_images:
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"
-    threads: 1
+    threads: select_threads
     resources:
+        compute_threads=select_threads,
         mem_mb=memory(4000),
-        runtime=minutes(10),
+        runtime=minutes(30),
     params:
         settings=select_settings,
     message:

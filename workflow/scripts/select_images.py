@@ -16,6 +16,7 @@ with stage_job(snakemake) as job:
         build(SelectImagesSettings, snakemake.params.settings),
         Path(snakemake.input.manifest).parent,
         Path(patches) if patches else None,
+        [Path(path) for path in snakemake.input.get("teachers", [])],
         Path(snakemake.output.distilled),
         Path(snakemake.output.record),
         job,

@@ -16,6 +16,8 @@ from torch import Tensor
 from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
+_STORED = (torch.uint8, torch.float32)
+
 
 @dataclass(frozen=True)
 class SlotImages:
@@ -37,8 +39,9 @@ class DistilledSet:
     """What a student trains on, whatever the method.
 
     Attributes:
-        images: uint8 ``[C * n, K, H, W]``, class-major: image ``c * n + k`` is slot k of class c.
-            This row number is the image's id.
+        images: ``[C * n, K, H, W]``, class-major: image ``c * n + k`` is slot k of class c. This
+            row number is the image's id. uint8; or float32 of a matching method, where 0 is black
+            and 1 white, and pixels may lie beyond.
         labels: int64 ``[C * n]``.
         images_per_class: n.
         metadata: what shaped it; holds ``manifest``, ``mean`` and ``std``.
@@ -49,12 +52,18 @@ class DistilledSet:
     images_per_class: int
     metadata: dict[str, Any]
 
+    def pictures(self) -> Tensor:
+        """The images as uint8: floating ones clipped and rounded, as a viewer shows them."""
+        if self.images.dtype == torch.uint8:
+            return self.images
+        return (self.images.clamp(0, 1) * 255).round().to(torch.uint8)
+
 
 def write_slots(
     path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]
 ) -> None:
     """Write uint8 images ``[S, C, K, H, W]`` of the given slots."""
-    _check(images)
+    _check(images, (torch.uint8,))
     write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
 
 
@@ -72,8 +81,8 @@ def read_slots(path: str | Path) -> SlotImages:
 
 
 def write_distilled(path: str | Path, slots_images: Tensor, metadata: Mapping[str, Any]) -> None:
-    """Write a distilled set from uint8 ``[n, C, K, H, W]`` in slot order."""
-    _check(slots_images)
+    """Write a distilled set from uint8 or float32 ``[n, C, K, H, W]`` in slot order."""
+    _check(slots_images, _STORED)
     count, classes = slots_images.shape[:2]
     images = slots_images.transpose(0, 1).reshape(classes * count, *slots_images.shape[2:])
     labels = torch.arange(classes).repeat_interleave(count)
@@ -90,11 +99,11 @@ def read_distilled(path: str | Path) -> DistilledSet:
     """
     tensors, metadata = read_tensors(path, ("images", "labels"))
     images, labels = tensors["images"], tensors["labels"]
-    if images.ndim != 4 or len(images) != len(labels) or images.dtype != torch.uint8:
+    if images.ndim != 4 or len(images) != len(labels) or images.dtype not in _STORED:
         raise damaged(path, f"images {tuple(images.shape)} {images.dtype}, {len(labels)} labels")
     return DistilledSet(images, labels, metadata["images_per_class"], metadata)
 
 
-def _check(images: Tensor) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 5:
-        raise ValueError(f"uint8 images with 5 axes expected, got {images.dtype} {images.shape}")
+def _check(images: Tensor, types: tuple[torch.dtype, ...]) -> None:
+    if images.dtype not in types or images.ndim != 5:
+        raise ValueError(f"{types} with 5 axes expected, got {images.dtype} {images.shape}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from fd2.config import plugins
@@ -138,6 +138,12 @@ class Configuration(GivenConfig):
         """Teachers that an optimising method looks through."""
         backbones = self.method_settings(set_name)["teachers"]
         return [self.teacher(set_name, backbone) for backbone in backbones]
+
+    def select_teachers(self, set_name: SetName) -> list[Teacher]:
+        """Teachers whose features a selecting method compares: FD² is in the labels alone."""
+        plain = replace(set_name, fd2="plain")
+        backbones = self.method_settings(set_name).get("teachers", [])
+        return [self.teacher(plain, backbone) for backbone in backbones]
 
     def slots(self, set_name: SetName) -> int:
         """Distilled images per class at most."""

@@ -77,7 +77,7 @@ def _students(
 def _images(
     settings: Configuration, row: StudentRow, fd2: str, ipc: int, slots: bool = True
 ) -> tuple[dict[str, str], list[int]]:
-    """How images are made, and the seeds of the teachers that distil or score a method's crops."""
+    """How images are made, and the seeds of the teachers that a method or its crops look at."""
     name = SetName(row.dataset, row.method, fd2, row.variant)
     selects = plugins.load("methods", row.method).KIND == "selection"
     made = settings.select_images(name, ipc) if selects else settings.distill(name, 0)
@@ -88,11 +88,12 @@ def _images(
     dropped = _NAMES if slots else (*_NAMES, "slots")
     made = {key: value for key, value in made.items() if key not in dropped}
     patches = {key: value for key, value in patches.items() if key not in _NAMES}
-    looking: list[Teacher] = []
     if not selects:
         looking = settings.distill_teachers(name)
     elif patch_kind is not None:
         looking = [settings.patch_scorer(row.dataset, patch_kind)]
+    else:
+        looking = settings.select_teachers(name)
     # The training's name is not among the settings of distillation.
     teachers = [teacher.training for teacher in looking]
     trained, teacher_seeds = _without_seeds(settings, looking)

@@ -31,7 +31,8 @@ def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.
     digests = {str(path): one.metadata["manifest"] for path, one in zip(paths, sets, strict=True)}
     same_manifest({str(manifest): described.digest(), **digests})
     arrays = [
-        one.images.unflatten(0, (len(described.classes), one.images_per_class))
+        one.pictures()
+        .unflatten(0, (len(described.classes), one.images_per_class))
         .permute(0, 1, 3, 4, 2)
         .numpy()
         for one in sets

@@ -5,7 +5,8 @@ A method's file defines ``LABEL`` (its name in tables), ``KIND`` (``optimisation
 resolution)`` or ``select(request)``. A setting ``patches`` names the scored crops that its images
 start from or are chosen from: ``1x1`` or ``2x2`` are those of section ``patches``, which methods
 share, a block of settings makes crops of the method's own (``rded.py``); a method without it takes
-whole images. It imports torch inside functions only, because the plan of a grid reads every method.
+whole images. With a setting ``teachers`` a selecting method sees the features of a plain teacher.
+Files import torch inside functions only, because the plan of a grid reads every method.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fd2.artifacts.images import SlotImages
     from fd2.artifacts.prepared import PreparedDataset
 
@@ -74,6 +77,8 @@ class SelectionRequest:
     Attributes:
         dataset: the prepared data.
         patches: the method's patches, or None if it asked for none.
+        features: float32 ``[N, D]`` of the training images, what the classifier of the method's
+            plain teacher sees; None for a method without the setting ``teachers``.
         images_per_class: n.
         seed: the distillation seed.
         settings: the method's own settings.
@@ -81,6 +86,7 @@ class SelectionRequest:
 
     dataset: PreparedDataset
     patches: SlotImages | None
+    features: Tensor | None
     images_per_class: int
     seed: int
     settings: Mapping[str, Any]

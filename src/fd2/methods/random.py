@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fd2.image_counts import require_whole_images
 from fd2.methods._interface import SelectionRequest
+from fd2.methods._selecting import select_whole
 from fd2.runtime.seeds import torch_generator
 
 if TYPE_CHECKING:
@@ -32,15 +32,9 @@ def select(request: SelectionRequest) -> Tensor:
     """
     import torch
 
-    dataset, count = request.dataset, request.images_per_class
-    indices_of = dataset.class_indices(dataset.train)
-    members_of = dict(zip(dataset.manifest.classes, indices_of, strict=True))
-    counts = {name: len(members) for name, members in members_of.items()}
-    require_whole_images(dataset.manifest.dataset, counts, count)
-    chosen = []
-    for name, members in members_of.items():
-        generator = torch_generator("random", request.seed, dataset.manifest.dataset, name)
-        chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
-    indices = torch.stack(chosen, dim=1)
-    images = dataset.train.batch(indices.flatten(), torch.device("cpu"))
-    return images.unflatten(0, indices.shape).contiguous()
+    def draw(name: str, members: Tensor) -> Tensor:
+        dataset = request.dataset.manifest.dataset
+        generator = torch_generator("random", request.seed, dataset, name)
+        return torch.randperm(len(members), generator=generator)[: request.images_per_class]
+
+    return select_whole(request, draw)

@@ -42,6 +42,8 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
         case "distill":
             return settings.distill_teachers(SetName.parse(fields))
+        case "select_images":
+            return settings.select_teachers(SetName.parse(fields))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
     return []

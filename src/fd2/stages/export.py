@@ -83,7 +83,7 @@ def export(
         "distilled_sha256": file_digest(distilled),
         "steps": steps,
     }
-    pixels = images.images.permute(0, 2, 3, 1).contiguous().numpy()
+    pixels = images.pictures().permute(0, 2, 3, 1).contiguous().numpy()
     files = [
         f"{folder}/slot{slot:03d}.png"
         for folder in folder_names(described.classes)

@@ -1,0 +1,79 @@
+"""Herding and K-Center against brute force over all candidates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from fd2.matching.coresets import herding, k_center, nearest_to_mean
+
+
+def features(seed: int, images: int = 17, width: int = 5) -> Tensor:
+    return torch.rand(images, width, generator=torch.Generator().manual_seed(seed))
+
+
+def slow_herding(rows: list[list[float]], count: int) -> list[int]:
+    mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    chosen: list[int] = []
+    for step in range(count):
+        best, least = -1, float("inf")
+        for candidate, row in enumerate(rows):
+            if candidate in chosen:
+                continue
+            away = 0.0
+            for d, value in enumerate(row):
+                already = sum(rows[one][d] for one in chosen)
+                away += ((step + 1) * mean[d] - already - value) ** 2
+            if away < least:
+                best, least = candidate, away
+        chosen.append(best)
+    return chosen
+
+
+def slow_k_center(rows: list[list[float]], count: int, start: int) -> list[int]:
+    chosen = [start]
+    while len(chosen) < count:
+        best, most = -1, -1.0
+        for candidate, row in enumerate(rows):
+            if candidate in chosen:
+                continue
+            nearest = min(
+                sum((a - b) ** 2 for a, b in zip(row, rows[one], strict=True)) for one in chosen
+            )
+            if nearest > most:
+                best, most = candidate, nearest
+        chosen.append(best)
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_choose_as_brute_force_does(seed: int) -> None:
+    rows = features(seed)
+    listed = rows.double().tolist()
+    assert herding(rows, 17).tolist() == slow_herding(listed, 17)
+    assert k_center(rows, 17, start=seed).tolist() == slow_k_center(listed, 17, seed)
+    assert nearest_to_mean(rows) == slow_herding(listed, 1)[0]
+
+
+def test_fewer_are_a_prefix_and_no_image_is_chosen_twice() -> None:
+    rows = features(0).repeat(2, 1)  # each image has a copy
+    for choose in (herding(rows, 34), k_center(rows, 34, 3)):
+        assert sorted(choose.tolist()) == list(range(34))
+    assert torch.equal(herding(rows, 6), herding(rows, 34)[:6])
+    assert torch.equal(k_center(rows, 6, 3), k_center(rows, 34, 3)[:6])
+
+
+def test_permuted_images_give_the_permuted_choice() -> None:
+    rows, order = features(1), torch.randperm(17, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(order[herding(rows[order], 8)], herding(rows, 8))
+    start = int((order == 4).nonzero())
+    assert torch.equal(order[k_center(rows[order], 8, start)], k_center(rows, 8, 4))
+
+
+def test_herding_keeps_the_mean_closer_than_chance() -> None:
+    rows = features(3, images=200, width=20)
+    away = [float((rows[herding(rows, n)].mean(0) - rows.mean(0)).norm()) for n in (5, 20, 80)]
+    drawn = torch.stack([rows[torch.randperm(200)[:20]].mean(0) for _ in range(50)])
+    assert away == sorted(away, reverse=True)
+    assert away[1] < float((drawn - rows.mean(0)).norm(dim=1).min())

@@ -13,14 +13,14 @@ from fd2.errors import FD2Error, system_fault
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
 #: the exit code.
-COMMANDS = ("plan", "cost", "doctor", "why")
+COMMANDS = ("plan", "cost", "doctor", "why", "adopt")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line with all sub-commands."""
     whole = argparse.ArgumentParser(
         prog="fd2",
-        description="What a run will take, what it took, and what is wrong.",
+        description="What a run will take, what it took, what is wrong, and what still holds.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(

@@ -7,8 +7,11 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,13 @@ import numpy as np
 import pytest
 import yaml
 
+from fd2.health.folders import check_access, check_own_folders
 from fd2.health.machine import check_slurm
 from fd2.health.versions import check_versions
+from fd2.planning.project import open_project
 from fd2.stages.prepare import PrepareSettings, prepare
+
+SOURCES = Path(__file__).resolve().parents[2] / "src"
 
 
 @pytest.fixture
@@ -221,3 +228,118 @@ def test_a_cluster_that_does_not_answer_is_found(
     finding = check_slurm()
     assert not finding.ok
     assert "Unable to contact" in finding.fact
+
+
+def test_a_machine_that_does_not_tell_its_cores(
+    doctor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    code, findings = doctor()
+    assert code == 0 and f"{os.cpu_count()} cores" in findings["cores"]["fact"]
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "TORCH_HOME", "HOME", "TMPDIR"])
+def test_a_folder_beside_the_outputs_that_cannot_be_written_is_found(
+    monkeypatch: pytest.MonkeyPatch, workflow: Path, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/proc/fd2")
+    found = {finding.subject: finding for finding in check_own_folders()}[variable]
+    assert "/proc/fd2" in found.fact and f"export {variable}=" in str(found.fix)
+
+
+def test_a_lock_is_found(doctor: Any, workflow: Path) -> None:
+    (workflow / ".snakemake/locks").mkdir(parents=True)
+    assert doctor()[1]["lock"]["ok"]
+    (workflow / ".snakemake/locks/0.input.lock").touch()
+    code, findings = doctor()
+    assert code == 1 and "snakemake --unlock" in findings["lock"]["fix"]
+
+
+def test_a_source_from_the_future_is_found(doctor: Any, workflow: Path) -> None:
+    path = workflow / "config/tables/cells.csv"
+    os.utime(path, (time.time() + 86400,) * 2)
+    code, findings = doctor()
+    assert code == 1 and str(path) in findings["time stamps"]["fact"]
+
+
+def test_one_broken_thing_does_not_hide_the_others(
+    doctor: Any, workflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that cannot be imported, here torch, and a path that commands break at."""
+    monkeypatch.setitem(sys.modules, "fd2.health.machine", None)
+    code, findings = doctor(pathvars={"logs": "/proc/fd2"})
+    assert code == 1
+    wrong = {subject for subject, finding in findings.items() if not finding["ok"]}
+    assert wrong == {"memory", "SLURM", "cores", "devices", "compiler", "logs"}
+    assert "ModuleNotFoundError" in findings["cores"]["fact"]
+    assert "digests fit" in findings["data cells"]["fact"]
+
+
+@pytest.mark.parametrize("name", ["my clone", "it's", "$HOME", "a&b"])
+def test_a_path_that_commands_break_at_is_found(
+    doctor: Any, workflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    workflow.rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", "from fd2.health.folders import check_path; check_path()"],
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1 and "where the commands of Snakemake and conda break" in done.stderr
+
+
+def test_doctor_speaks_where_there_is_neither_locale_nor_home_nor_git(workflow: Path) -> None:
+    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": "", "HOME": "~"}
+    done = subprocess.run(
+        [sys.executable, "-m", "fd2", "doctor"],
+        env={**bare, "PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    for line in ("WRONG  locale:", "WRONG  HOME:", "ok     commit: none", "ok     data cells:"):
+        assert line in done.stdout
+
+
+def as_another_user(look: Callable[[], object]) -> Any:
+    """What a function returns in a process that root's rights do not help."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setresuid(65534, 65534, 65534)
+        os.write(writer, json.dumps(look()).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        said = stream.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return json.loads(said)
+
+
+def test_what_another_user_closed_is_found(workflow: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        for folder in ("results/open", "results/closed", "resources"):
+            (root / folder).mkdir(parents=True)
+        for folder in ("results", "results/open", "resources"):
+            (root / folder).chmod(0o777)
+        (root / "results/open/a.json").touch(0o644)
+        (root / "results/open/b.json").touch(0)
+        (root / "results/closed").chmod(0)
+        folders = {"resources": str(root / "resources"), "results": str(root / "results")}
+        (workflow / "there.yaml").write_text(yaml.safe_dump({"pathvars": folders}))
+        project = open_project(workflow, ["there.yaml"])
+        found = as_another_user(lambda: [asdict(finding) for finding in check_access(project)])
+        (root / "results/closed").chmod(0o700)
+    resources, results = found
+    assert resources["fix"] is None and "chown" in results["fix"]
+    assert results["fact"].startswith("2 files or folders are closed to you")
+    assert "b.json" in results["fact"] and "closed" in results["fact"]

@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stages", default="all", help="how many of the last stages are stopped")
     parser.add_argument("--kills", type=int, default=20, help="SIGKILL at so many random points")
     parser.add_argument("--terms", type=int, default=20, help="SIGTERM at so many")
+    parser.add_argument("--hups", type=int, default=20, help="SIGHUP at so many")
     parser.add_argument("--clocks", type=int, default=5, help="so many jumps of the clock")
     parser.add_argument("--damaged", type=int, default=len(ARTEFACTS), help="so many artefacts")
     parser.add_argument("--disks", type=int, default=len(STAGES), help="full in so many stages")
@@ -69,7 +70,11 @@ def main() -> int:
         assert chain.moved() > 0.5, "images as they began are the same after any fault"
         facts = f"{seconds:.0f} s, {len(wanted)} artefacts, seed {given.seed}"
         print(f"undisturbed: {', '.join(stages)} in {facts}", flush=True)
-        for number, count in ((signal.SIGKILL, given.kills), (signal.SIGTERM, given.terms)):
+        for number, count in (
+            (signal.SIGKILL, given.kills),
+            (signal.SIGTERM, given.terms),
+            (signal.SIGHUP, given.hups),
+        ):
             if count:
                 stop_at_random_points(chain, wanted, tally, number, count, seconds, stages, rng)
         damage(chain, wanted, tally, rng.sample(ARTEFACTS, given.damaged), rng)

@@ -35,26 +35,25 @@ def jumping_clock(
 ) -> None:
     """Time stamps of artefacts up to ten years in the past or the future.
 
-    Snakemake runs some jobs again, or fails one that reads a file from the future and deletes its
-    output; then ``fd2 doctor`` names the command that helps. A deleted output that is older than
-    what was made of it is not needed, so it is asked for by name.
+    A file from the future is refused before the first job; ``fd2 doctor`` names the command that
+    helps. Then ``fd2 adopt`` makes all of it current: no job runs again.
     """
     before = {name: (chain.results / name).stat().st_mtime_ns for name in wanted}
     for _ in range(count):
         for name in wanted:
             stamp = time.time() + rng.randint(-TEN_YEARS, TEN_YEARS)
             os.utime(chain.results / name, (stamp, stamp))
-        done = chain.run()
-        clear = done.returncode == 0 or "clock skew" in done.output
-        again = done
+        done = chain.run("--dry-run")
         if done.returncode:
             advice = json.loads(chain.fd2("doctor", "--json").output)["findings"]
-            said = next(finding for finding in advice if finding["subject"] == "time stamps")
-            subprocess.run(shlex.split(said["fix"].partition("then: ")[2]), check=True)
-            missing = sorted(wanted.keys() - chain.artefacts().keys())
-            again = chain.run(*(f"results/{path}" for path in missing))
-        same = again.returncode == 0 and chain.artefacts() == wanted
-        tally.add("jumping clock", clear and same, done.output[-2000:] + again.output[-2000:])
+            found = next(finding for finding in advice if finding["subject"] == "time stamps")
+            subprocess.run(shlex.split(found["fix"].partition("then: ")[2]), check=True)
+        clear = done.returncode == 0 or "in the future" in done.output
+        adopted = chain.fd2("adopt", f"results/{CELL}")
+        again = chain.run("--dry-run")
+        same = "Nothing to be done" in again.output and chain.artefacts() == wanted
+        said = done.output[-2000:] + adopted.output[-2000:] + again.output[-2000:]
+        tally.add("jumping clock", clear and adopted.returncode == 0 and same, said)
     for name, stamp in before.items():
         os.utime(chain.results / name, ns=(stamp, stamp))
 

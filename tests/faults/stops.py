@@ -1,4 +1,4 @@
-"""SIGKILL and SIGTERM at random points of the chain, again and again until it is through."""
+"""Signals at random points of the chain, again and again until it is through."""
 
 from __future__ import annotations
 

@@ -74,6 +74,17 @@ def test_a_log_on_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "cannot write: No space left on device" in told and "free space" in told
 
 
+def test_a_folder_that_the_system_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the results of another user; the kernel's own folder takes nothing of root either."""
+    with ends_with(1), logged(tmp_path / "log"):
+        Path("/sys/fd2").mkdir()
+    told = capsys.readouterr().err
+    assert told == (tmp_path / "log").read_text()
+    assert "cannot be read or written" in told and "where: /sys/fd2" in told
+
+
 ORPHANS = """
 import os, signal, sys
 from pathlib import Path

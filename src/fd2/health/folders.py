@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from fd2.config.pathvars import PATHVARS
 from fd2.errors import FD2Error, listing, require_writable
 from fd2.health import Finding, fault
-from fd2.health.start import INPUTS, SOURCES, require_plain_path
+from fd2.health.paths import require_plain_paths
+from fd2.health.start import INPUTS, SOURCES
 from fd2.planning.disk import amount
 from fd2.planning.project import Project, require_workflow
 from fd2.runtime.clock import require_past
@@ -20,29 +22,24 @@ LEAST_FREE = 10**9
 
 
 def check_path() -> Finding:
-    """The workflow's folder, and whether commands can name it."""
+    """The folder of the workflow and that of Python, and whether commands can name them."""
     require_workflow(Path.cwd())
-    require_plain_path(Path.cwd())
-    return Finding("path", str(Path.cwd()))
+    require_plain_paths(Path.cwd())
+    return Finding("path", f"{Path.cwd()}, {sys.executable}")
 
 
 def check_own_folders() -> Iterator[Finding]:
     """What Snakemake, torch and others write beside the outputs: where, and how to change it."""
     home = Path(os.path.expanduser("~"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    torch_home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
-    if not home.is_absolute():
-        fix = "export HOME=FOLDER, a folder that you can write"
-        yield Finding("HOME", "there is none", fix)
-    else:
-        yield _written("HOME", home, "export HOME=FOLDER, a folder that you can write")
-    yield _written("cache", cache, "export XDG_CACHE_HOME=FOLDER, a folder that you can write")
-    yield _written("torch", torch_home, "export TORCH_HOME=FOLDER, a folder that you can write")
-    named = os.environ.get("TMPDIR")
-    if named:
-        yield _written("TMPDIR", Path(named), "export TMPDIR=FOLDER, a folder that you can write")
-    else:
-        yield Finding("TMPDIR", f"not set: {tempfile.gettempdir()}")
+    for variable, usual in (
+        ("HOME", home),
+        ("XDG_CACHE_HOME", cache),
+        ("TORCH_HOME", cache / "torch"),
+        ("TMPDIR", Path(tempfile.gettempdir())),
+    ):
+        folder = Path(os.environ.get(variable) or usual)
+        yield _written(variable, folder, f"export {variable}=FOLDER, a folder that you can write")
     fix = "make the workflow's folder your own, or clone it anew"
     yield _written(".snakemake", Path.cwd() / ".snakemake", fix)
     yield _lock(Path.cwd() / ".snakemake" / "locks")
@@ -75,6 +72,8 @@ def _existing(path: Path) -> Path:
 
 
 def _written(subject: str, path: Path, fix: str) -> Finding:
+    if path.parts[:1] == ("~",):
+        return Finding(subject, f"there is no home folder for {path}", fix)
     try:
         require_writable(path, subject)
         # Permissions are not all: file systems can be read-only, or have none.

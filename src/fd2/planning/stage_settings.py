@@ -40,7 +40,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill":
+        case "distill" | "measure_distill":
             return settings.distill_teachers(SetName.parse(fields))
         case "select_images":
             return settings.select_teachers(SetName.parse(fields))
@@ -53,3 +53,48 @@ def label_teachers(settings: Configuration, job: RuleJob) -> tuple[str, ...]:
     """Backbones of the teachers behind a job ``relabel``; none for other rules."""
     teachers = teachers_of(settings, job) if job.rule == "relabel" else []
     return tuple(teacher.backbone for teacher in teachers)
+
+
+def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
+    """The files that a job's record has digests of: paths below the results folder, by role."""
+    fields = job.fields
+    teachers = [teacher.path() for teacher in teachers_of(settings, job)]
+    of_teachers = {f"teacher{number}": path for number, path in enumerate(teachers)}
+    match job.rule:
+        case "patches":
+            return {"scorer": teachers[0]}
+        case "distill" | "measure_distill":
+            return {"patches": _patches(settings, job), **of_teachers}
+        case "assemble":
+            name = SetName.parse(fields)
+            groups = settings.groups(name, int(fields["ipc"]))
+            return {f"group{number}": name.group(group) for number, group in enumerate(groups)}
+        case "select_images":
+            kind = settings.patch_kind(SetName.parse(fields))
+            return {} if kind is None else {"patches": _patches(settings, job)}
+        case "relabel":
+            return {"distilled": _distilled(settings, job), **of_teachers}
+        case "evaluate":
+            cell = Cell.parse(fields)
+            inputs = {"distilled": _distilled(settings, job)}
+            if settings.evaluate(cell)["labels"] == "hard":
+                return inputs
+            folder = settings.set_at(cell.set_name, "relabel").labels(cell.ipc)
+            files = {"logits": "logits.npy", "augmentation": "augmentation.safetensors"}
+            return {**inputs, **{role: f"{folder}/{file}" for role, file in files.items()}}
+        case "diagnose":
+            network = Teacher.parse(fields).path()
+            return {"network": network, "distilled": _distilled(settings, job)}
+        case "diagnose_real":
+            return {"network": Teacher.parse(fields).path()}
+    return {}
+
+
+def _patches(settings: Configuration, job: RuleJob) -> str:
+    kind = settings.patch_kind(SetName.parse(job.fields))
+    return f"patches/{job.fields['dataset']}/{kind}.safetensors"
+
+
+def _distilled(settings: Configuration, job: RuleJob) -> str:
+    name = settings.set_at(SetName.parse(job.fields), "distill")
+    return name.images(int(job.fields["ipc"]))

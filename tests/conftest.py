@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -198,6 +199,25 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 
     monkeypatch.setattr(Backbone, "features", recorded)
     return seen
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, signal.Signals], None]:
+    """Send this process a signal during the n-th forward pass from now, which runs undisturbed."""
+    features = Backbone.features
+
+    def arm(passes: int, number: signal.Signals = signal.SIGTERM) -> None:
+        left = [passes]
+
+        def counted(self: Backbone, images: torch.Tensor) -> torch.Tensor:
+            left[0] -= 1
+            if left[0] == 0:
+                signal.raise_signal(number)
+            return features(self, images)
+
+        monkeypatch.setattr(Backbone, "features", counted)
+
+    return arm
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ LAYERS = (
             "matching",
             "augment",
             "engine",
+            "matching",
             "training",
             "replay",
             "tables",

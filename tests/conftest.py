@@ -69,7 +69,7 @@ def evaluate_settings(**changes: Any) -> EvaluateSettings:
 
 
 def select_settings(method: str, count: int, **own: Any) -> SelectImagesSettings:
-    same = {key: TINY["distill"][key] for key in ("dataset", "variant", "protocol", "seed")}
+    same = {key: TINY["distill"][key] for key in ("dataset", "variant", "preset", "seed")}
     values = {"method": method, "fd2": "plain", "images_per_class": count, "method_settings": own}
     return build(SelectImagesSettings, {**same, **values})
 

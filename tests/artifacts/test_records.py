@@ -26,7 +26,7 @@ RUN: dict[str, Any] = {
 }
 CONTENT: dict[str, Any] = {
     "cell": CELL,
-    "protocol": "paper",
+    "preset": "paper",
     "resolution": 32,
     "result": {"last": {"top1": 50.0}},
     "format": 2,
@@ -42,7 +42,7 @@ def test_a_result_says_what_it_is_of_and_who_made_it(tmp_path: Path) -> None:
     write_record(tmp_path / "seed0.json", CONTENT)
     record = read_record(tmp_path / "seed0.json")
     assert (record.stage, record.kind, record.identity) == ("evaluate", "cell", CELL)
-    assert (record.protocol, record.resolution, record.tested_on) == ("paper", 32, "test images")
+    assert (record.preset, record.resolution, record.tested_on) == ("paper", 32, "test images")
     assert (record.manifest, record.inputs) == ("m", {"distilled": "ab"})
     assert (record.run.device_name, record.run.seconds) == ("Test GPU", 60.0)
     assert record.run.peak_memory_mb == {"resident": 100.0, "gpu": 50.5}
@@ -54,21 +54,21 @@ def test_a_result_says_what_it_is_of_and_who_made_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "protocol"),
+    ("settings", "preset"),
     [
-        ({"protocol": "release"}, "release"),
-        ({"distill": {"protocol": "paper"}}, "paper"),
+        ({"preset": "release"}, "release"),
+        ({"distill": {"preset": "paper"}}, "paper"),
         ({}, None),
     ],
 )
 def test_other_records_have_their_preset_in_the_settings(
-    tmp_path: Path, settings: dict[str, Any], protocol: str | None
+    tmp_path: Path, settings: dict[str, Any], preset: str | None
 ) -> None:
-    content = {k: v for k, v in CONTENT.items() if k not in ("cell", "protocol", "result")}
+    content = {k: v for k, v in CONTENT.items() if k not in ("cell", "preset", "result")}
     run = {**RUN, "commit": None, "dirty": None, "slot_seconds": [1, 2.5]}
     write_record(tmp_path / "group0.json", {**content, "settings": settings, "run": run})
     record = read_record(tmp_path / "group0.json")
-    assert (record.kind, record.identity, record.protocol) == ("", {}, protocol)
+    assert (record.kind, record.identity, record.preset) == ("", {}, preset)
     assert (record.run.source(), record.run.slot_seconds) == ("unknown", (1.0, 2.5))
 
 

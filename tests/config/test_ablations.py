@@ -118,7 +118,7 @@ def test_ratios_of_figure_4_are_the_teachers(settings: Configuration) -> None:
 
 
 def without_overrides(preset: str) -> dict[tuple[str, ...], object]:
-    values = read_yaml(CONFIG / "protocols" / f"{preset}.yaml")
+    values = read_yaml(CONFIG / "presets" / f"{preset}.yaml")
     values.pop("overrides")
     return dict(leaves(values))
 
@@ -139,7 +139,7 @@ def test_overrides_of_the_release_are_variants_where_they_change_something(
     settings: Configuration,
 ) -> None:
     """Two of them only keep what the preset ``paper`` does anyway: see docs/reproduce.md."""
-    overrides = read_yaml(CONFIG / "protocols" / "release.yaml")["overrides"]
+    overrides = read_yaml(CONFIG / "presets" / "release.yaml")["overrides"]
     same = {"release-general-fadrm-images", "release-imagewoof-batch", "imagewoof-ipc10-rate"}
     switched = {
         leaf

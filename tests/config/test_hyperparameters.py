@@ -15,7 +15,7 @@ from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-PROTOCOLS = ("paper", "release")
+PRESETS = ("paper", "release")
 FINE_GRAINED = ("cub200", "aircraft", "cars")
 GENERAL = ("imagenette", "imagewoof")
 METHODS = ("random", "rded", "sre2lpp", "fadrm", "fadrmplus")
@@ -88,13 +88,13 @@ release imagewoof             *  plain,fd2  50  resnet50           imagenet 5e-4
 """  # noqa: E501
 
 
-@pytest.fixture(scope="module", params=PROTOCOLS)
+@pytest.fixture(scope="module", params=PRESETS)
 def settings(request: pytest.FixtureRequest) -> Configuration:
     """The shipped config under each preset; of the datasets only their names matter here."""
     values = read_yaml(CONFIG / "config.yaml")
     entry = {"kind": "imagefolder", "path": "photos", "resolution": 224}
     datasets = {name: entry for name in (*FINE_GRAINED, *GENERAL)}
-    top = {"protocol": request.param, "tables": [], "figures": {}, "datasets": datasets}
+    top = {"preset": request.param, "tables": [], "figures": {}, "datasets": datasets}
     return checked_configuration({**values, **top}, "shipped", CONFIG)
 
 
@@ -104,8 +104,8 @@ def lines() -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         names, values = line.split()[:6], line.split()[6:]
         names[2] = names[2].replace("*", ",".join(METHODS))
         expected = (values[0], *(float(v) for v in values[1:4]), *(int(v) for v in values[4:]))
-        for protocol, dataset, method, fd2, ipc, student in product(*(n.split(",") for n in names)):
-            yield (protocol, dataset, method, fd2, int(ipc), student), expected
+        for preset, dataset, method, fd2, ipc, student in product(*(n.split(",") for n in names)):
+            yield (preset, dataset, method, fd2, int(ipc), student), expected
 
 
 def test_attention_maps_and_ratio_of_each_teacher(settings: Configuration) -> None:
@@ -128,8 +128,8 @@ def test_plain_teachers_do_not_depend_on_attention(settings: Configuration) -> N
 
 
 def test_images_of_each_method(settings: Configuration) -> None:
-    for protocols, datasets, method, teachers, phases, rate, batch_norm in IMAGES:
-        if settings.values["protocol"] not in protocols.split():
+    for presets, datasets, method, teachers, phases, rate, batch_norm in IMAGES:
+        if settings.values["preset"] not in presets.split():
             continue
         for dataset, fd2 in product(datasets.split(), ("plain", "fd2")):
             own = settings.method_settings(SetName(dataset, method, fd2, "base"))
@@ -149,11 +149,11 @@ def test_images_of_each_method(settings: Configuration) -> None:
 def test_images_were_asked_of_every_dataset_and_method() -> None:
     asked = [(p, d, row[2]) for row in IMAGES for p, d in product(row[0].split(), row[1].split())]
     methods = ("sre2lpp", "fadrm", "fadrmplus")
-    assert sorted(asked) == sorted(product(PROTOCOLS, TEACHERS, methods))
+    assert sorted(asked) == sorted(product(PRESETS, TEACHERS, methods))
 
 
 def test_slots_groups_chunks_and_files(settings: Configuration) -> None:
-    release = settings.values["protocol"] == "release"
+    release = settings.values["preset"] == "release"
     for dataset, method, fd2 in product(TEACHERS, METHODS[2:], ("plain", "fd2")):
         name = SetName(dataset, method, fd2, "base")
         found = settings.distill(name, 1)
@@ -168,7 +168,7 @@ def test_slots_groups_chunks_and_files(settings: Configuration) -> None:
 
 
 def test_patches_are_enough_for_all_slots(settings: Configuration) -> None:
-    release = settings.values["protocol"] == "release"
+    release = settings.values["preset"] == "release"
     for dataset in TEACHERS:
         found = settings.patches(dataset, "2x2")
         general = dataset in GENERAL
@@ -183,7 +183,7 @@ def test_patches_are_enough_for_all_slots(settings: Configuration) -> None:
 
 def test_rdeds_crops_are_those_of_its_own_code(settings: Configuration) -> None:
     """In both presets, but for its JPEG: five crops each of 300 images, the best 4n kept."""
-    release = settings.values["protocol"] == "release"
+    release = settings.values["preset"] == "release"
     for dataset in TEACHERS:
         name = SetName(dataset, "rded", "plain", "base")
         assert settings.patch_kind(name) == "rded"
@@ -198,7 +198,7 @@ def test_rdeds_crops_are_those_of_its_own_code(settings: Configuration) -> None:
 
 
 def test_teachers_and_their_tests_of_each_preset(settings: Configuration) -> None:
-    release = settings.values["protocol"] == "release"
+    release = settings.values["preset"] == "release"
     found = settings.pretrain(Teacher("cub200", "resnet18", "cal"))
     tested = "first_of_each" if release else "last_of_each"
     assert (found["tested_epochs"], found["test_every"], found["epochs"]) == (tested, 10, 51)
@@ -221,8 +221,8 @@ def test_teachers_of_soft_labels(settings: Configuration) -> None:
 
 
 def test_students_of_each_cell(settings: Configuration) -> None:
-    for (protocol, *names, ipc, student), expected in lines():
-        if protocol != settings.values["protocol"]:
+    for (preset, *names, ipc, student), expected in lines():
+        if preset != settings.values["preset"]:
             continue
         cell = Cell(SetName(*names, "base"), ipc, student, 0)
         found = settings.evaluate(cell)
@@ -237,6 +237,6 @@ def test_students_of_each_cell(settings: Configuration) -> None:
 def test_students_were_asked_of_every_cell_once() -> None:
     cells = [cell for cell, _ in lines()]
     both = ("plain", "fd2")
-    fine = product(PROTOCOLS, FINE_GRAINED, METHODS, both, (1, 3, 5), STUDENTS)
-    general = product(PROTOCOLS, GENERAL, METHODS, both, (1, 10, 50), STUDENTS)
+    fine = product(PRESETS, FINE_GRAINED, METHODS, both, (1, 3, 5), STUDENTS)
+    general = product(PRESETS, GENERAL, METHODS, both, (1, 10, 50), STUDENTS)
     assert sorted(cells) == sorted([*fine, *general])

@@ -26,8 +26,8 @@ def with_name(section: str, name: str) -> dict[str, Any]:
     config = copy.deepcopy(BASE)
     if section == "tables":
         config["tables"] = [name]
-    elif section == "protocol":
-        config["protocol"] = name
+    elif section == "preset":
+        config["preset"] = name
     elif section == "variants":
         config["variants"] = {name: {"evaluate": {"eta": 1}}}
     else:
@@ -35,7 +35,7 @@ def with_name(section: str, name: str) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("section", ["datasets", "figures", "tables", "variants", "protocol"])
+@pytest.mark.parametrize("section", ["datasets", "figures", "tables", "variants", "preset"])
 def test_names_that_lead_elsewhere_are_refused(section: str) -> None:
     for name in HOSTILE:
         if (section, name) in ALLOWED:
@@ -47,7 +47,7 @@ def test_names_that_lead_elsewhere_are_refused(section: str) -> None:
 @pytest.mark.parametrize("column", ["dataset", "method", "fd2", "variant", "ipc", "student"])
 def test_so_are_those_of_a_sheet(column: str, tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
-    (tmp_path / "protocols").symlink_to(CONFIG / "protocols")
+    (tmp_path / "presets").symlink_to(CONFIG / "presets")
     row = {
         **{"dataset": "elpv", "method": "random", "fd2": "plain", "variant": "base"},
         **{"ipc": "1", "student": "resnet18", "published": ""},

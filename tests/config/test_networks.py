@@ -27,7 +27,7 @@ Planned = Callable[..., Configuration]
 def planned(tmp_path: Path) -> Planned:
     """A config with one sheet of the given rows."""
     (tmp_path / "tables").mkdir()
-    (tmp_path / "protocols").symlink_to(CONFIG / "protocols")
+    (tmp_path / "presets").symlink_to(CONFIG / "presets")
 
     def make(*rows: str, **changes: Any) -> Configuration:
         (tmp_path / "tables" / "mine.csv").write_text(HEADER + "\n".join(rows) + "\n")

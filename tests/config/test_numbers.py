@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from fd2.config.layers import read_layers, with_protocol
+from fd2.config.layers import read_layers, with_preset
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
 from fd2.config.validation import LARGEST_NUMBER, faults
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-SHIPPED = with_protocol(read_layers(CONFIG / "config.yaml"), CONFIG / "protocols")
+SHIPPED = with_preset(read_layers(CONFIG / "config.yaml"), CONFIG / "presets")
 Keys = tuple[Any, ...]
 
 

@@ -45,7 +45,7 @@ def workflow(tmp_path: Path) -> Path:
             ["'pretrain.cal_ratio' is 1.5", "give at least 0 and at most 1"],
         ),
         ({"device": "gpu"}, ["'device' is 'gpu'", "allowed: auto, cpu, cuda"]),
-        ({"protocol": "papers"}, ["unknown protocol 'papers'", "did you mean 'paper'?"]),
+        ({"preset": "papers"}, ["unknown preset 'papers'", "did you mean 'paper'?"]),
         (
             {"datasets": {"mine": {"kind": "imagefolders", "path": "x", "resolution": 32}}},
             ["'datasets.mine.kind' is 'imagefolders'", "did you mean 'imagefolder'?"],
@@ -132,8 +132,8 @@ def test_sheet(workflow: Path, sheet: str, messages: list[str]) -> None:
     [("a: [1,\nb: 2\n", "not YAML"), ("- 1\n", "not a mapping of settings")],
     ids=["syntax", "list"],
 )
-def test_protocol_that_is_no_mapping(workflow: Path, content: str, message: str) -> None:
-    (workflow / "config/protocols/paper.yaml").write_text(content)
+def test_preset_that_is_no_mapping(workflow: Path, content: str, message: str) -> None:
+    (workflow / "config/presets/paper.yaml").write_text(content)
     with pytest.raises(FD2Error, match=message) as refused:
         open_project(workflow, [])
-    assert "config/protocols/paper.yaml" in refused.value.where
+    assert "config/presets/paper.yaml" in refused.value.where

@@ -34,7 +34,7 @@ from fd2.config.sheets import read_sheet
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
-PROTOCOLS = ("paper", "release")
+PRESETS = ("paper", "release")
 #: Sheets whose config is given after others.
 AFTER = {
     "elpv": ["grid.yaml"],
@@ -50,12 +50,12 @@ AFTER = {
 }
 
 
-def shipped(protocol: str, table: str, *names: str) -> Configuration:
+def shipped(preset: str, table: str, *names: str) -> Configuration:
     values: dict[str, Any] = read_yaml(CONFIG / "config.yaml")
     for name in names:
         values = merge(values, read_yaml(CONFIG / name))
     return checked_configuration(
-        merge(values, {"protocol": protocol, "tables": [table]}), "shipped", CONFIG
+        merge(values, {"preset": preset, "tables": [table]}), "shipped", CONFIG
     )
 
 
@@ -67,11 +67,11 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("table", SHEETS)
-def test_every_row_has_settings_at_every_stage(table: str, protocol: str) -> None:
+def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
     own = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
-    settings = shipped(protocol, table, *AFTER.get(table, []), *own)
+    settings = shipped(preset, table, *AFTER.get(table, []), *own)
     rows = settings.sheet(table).rows
     assert rows
     assert len(set(rows)) == len(rows), "a row stands twice"
@@ -171,15 +171,15 @@ def test_the_sheet_of_teachers() -> None:
     assert all(len(row.published_backbone) == len(row.published_cal) == 1 for row in rows)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(
     ("dataset", "rate", "epochs"), [("imagenette", 0.01, 300), ("imagewoof", 0.1, 50)]
 )
 def test_scratch_teachers_are_those_of_fadrms_paper(
-    dataset: str, rate: float, epochs: int, protocol: str
+    dataset: str, rate: float, epochs: int, preset: str
 ) -> None:
     """Its tables 14 and 16."""
-    settings = shipped(protocol, "table2")
+    settings = shipped(preset, "table2")
     variant = f"scratch-teachers-{dataset}"
     name = SetName(dataset, "fadrmplus", "plain", variant)
     for teacher in settings.distill_teachers(name):
@@ -204,10 +204,10 @@ def override(name: str, where: list[str], *values: str) -> list[str]:
 
 
 def test_presets_differ_in_the_named_settings_only() -> None:
-    paper, release = (dict(leaves(shipped(name, "table1").values)) for name in PROTOCOLS)
+    paper, release = (dict(leaves(shipped(name, "table1").values)) for name in PRESETS)
     differing = {key for key in paper | release if paper.get(key) != release.get(key)}
     assert differing == {
-        "protocol",
+        "preset",
         "pretrain.prototypes",
         "pretrain.batch_norm_statistics",
         "pretrain.selection",
@@ -251,7 +251,7 @@ def test_presets_differ_in_the_named_settings_only() -> None:
 
 
 def test_both_presets_name_the_same_settings() -> None:
-    paper, release = (read_yaml(CONFIG / "protocols" / f"{name}.yaml") for name in PROTOCOLS)
+    paper, release = (read_yaml(CONFIG / "presets" / f"{name}.yaml") for name in PRESETS)
     for preset in (paper, release):
         preset.pop("overrides")
     assert {key for key, _ in leaves(paper)} == {key for key, _ in leaves(release)}

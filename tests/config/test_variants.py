@@ -188,14 +188,14 @@ def test_a_variant_that_changes_nothing_is_refused_where_it_is_asked_for(
     assert "ask for 'base'" in refused.value.fix
 
 
-def test_variants_of_the_release_repeat_base_under_its_own_protocol() -> None:
-    settings = with_variant({"distill": {"seed": 1}}, protocol="release")
+def test_variants_of_the_release_repeat_base_under_its_own_preset() -> None:
+    settings = with_variant({"distill": {"seed": 1}}, preset="release")
     names = [name for name in settings.variants() if name.startswith("release-")]
     assert len(names) == 26
     alone = {"release-class-chunk", "release-epochs", "release-general-batch"}
     alone |= {"release-fadrm-rate", "release-student-rate"}
     for name in set(names) - alone:
-        with pytest.raises(FD2Error, match="under protocol 'release'"):
+        with pytest.raises(FD2Error, match="under preset 'release'"):
             require_change(settings.values, name, {"dataset": "cub200"}, settings.source)
     require_change(settings.values, "v", {}, settings.source)
     require_change(settings.values, "base", {}, settings.source)

@@ -28,7 +28,7 @@ def leaves(value: Any, path: str = "") -> Mapping[str, Any]:
 
 def test_the_table_of_presets_names_each_difference(repository: Path) -> None:
     presets = [
-        leaves(read_yaml(repository / f"config/protocols/{name}.yaml"))
+        leaves(read_yaml(repository / f"config/presets/{name}.yaml"))
         for name in ("paper", "release")
     ]
     differing = {

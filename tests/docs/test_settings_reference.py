@@ -49,7 +49,7 @@ def test_every_row_has_six_cells() -> None:
 def test_every_shipped_setting_is_listed(repository: Path) -> None:
     config = read_yaml(repository / "config" / "config.yaml")
     for preset in ("paper", "release"):
-        below = read_yaml(repository / "config" / "protocols" / f"{preset}.yaml")
+        below = read_yaml(repository / "config" / "presets" / f"{preset}.yaml")
         config = merge(below, config)
     listed = {row[0].split("`")[1] for row in rows()}
     named = ("figures", "datasets", "overrides", "variants")

@@ -38,7 +38,7 @@ def teacher(training: str, manifest: str = "m") -> dict[str, Any]:
     }
     return {
         "teacher": {"dataset": "d", "backbone": "resnet10t", "training": training},
-        "protocol": "paper",
+        "preset": "paper",
         "manifest": manifest,
         "settings": {"cal": {"attention_maps": 8, "cal_ratio": ratio}, "accuracy": "exact"},
         "result": {

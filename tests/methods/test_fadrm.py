@@ -114,8 +114,8 @@ def test_settings_that_make_no_sense_are_refused(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A config folder whose one sheet has a row of FADRM+ on data of 64 pixels."""
-    for path in (CONFIG / "protocols").iterdir():
-        copied = tmp_path / "protocols" / path.name
+    for path in (CONFIG / "presets").iterdir():
+        copied = tmp_path / "presets" / path.name
         copied.parent.mkdir(exist_ok=True)
         copied.write_text(path.read_text())
     (tmp_path / "tables").mkdir()

@@ -16,7 +16,7 @@ from fd2.report.escapes import restructured
 FOLDER = Path(__file__).resolve().parents[2] / "workflow" / "report"
 CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst"))
 CONFIG = {
-    "protocol": "paper",
+    "preset": "paper",
     "seeds": [0, 1, 2],
     "figures": {
         kind: {"kind": kind, "dataset": "elpv", "ipc": 3, "class": "mono_defective"}

@@ -119,7 +119,7 @@ def write(path: Path, text: str | bytes) -> None:
 
 
 def save(path: Path, stage: str, facts: dict[str, Any], **more: Any) -> None:
-    shaped = {"format": 2, "settings": {"protocol": "paper"}, "manifest": "m", "inputs": {}}
+    shaped = {"format": 2, "settings": {"preset": "paper"}, "manifest": "m", "inputs": {}}
     write_record(path, {**shaped, "stage": stage, "run": facts, **more})
 
 
@@ -158,7 +158,7 @@ def sources(tmp_path: Path) -> PageSources:
     rows = [{"method": "sre2lpp", "fd2": "plain", "variant": "base"}]
     maps = {"kind": "attention_maps", "dataset": "birds", "ipc": 3, "class": HOSTILE, "rows": rows}
     settings = {
-        **{"protocol": "paper", "seeds": [0, 1], "figures": {"attention": maps, "later": maps}},
+        **{"preset": "paper", "seeds": [0, 1], "figures": {"attention": maps, "later": maps}},
         "note": HOSTILE,
     }
     return PageSources(

@@ -60,7 +60,7 @@ def write_cell(results: Path, cell: Cell, top1: float, balanced: float, **more: 
         "best_chosen_on_test": {"epoch": 3, "top1": 99.0, "balanced_top1": 99.0},
         "curve": [],
     }
-    content = {"protocol": "paper", "resolution": 32, "settings": {"initialisation": "scratch"}}
+    content = {"preset": "paper", "resolution": 32, "settings": {"initialisation": "scratch"}}
     parts = {**content, "cell": cell.fields(), "result": result, **more}
     return record(results / cell.path(), **parts)
 
@@ -73,7 +73,7 @@ def write_teacher(
     last = {"top1": 68.0, "balanced_top1": 58.0}
     content = {
         "teacher": {"dataset": dataset, "backbone": backbone, "training": training},
-        "protocol": "paper",
+        "preset": "paper",
         "resolution": 32,
         "result": {
             "selected": selected,

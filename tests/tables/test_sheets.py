@@ -72,7 +72,7 @@ def diagnose(row: DiagnosticRow, manifest: str = "m", **changes: Any) -> Path:
     return record(
         RESULTS / row.path("json"),
         diagnosis=vars(row),
-        protocol="paper",
+        preset="paper",
         result={**values, "group_size": 4, "attention": "cal", **changes},
         manifest=manifest,
         run={**RUN, "dirty": True},
@@ -98,7 +98,7 @@ def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU"
         classes=100,
         resolution=224,
         slots={"first": slot(factor, 0, 1024.0), "last": slot(2 * factor, 3, 2048.0)},
-        settings={"distill": {"protocol": "paper"}},
+        settings={"distill": {"preset": "paper"}},
         run={**RUN, "device_name": device},
     )
 
@@ -106,7 +106,7 @@ def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU"
 def distil(variant: str, number: int, seconds: Sequence[float]) -> Path:
     run = {**RUN, "device_name": "Test GPU", "slot_seconds": list(seconds)}
     path = RESULTS / f"distilled/d/sre2lpp/fd2/{variant}/group{number}.json"
-    return record(path, settings={"protocol": "paper"}, run=run)
+    return record(path, settings={"preset": "paper"}, run=run)
 
 
 def test_golden_teachers() -> None:

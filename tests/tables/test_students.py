@@ -301,7 +301,7 @@ def test_the_caption_tells_mixed_presets_machines_and_sources(grid: Path) -> Non
     one, two = (
         Cell(SetName("my_set", "sre2lpp", "plain", "base"), 3, "resnet18", s) for s in (0, 1)
     )
-    write_cell(RESULTS, one, 50.0, 40.0, protocol="release")
+    write_cell(RESULTS, one, 50.0, 40.0, preset="release")
     run = {**RUN, "commit": "f" * 40, "dirty": True, "device_name": "NVIDIA H200"}
     settings = {"initialisation": "imagenet"}
     write_cell(RESULTS, two, 50.0, 40.0, run=run, settings=settings)

@@ -101,12 +101,12 @@ def test_ablations_on_the_embedded_photographs(sources: Any) -> None:
 
 
 def test_a_variant_that_repeats_base_is_refused_before_a_job(sources: Any) -> None:
-    release = ("--dry-run", "--config", "protocol=release")
+    release = ("--dry-run", "--config", "preset=release")
     assert sources.snakemake("table7", *release).returncode == 0
     done = sources.snakemake("presets", *release)
     assert done.returncode == 1
     assert "variant 'release-" in done.stdout + done.stderr
-    assert "under protocol 'release' each of its values is the config's own" in (
+    assert "under preset 'release' each of its values is the config's own" in (
         done.stdout + done.stderr
     )
 

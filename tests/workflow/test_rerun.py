@@ -236,7 +236,7 @@ def test_a_published_number_reruns_the_table(finished: Any) -> None:
         ({"figures": {"images": {"slots": 1}}}, jobs("draw images")),
         ({"figures": {"embedding": {"perplexity": 6}}}, jobs("draw embedding")),
         ({"figures": {"figure1b": {"slots": 2}}}, jobs("draw figure1b")),
-        ({"protocol": "release"}, set(READS) - {"prepare"}),
+        ({"preset": "release"}, set(READS) - {"prepare"}),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

@@ -71,7 +71,7 @@ class Record:
         kind: one of `KINDS`; empty for a record that is no result.
         identity: the names of what the result is of.
         result: the numbers of a cell, a teacher or a diagnosis; empty for others.
-        protocol: ``paper`` or ``release``; None for a stage that no preset concerns.
+        preset: ``paper`` or ``release``; None for a stage that no preset concerns.
         resolution: in pixels; None where it is not written.
         tested_on: the images that accuracies are of.
         remarks: what a reader must know of the dataset's pictures, a sentence each.
@@ -87,7 +87,7 @@ class Record:
     kind: str
     identity: Mapping[str, Any]
     result: Mapping[str, Any]
-    protocol: str | None
+    preset: str | None
     resolution: int | None
     tested_on: str
     remarks: tuple[str, ...]
@@ -122,9 +122,9 @@ def read_record(path: str | Path) -> Record:
     with parsing(path):
         settings = content["settings"]
         kind = next((name for name in KINDS if name in content), "")
-        protocol = content.get("protocol", settings.get("protocol"))
-        if protocol is None:
-            protocol = settings.get("distill", {}).get("protocol")
+        preset = content.get("preset", settings.get("preset"))
+        if preset is None:
+            preset = settings.get("distill", {}).get("preset")
         resolution = content.get("resolution")
         return Record(
             path=Path(path),
@@ -136,7 +136,7 @@ def read_record(path: str | Path) -> Record:
             kind=kind,
             identity=dict(content[kind]) if kind else {},
             result=dict(content.get("result", {})),
-            protocol=protocol,
+            preset=preset,
             resolution=None if resolution is None else int(resolution),
             tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
             remarks=tuple(map(str, content.get(REMARKS, ()))),

@@ -24,7 +24,7 @@ def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) 
     Args:
         config: merged config files; those of a `Layer` are named with their lines.
         source: their names, for errors.
-        folder: the config folder with ``protocols/`` and ``tables/``.
+        folder: the config folder with ``presets/`` and ``tables/``.
 
     Raises:
         FD2Error: for the first setting that is not accepted, name that is not known, or row that

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fd2.config.layers import Layer, origin, with_protocol
+from fd2.config.layers import Layer, origin, with_preset
 from fd2.config.pathvars import output_folders
 from fd2.config.schema import config_schema
 from fd2.config.sheets import Sheet, read_sheet
@@ -23,7 +23,7 @@ class GivenConfig:
     Args:
         config: merged config files; those of a `Layer` are named with their lines.
         source: their names, for errors.
-        folder: the config folder with ``protocols/`` and ``tables/``.
+        folder: the config folder with ``presets/`` and ``tables/``.
 
     Raises:
         FD2Error: for the first setting that is not accepted.
@@ -32,7 +32,7 @@ class GivenConfig:
     def __init__(self, config: Mapping[str, Any], source: str, folder: Path) -> None:
         self.source = source
         self.folder = folder
-        layer = with_protocol(Layer.of(config), folder / "protocols")
+        layer = with_preset(Layer.of(config), folder / "presets")
         self.values, self._lines = dict(layer), layer.lines
         validate(self.values, config_schema(), source, self._lines)
         in_pathvars = partial(self.where, "pathvars")

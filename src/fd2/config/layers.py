@@ -1,4 +1,4 @@
-"""The config in layers: protocol preset, config files, named overrides, one variant."""
+"""The config in layers: preset, config files, named overrides, one variant."""
 
 from __future__ import annotations
 
@@ -112,21 +112,21 @@ def _given(pairs: Sequence[str]) -> list[Layer]:
     return list(layers.values())
 
 
-def with_protocol(config: Layer, folder: Path) -> Layer:
-    """The config laid over the preset that its ``protocol`` names.
+def with_preset(config: Layer, folder: Path) -> Layer:
+    """The config laid over the preset that its ``preset`` names.
 
     Args:
         config: merged config files.
-        folder: holds ``<protocol>.yaml``.
+        folder: holds ``<preset>.yaml``.
 
     Raises:
         FD2Error: if there is no such preset.
     """
     presets = sorted(path.stem for path in folder.glob("*.yaml"))
-    name = config.get("protocol")
+    name = config.get("preset")
     if name not in presets:
-        where = f"setting 'protocol', {config.lines.get(('protocol',), named(folder))}"
-        raise FD2Error(f"unknown protocol {shown(name)}", where, suggest(str(name), presets))
+        where = f"setting 'preset', {config.lines.get(('preset',), named(folder))}"
+        raise FD2Error(f"unknown preset {shown(name)}", where, suggest(str(name), presets))
     return lay_over(read_yaml(folder / f"{name}.yaml"), config)
 
 
@@ -136,7 +136,7 @@ def stage_config(
     """One stage's section for one job.
 
     Args:
-        config: the whole config, with its protocol.
+        config: the whole config, with its preset.
         stage: one of `SECTIONS`.
         variant: ``base`` or a name in ``variants``.
         context: the job's names, at least the stage's `keys`.
@@ -161,7 +161,7 @@ def origin(
     """The keys at which a value of `stage_config` was written: in the last layer that has it.
 
     Args:
-        config: the whole config, with its protocol.
+        config: the whole config, with its preset.
         stage: one of `SECTIONS`.
         context: the job's names, also its ``variant``.
         keys: of the value in the section.

@@ -20,7 +20,7 @@ Made by `python -m fd2.config.reference > docs/settings.md` from `workflow/schem
 and `config/`. Do not edit it by hand.
 
 A value in a `--configfile` wins over `config/config.yaml`, and that wins over the preset that
-`protocol` names. The columns *paper* and *release* show the values of the presets; a setting has
+`preset` names. The columns *paper* and *release* show the values of the presets; a setting has
 its value either there or in `config.yaml`. A dash is a value that is not set there. `NAME` is a
 name that you choose; where `config.yaml` uses several, the first is shown.
 """
@@ -47,7 +47,7 @@ _Setting = tuple[tuple[str, ...], Mapping[str, Any], str | None]
 def settings_reference() -> str:
     """All settings as Markdown: a section with one table for each first key of the config."""
     schema = config_schema()
-    names = ("config", "protocols/paper", "protocols/release")
+    names = ("config", "presets/paper", "presets/release")
     sources = [read_yaml(_CONFIG / f"{name}.yaml") for name in names]
     parts = [_HEAD]
     for name, section in _resolved(schema["properties"], schema["$defs"]).items():

@@ -84,7 +84,7 @@ class Configuration(GivenConfig):
             **{key: value for key, value in section.items() if key not in cal},
             **asdict(teacher),
             "cal": cal if teacher.training.startswith("cal") else None,
-            "protocol": self.values["protocol"],
+            "preset": self.values["preset"],
         }
 
     def patches(self, dataset: str, kind: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Configuration(GivenConfig):
         return {
             **{key: section[key] for key in of_all_methods},
             **asdict(set_name),
-            "protocol": self.values["protocol"],
+            "preset": self.values["preset"],
             "slots": list(range(first, last)),
             "method_settings": method_settings,
             "cal_ratio": section["fd2"]["cal_ratio"] if set_name.fd2 == "fd2" else 0.0,
@@ -199,7 +199,7 @@ class Configuration(GivenConfig):
         section = self._distill(set_name)
         return {
             **asdict(set_name),
-            "protocol": self.values["protocol"],
+            "preset": self.values["preset"],
             "seed": section["seed"],
             "images_per_class": ipc,
             "method_settings": section["methods"][set_name.method],
@@ -218,7 +218,7 @@ class Configuration(GivenConfig):
         """Settings of the soft labels, without the teachers (they are inputs)."""
         section = self._relabel(set_name, ipc)
         shaping = {key: value for key, value in section.items() if key != "teachers"}
-        return {**shaping, "dataset": set_name.dataset, "protocol": self.values["protocol"]}
+        return {**shaping, "dataset": set_name.dataset, "preset": self.values["preset"]}
 
     def evaluate(self, cell: Cell) -> dict[str, Any]:
         """Settings of one cell.
@@ -241,7 +241,7 @@ class Configuration(GivenConfig):
             **section,
             **context,
             "seed": cell.seed,
-            "protocol": self.values["protocol"],
+            "preset": self.values["preset"],
             **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},
         }
 
@@ -254,6 +254,6 @@ class Configuration(GivenConfig):
             **asdict(set_name),
             "ipc": ipc,
             **{"backbone": network.backbone, "training": network.training},
-            "protocol": self.values["protocol"],
+            "preset": self.values["preset"],
             "group_size": self._distill(set_name)["group_size"],
         }

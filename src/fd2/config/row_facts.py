@@ -15,7 +15,7 @@ from fd2.config.rows import StudentRow
 #: What names an artefact; two rows that differ in nothing else have the same settings.
 _NAMES = (
     *("dataset", "method", "fd2", "variant", "ipc", "student", "seed"),
-    *("protocol", "images_per_class", "kind"),
+    *("preset", "images_per_class", "kind"),
 )
 
 
@@ -63,7 +63,7 @@ def _students(
     name = SetName(row.dataset, row.method, fd2, row.variant)
     student = settings.evaluate(Cell(name, ipc, row.student, seed=0))
     # The preset is no name here: it is written beside a student's own settings.
-    training = {k: v for k, v in student.items() if k not in _NAMES or k == "protocol"}
+    training = {k: v for k, v in student.items() if k not in _NAMES or k == "preset"}
     facts = {"initialisation": str(student["initialisation"]), "training": _text(training)}
     if student["labels"] == "hard":
         return {**facts, "labels": "hard", "labels_of_any_teacher": "hard"}, []

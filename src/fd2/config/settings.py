@@ -74,7 +74,7 @@ class PretrainSettings:
     backbone: str
     training: str
     cal: CounterfactualAttentionSettings | None
-    protocol: str
+    preset: str
     seed: int
     initialisation: str
     stem: str
@@ -133,7 +133,7 @@ class DistillSettings(OfSet):
         regularisers: settings by regulariser name.
     """
 
-    protocol: str
+    preset: str
     seed: int
     slots: tuple[int, ...]
     class_chunk: int
@@ -163,7 +163,7 @@ class MeasureSettings:
 class SelectImagesSettings(OfSet):
     """A selecting method's images."""
 
-    protocol: str
+    preset: str
     seed: int
     images_per_class: int
     method_settings: Mapping[str, Any]
@@ -174,7 +174,7 @@ class RelabelSettings:
     """Soft labels, names as in section ``relabel``."""
 
     dataset: str
-    protocol: str
+    preset: str
     seed: int
     epochs: int
     batch_size: int
@@ -190,13 +190,13 @@ class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
-    stored augmentation to replay; they come from section ``relabel`` so that both protocols match.
+    stored augmentation to replay; they come from section ``relabel`` so that both ways match.
     """
 
     ipc: int
     student: str
     seed: int
-    protocol: str
+    preset: str
     labels: str
     initialisation: str
     stem: str
@@ -228,7 +228,7 @@ class DiagnoseSettings(OfSet):
     ipc: int | None
     backbone: str
     training: str
-    protocol: str
+    preset: str
     group_size: int
 
 

@@ -18,7 +18,7 @@ def require_change(
     config that has its value already.
 
     Args:
-        config: the whole config, with its protocol.
+        config: the whole config, with its preset.
         name: ``base``, which passes, or a name in ``variants``.
         context: the artefact's other names, e.g. its dataset; overrides for others do not count.
         source: the config files' names, for the error.
@@ -29,7 +29,7 @@ def require_change(
     if name == "base" or _changes(config, config["variants"][name], context):
         return
     raise FD2Error(
-        f"variant '{name}' repeats 'base': under protocol '{config['protocol']}' each of its "
+        f"variant '{name}' repeats 'base': under preset '{config['preset']}' each of its "
         "values is the config's own",
         f"setting 'variants.{name}' in {source}",
         "ask for 'base', or give the variant another value",

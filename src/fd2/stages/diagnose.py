@@ -87,7 +87,7 @@ def diagnose(
     identity = {key: getattr(settings, key) for key in _IDENTITY}
     facts = {
         "diagnosis": identity,
-        "protocol": settings.protocol,
+        "preset": settings.preset,
         REMARKS: dataset.manifest.remarks,
         "result": result,
     }

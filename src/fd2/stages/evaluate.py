@@ -85,7 +85,7 @@ def _cell(
     result = StudentTraining(settings, shared, job.device).run(state.part("training"))
     return {
         "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
-        "protocol": settings.protocol,
+        "preset": settings.preset,
         "resolution": dataset.manifest.resolution,
         "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,

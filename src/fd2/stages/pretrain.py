@@ -46,7 +46,7 @@ def pretrain(
         write_teacher(output, training.teacher, {**shaped, **facts})
         metrics = {
             "teacher": {key: getattr(settings, key) for key in ("dataset", "backbone", "training")},
-            "protocol": settings.protocol,
+            "preset": settings.preset,
             "resolution": manifest.resolution,
             "channels": manifest.channels,
             TESTED_ON: manifest.tested_on,

@@ -108,11 +108,11 @@ def group_table(sheet: Sheet, results: Path) -> Table:
     rows["missing"] = ("snakemake " + rows["path"]).where(~rows["exists"], "")
     files = pd.DataFrame(
         [
-            (True, record.protocol, record.run.device_name, record.run.source())
+            (True, record.preset, record.run.device_name, record.run.source())
             for records in groups
             for record in records
         ],
-        columns=["exists", "protocol", "device", "commit"],
+        columns=["exists", "preset", "device", "commit"],
     )
     missing = rows.loc[~rows["exists"], ["exists", "missing"]]
     frame = rows[

@@ -47,7 +47,7 @@ def diagnostic_table(sheet: Sheet, results: Path) -> Table:
     rows["label"] = [set_label(row.method, row.fd2, row.variant, str(sheet.path)) for row in listed]
     rows = rows.join(files.drop(columns=["row", "dataset"])).astype({"ipc": "Int64"})
     rows[list(MEASURES)] = rows[list(MEASURES)].astype(float)
-    rows["protocol"] = rows["protocol"].fillna("")
+    rows["preset"] = rows["preset"].fillna("")
     rows["is_difference"] = False
     grids = [
         Grid(dict(zip(_NETWORK, network, strict=True)), plain(own))
@@ -56,7 +56,7 @@ def diagnostic_table(sheet: Sheet, results: Path) -> Table:
     differences = _differences(rows)
     if len(differences):
         grids.append(Grid({"differences": True}, plain(differences), "difference_columns"))
-    frame = rows[[*_IDENTITY, "label", "group_size", "attention", *MEASURES, "protocol", "missing"]]
+    frame = rows[[*_IDENTITY, "label", "group_size", "attention", *MEASURES, "preset", "missing"]]
     return of_sheet(sheet, frame.astype({"group_size": "Int64"}), grids, rows)
 
 

@@ -17,7 +17,7 @@ METRICS = ("top1", "balanced_top1")
 #: Columns that every frame of results has; all but these three are empty where a file is missing.
 PROVENANCE = (
     *("row", "path", "dataset"),
-    *("protocol", "tested_on", "remarks", "manifest"),
+    *("preset", "tested_on", "remarks", "manifest"),
     *("device", "commit", "resolution", "channels"),
 )
 
@@ -62,7 +62,7 @@ def read_results(
             with parsing(source.path):
                 line |= numbers(record)
             line |= {
-                "protocol": record.protocol,
+                "preset": record.preset,
                 "tested_on": record.tested_on,
                 "remarks": record.remarks,
                 "manifest": record.manifest,

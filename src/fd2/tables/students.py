@@ -77,7 +77,7 @@ def _columns() -> list[str]:
     names = [*_IDENTITY, "label", "initialisation", "asked", "n"]
     names += [f"{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")]
     names += ["published", "difference", "published_elsewhere", "difference_elsewhere"]
-    names += ["protocol", "tested_on", "over", "repeats", "repeats_asked"]
+    names += ["preset", "tested_on", "over", "repeats", "repeats_asked"]
     names += [f"repeats_{metric}_{name}" for metric in METRICS for name in ("mean", "sd")]
     for name in COMPARED:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
@@ -133,7 +133,7 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     for end in ("", "_elsewhere"):
         numbers[f"difference{end}"] = numbers["top1_mean"] - rows[f"published{end}"]
     existing = files[files["exists"]].groupby("row")
-    for name in ("protocol", "tested_on"):
+    for name in ("preset", "tested_on"):
         numbers[name] = existing[name].agg(lambda values: ";".join(sorted(set(values))))
         numbers[name] = numbers[name].astype(object).fillna("")
     return numbers
@@ -186,8 +186,8 @@ def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> d
             for student, own in rows[~full].groupby("student", sort=False)
         },
         "presets": {
-            protocol: list(dict.fromkeys(labels[own["row"]]))
-            for protocol, own in existing.groupby("protocol")
+            preset: list(dict.fromkeys(labels[own["row"]]))
+            for preset, own in existing.groupby("preset")
         },
         "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),

@@ -42,7 +42,7 @@ def teacher_table(sheet: Sheet, results: Path) -> Table:
         numbers = [(*pair, np.nan)[0] for pair in rows[f"published_{head}"]]
         rows[f"{head}_published"] = pd.Series(numbers, rows.index, dtype=float)
         rows[f"{head}_difference"] = rows[f"{head}_top1"] - rows[f"{head}_published"]
-    rows["protocol"] = rows["protocol"].fillna("")
+    rows["preset"] = rows["preset"].fillna("")
     frame = rows[_csv_columns()].astype({"attention_maps": "Int64"})
     return of_sheet(sheet, frame, [Grid({}, plain(rows))], rows)
 
@@ -51,7 +51,7 @@ def _csv_columns() -> list[str]:
     names = ["dataset", "backbone", "variant", "attention_maps", "cal_ratio"]
     for head in HEADS:
         names += [f"{head}_{end}" for end in (*METRICS, "published", "difference")]
-    return [*names, "protocol", "missing"]
+    return [*names, "preset", "missing"]
 
 
 def _numbers(record: Record) -> dict[str, Any]:

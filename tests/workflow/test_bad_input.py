@@ -123,11 +123,15 @@ def test_device_that_is_not_there(expendable: Any) -> None:
         "config/tiny.yaml",
         (expendable.folder / "config/tiny.yaml").read_text().replace("device: cpu", "device: cuda"),
     )
-    log = HARD_CELL.replace("results", "logs").replace(".json", ".log")
-    arguments = (HARD_CELL, "--forcerun", "evaluate")
-    error = failed(expendable, log, *arguments, CUDA_VISIBLE_DEVICES="")
-    assert "device 'cuda' was asked for, but torch sees no GPU" in error
-    assert "'device: cpu' or 'device: auto'" in error
+    arguments = (HARD_CELL, "--forcerun", "evaluate", *TINY)
+    assert expendable.dry_run(*arguments)["evaluate"] == 1
+    done = expendable.snakemake(*arguments, "--cores", "1", CUDA_VISIBLE_DEVICES="")
+    output = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in output
+    assert "device 'cuda', and no GPU on this machine" in output
+    assert "setting 'device', config/tiny.yaml, line" in output
+    assert "'device: cpu' or 'device: auto'" in output
+    assert not list((expendable.folder / "logs").rglob("*/random/**/seed0.log"))
 
 
 def test_class_with_too_few_images_for_the_patches(tiny: Any) -> None:

@@ -26,7 +26,7 @@ from fd2.config.rows import StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error, system_fault
-from fd2.health.start import require_start
+from fd2.health.start import require_device, require_start
 from fd2.image_counts import (
     half_batch_sizes,
     require_patch_images,
@@ -125,6 +125,16 @@ for stage, threads in THREADS.items():
     explained(require_threads)(threads, f"threads.{stage}")
 JOBS_PER_GPU = SETTINGS.values["jobs_per_gpu"]
 GPUS = 1 if planned_device(DEVICE) == "cuda" else 0
+
+
+# On a cluster the nodes have the GPUs, and a plan can be made anywhere.
+onstart:
+    if workflow.local_exec and any(
+        "device" in job.resources.keys() for job in workflow.dag.needrun_jobs()
+    ):
+        explained(require_device)(DEVICE, SETTINGS.where("device"))
+
+
 # What is timed on a CPU has it alone.
 TIMED_THREADS = THREADS["distill"] if GPUS else os.cpu_count()
 # Undeclared, because Snakemake deletes declared outputs of failed jobs.

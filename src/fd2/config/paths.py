@@ -149,6 +149,9 @@ class ArtefactPaths:
                 path,
                 f"it changes later stages only and shares those of base: ask for {shared}",
             )
+        plain = re.sub(r"^(\D+)0+(?=\d)", r"\1", segment)
+        if plain != segment and any(re.fullmatch(self._regex(part), plain) for part in expected):
+            return FD2Error(f"the number in '{segment}' begins with 0", path, f"write {plain}")
         allowed = {word for part in expected for word in self._spelt(part)}
         return FD2Error(f"unknown {what} '{segment}'", path, suggest(segment, allowed))
 

@@ -22,8 +22,8 @@ def output_folders(pathvars: Mapping[str, str], where: Callable[[str], str]) -> 
         where: tells where one of them was written.
 
     Raises:
-        FD2Error: for a variable that is not set, a home that is not known, a character that means
-            something in patterns, or two kinds of outputs in one folder.
+        FD2Error: for a variable that is not set, a home that is not known, the working directory, a
+            character that means something in patterns, or two kinds of outputs in one folder.
     """
     folders: dict[str, str] = {}
     for name, text in pathvars.items():
@@ -31,6 +31,9 @@ def output_folders(pathvars: Mapping[str, str], where: Callable[[str], str]) -> 
         if unset := re.search(r"\$\w+|\$\{[^}]*\}?", folder):
             fix = "set it in the shell that runs snakemake, or write the folder itself"
             raise FD2Error(f"the variable {unset[0]} is not set", where(name), fix)
+        if folder == os.curdir:
+            fix = f"name a folder in it, such as {name}"
+            raise FD2Error(f"{shown(text)} is the working directory itself", where(name), fix)
         if folder.startswith("~"):
             raise FD2Error(f"no home folder {folder}", where(name), "write the folder itself")
         if _PATTERNS.search(folder):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fd2.errors import require_writable
+from fd2.errors import FD2Error, require_writable
 from fd2.health.paths import require_plain_paths
 from fd2.runtime.clock import require_past
+from fd2.runtime.device import nvidia_gpu_visible
 
 #: What jobs read from the workflow's folder.
 SOURCES = ("Snakefile", "workflow", "src", "config")
@@ -31,3 +32,18 @@ def require_start(root: Path, folders: Mapping[str, Path]) -> None:
     for name, folder in folders.items():
         require_writable(folder, f"pathvar '{name}'")
     require_past([*(root / name for name in SOURCES), *(folders[name] for name in INPUTS)])
+
+
+def require_device(setting: str, where: str) -> None:
+    """Refuse ``cuda`` on a machine that shows no GPU, of the setting ``device``.
+
+    Raises:
+        FD2Error: names where it was set.
+    """
+    if setting == "cuda" and not nvidia_gpu_visible():
+        raise FD2Error(
+            "device 'cuda', and no GPU on this machine",
+            where,
+            "set 'device: cpu' or 'device: auto' and budgets for a CPU, or give a config that has "
+            "them before your own: --configfile config/quickstart.yaml ...",
+        )

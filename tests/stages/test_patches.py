@@ -195,6 +195,13 @@ def test_fewer_images_of_rded_are_a_part_of_more(chain: Chain, tmp_path: Path) -
     assert torch.equal(fewer[0], more[0])
 
 
+def test_rded_of_few_images_is_what_the_others_start_from(chain: Chain, tmp_path: Path) -> None:
+    """Where no class has more images than it scores, as in the README's picture."""
+    own, _ = made(chain, tmp_path, **{**RDED, "images_scored": 300})
+    shared = {**RDED, "kind": "2x2", "images_scored": None, "images_chosen": "first"}
+    assert torch.equal(own, made(chain, tmp_path, **shared)[0])
+
+
 def test_images_are_chosen_at_random_by_seed_and_class(chain: Chain) -> None:
     dataset = open_prepared(chain.data)
     members = dataset.class_indices(dataset.train)

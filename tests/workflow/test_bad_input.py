@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
+from copy import copy
 from typing import Any
 
 import pytest
@@ -92,6 +96,21 @@ def test_results_that_are_a_file(tiny: Any) -> None:
     tiny.write("results", "in the way")
     output = refused(tiny, "--dry-run", *TINY)
     assert "'results' is a file, a folder is needed" in output
+
+
+def test_what_no_job_survives(tiny: Any) -> None:
+    """Refused before the first one: it would compute to its end, or not start."""
+    source = tiny.folder / "src/fd2/errors.py"
+    os.utime(source, (time.time() + 3600,) * 2)
+    output = refused(tiny, "--dry-run", *TINY)
+    assert "1 in the future" in output and str(source) in output and "touch -d" in output
+    os.utime(source)
+    clone = tiny.folder.with_name("my clone")
+    shutil.copytree(tiny.folder, clone)
+    there = copy(tiny)
+    there.folder = clone
+    output = refused(there, "--dry-run", *TINY)
+    assert "the path holds ' '" in output and str(clone) in output
 
 
 def test_missing_folder_of_images(tiny: Any) -> None:

@@ -310,6 +310,7 @@ def table_facts(wildcards):
     return as_json([row_facts(SETTINGS, row) for row in student_rows(wildcards.table)])
 
 
+@explained
 def table_found(wildcards):
     """A digest of a table's files that are there, so that a partial table follows them.
 
@@ -377,6 +378,7 @@ def further(field, where, suffix, asked):
     return {name: str(path) for name, path in paths.items() if path.is_file()}
 
 
+@explained
 def page_content(partial):
     """What the page is made of."""
     called = workflow.config_settings
@@ -396,6 +398,7 @@ def page_content(partial):
     return as_json(content)
 
 
+@explained
 def page_found(partial):
     """A digest of what the page shows beside its inputs, so that it follows these files."""
     asked = DEFAULT_TABLES if partial else [*DEFAULT_TABLES, *FIGURES]

@@ -23,7 +23,6 @@ LAYERS = (
         *(
             "networks",
             "losses",
-            "matching",
             "augment",
             "engine",
             "matching",

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fd2.augment.colour import rotate
 from fd2.augment.differentiable import OPERATIONS, Augmentations, draw_augmentations
+from fd2.augment.rotation import differentiable_rotation
 from fd2.errors import FD2Error
 
 
@@ -100,6 +102,18 @@ def test_pixel_gradients_are_finite_differences(operation: str) -> None:
     leaf = images(2, 2, 5, 6).requires_grad_()
     drawn = record(operation, 2)
     assert torch.autograd.gradcheck(drawn.apply, (leaf,), atol=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [-180.0, -45.0, -15.0, 0.0, 3.0, 15.0, 44.0, 90.0])
+def test_a_rotation_has_the_gradient_of_grid_sample(degrees: float) -> None:
+    leaf = images(2, 3, 8, 11).requires_grad_()
+    angles = torch.tensor([degrees, degrees / 2])
+    weights = torch.randn(leaf.shape, generator=torch.Generator().manual_seed(1)).double()
+    found, expected = (
+        torch.autograd.grad((turn(leaf, angles) * weights).sum(), leaf)[0]
+        for turn in (differentiable_rotation, rotate)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_rows_of_one_record_are_augmented_alike() -> None:

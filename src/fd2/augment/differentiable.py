@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fd2.augment.colour import rotate
 from fd2.augment.geometry import apply_matrices
+from fd2.augment.rotation import differentiable_rotation
 from fd2.errors import FD2Error, suggest
 
 _BRIGHTNESS, _SATURATION, _CONTRAST = 1.0, 2.0, 0.5
@@ -161,7 +161,7 @@ def _scale(images: Tensor, uniform: Tensor) -> Tensor:
 
 def _rotate(images: Tensor, uniform: Tensor) -> Tensor:
     """About the centre, up to 15 degrees either way; bilinear, 0 beyond the border."""
-    return rotate(images, (uniform[:, 0] - 0.5) * (2 * _DEGREES))
+    return differentiable_rotation(images, (uniform[:, 0] - 0.5) * (2 * _DEGREES))
 
 
 def _integer(uniform: Tensor, count: int) -> Tensor:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fd2.datasets._decode import Decoded, channel_statistics, read_images
+from fd2.datasets._picture import GREYED
 from fd2.datasets._source import ImageSource, SourceImage
 
 SIDE = 6
@@ -127,6 +128,24 @@ def test_whole_frame_is_warped_without_a_crop(tmp_path: Path) -> None:
     np.testing.assert_array_equal(square[:, 0], np.full((9, 3), (255, 0, 0)))
     np.testing.assert_array_equal(square[:, 8], np.full((9, 3), (0, 0, 255)))
     np.testing.assert_array_equal(square[:, 4], np.zeros((9, 3)))
+
+
+def test_one_channel_is_the_lightness_and_is_told_of_coloured_pictures(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    grey = Image.fromarray(pixels[..., 0])
+    for name, picture in (("rgb", Image.fromarray(pixels)), ("l", grey), ("grey", grey)):
+        kept = picture.convert("RGB") if name == "grey" else picture
+        kept.save(tmp_path / f"{name}.png")
+    images = tuple(SourceImage(path, path.name, 0, "train") for path in sorted(tmp_path.iterdir()))
+    decoded = read_images(ImageSource(("a",), images, {}), images, SIDE, 1, "test", 1)
+    assert decoded.images.shape == (3, SIDE, SIDE, 1) and decoded.sums.shape == (2, 1)
+    names = [image.name for image in images]
+    assert names == ["grey.png", "l.png", "rgb.png"]
+    lightness = np.asarray(Image.fromarray(pixels).convert("L"))
+    for row, wanted in zip(decoded.images, (pixels[..., 0],) * 2 + (lightness,), strict=True):
+        np.testing.assert_array_equal(row[..., 0], wanted)
+    assert decoded.notes == [[], [], [GREYED]]
 
 
 def test_float_images_are_refused_not_clipped(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from multiprocessing.pool import ThreadPool
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from fd2.artifacts.remarks import Remark
 from fd2.datasets._picture import (
     BROKEN,
+    GREYED,
     NotThereError,
     Picture,
     TooLargeError,
@@ -97,6 +98,8 @@ def read_images(
         except BROKEN as error:
             faults[position] = _fault(error)
             return
+        if channels == 1 and _coloured(picture.rgb):
+            picture.notes.append(GREYED)
         digests[position] = picture.sha256
         notes[position], largest[position] = picture.notes, picture.largest
         pixels[position] = hashlib.sha256(row.data).hexdigest()
@@ -130,6 +133,12 @@ def _picture(source: ImageSource, image: SourceImage, resolution: int) -> Pictur
     pixels = np.ascontiguousarray(pixels)
     rgb = Image.fromarray(pixels).convert("RGB")
     return Picture(rgb, hashlib.sha256(pixels.data).hexdigest())
+
+
+def _coloured(picture: Image.Image) -> bool:
+    """Whether any pixel of an RGB picture is not grey."""
+    red, green, blue = picture.split()
+    return any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
 
 
 def _warp_into(row: np.ndarray, picture: Image.Image, crop_bottom: int) -> None:

@@ -46,7 +46,7 @@ def find_packed(root: Path, where: str, *names: str) -> Path:
         raise FD2Error(
             f"no file {names[0]}",
             f"{root} ({where})",
-            "name the folder that holds the dataset's files, or remove the setting to download",
+            "name a folder with all files of the dataset in 'local_path', or leave it out",
         )
     return path
 

@@ -38,6 +38,7 @@ CMYK = "CMYK pictures, converted to RGB without their colour profile"
 PROFILE = (
     "pictures with a colour profile or gamma of their own, which viewers apply and fd2 does not"
 )
+GREYED = "coloured pictures, of which the lightness alone is used (channels)"
 OTHER_FORMAT = "pictures of another format than their suffix says"
 
 _ORIENTATION = ExifTags.Base.Orientation

@@ -15,7 +15,7 @@ CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
 	@echo "make test         environment, then the tests that take minutes; WORKERS=4 for more at once"
-	@echo "make test-all     these and the slow ones (apt-get install g++ dataset-fashion-mnist)"
+	@echo "make test-all     these and the slow ones (apt-get install g++ chromium dataset-fashion-mnist)"
 	@echo "make test-cluster the tests on a real SLURM of this machine (apt-get install slurm-wlm munge)"
 	@echo "make benchmark    speed on this machine beside a straightforward reference; see benchmarks/README.md"
 	@echo "make faults       kills, full disks and damaged files, and how many were survived"

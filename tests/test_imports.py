@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,6 +146,14 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
             assert keywords["weights_only"] == "True", where
     handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
     assert all(handler.type is not None for handler in handlers), f"bare except in {path}"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))], ids=name_of
+)
+def test_rules_start_no_shell(path: Path) -> None:
+    shell = r"^\s*shell\s*[:(]|shell\s*=\s*True|os\.(system|popen)"
+    assert not re.search(shell, path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

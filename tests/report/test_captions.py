@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +58,15 @@ def test_captions_render(name: str) -> None:
 @pytest.mark.parametrize("kind", plugins.names("figures"))
 def test_every_kind_of_figure_has_a_text(kind: str) -> None:
     assert f"Kind: {kind}" not in render("figure.rst", kind)
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_every_value_of_a_caption_is_escaped(name: str) -> None:
+    template = (FOLDER / name).read_text(encoding="utf-8")
+    values = [value.strip() for value in re.findall(r"\{\{(.*?)\}\}", template)]
+    words = [value for value in values if value.startswith('"')]  # of the template itself
+    assert all(value.endswith("|rst") for value in values if value not in words)
+    assert all(re.fullmatch(r'"[^"]*" if [^"]*"[^"]*" else "[^"]*"', value) for value in words)
 
 
 def test_all_captions_are_there() -> None:

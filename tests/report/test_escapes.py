@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from docutils.core import publish_parts
 from markdown_it import MarkdownIt
 
 from fd2.artifacts.files import write_frame
-from fd2.report.escapes import latex, markdown, one_line
+from fd2.report.escapes import latex, markdown, one_line, restructured
 
 HOSTILE = (
     *("a|b", "a\\|b", "*a* _b_ __c__", "`a` ``b``", "~~a~~ ~b~", "$x^2$", "\\(x\\)", "{{ a }}"),
@@ -42,6 +45,8 @@ HOSTILE = (
         "```",
     ),
 )
+#: Signs of reStructuredText.
+ROLES = (":raw:`x`", "a`__", "`a <javascript:b>`_", "|date|", "a_", "a__", ".. raw:: html")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -66,6 +71,19 @@ def test_usual_text_stays_readable() -> None:
         "3.",
     ):
         assert markdown(text) == text
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *ROLES])
+@pytest.mark.parametrize("place", ["{}", "x {} y", "x :literal:`{}` y", "- {}"])
+def test_captions_show_text_as_it_stands(text: str, place: str) -> None:
+    """Even as Snakemake renders them, with raw HTML allowed."""
+    warnings = io.StringIO()
+    settings = {"warning_stream": warnings, "report_level": 2}
+    caption = place.format(restructured(text))
+    body = publish_parts(caption, writer="html", settings_overrides=settings)["body"]
+    tags = set(re.findall(r"<\W*(\w+)", body))
+    assert tags <= {"p", "ul", "li", "tt", "span"} and warnings.getvalue() == ""
+    assert one_line(text) in " ".join(html.unescape(re.sub(r"<[^>]*>", "", body)).split())
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fd2.config.texts import CsvText
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 
@@ -25,14 +25,13 @@ def source(settings: Mapping[str, Any], place: str) -> ImageSource:
     """List the images in the order of the csv file; classes are sorted by name.
 
     Raises:
-        FD2Error: if there is no csv file.
+        FD2Error: if there is no csv file, or it cannot be read; with the line.
     """
     root = Path(settings["path"]).expanduser()
     listing = root / "images.csv"
     if not listing.is_file():
         raise FD2Error("no images.csv", f"{root} ({place})", "write lines of name,class,split")
-    with listing.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = [row for _, row in CsvText.read(listing).rows(("name", "class", "split"))]
     classes = tuple(sorted({row["class"] for row in rows}))
     images = tuple(
         SourceImage(

@@ -24,7 +24,12 @@ def parser() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="config files, later ones win"
+        "--configfile",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="config files, later ones win",
     )
     common.add_argument("--json", action="store_true", help="print JSON")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,26 @@ from typing import Any
 import pytest
 import yaml
 
+from fd2.config.stages import RULES
 from fd2.errors import FD2Error
 from fd2.planning.project import open_project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHEETS = ", ".join(sorted(path.stem for path in REPOSITORY.glob("config/tables/*.csv")))
 HEADER = "dataset,method,fd2,variant,ipc,student,published\n"
+
+
+FOLDER = {"kind": "imagefolder", "path": "photos", "resolution": 32}
+FIGURE = {
+    **{"kind": "training_curves", "dataset": "elpv", "ipc": 1, "student": "resnet18"},
+    "rows": [{"method": "random", "fd2": "plain", "variant": "base"}],
+}
+
+
+def override(where: dict[str, object], stage: str = "distill") -> dict[str, Any]:
+    """One override of a seed, or of the epochs of a stage without one."""
+    changed = {"epochs": 1} if stage == "evaluate" else {"seed": 1}
+    return {"overrides": {"mine": {"where": where, "set": {stage: changed}}}}
 
 
 @pytest.fixture
@@ -84,9 +99,49 @@ def workflow(tmp_path: Path) -> Path:
             {"figures": {"curves": {"kind": "training_curve"}}},
             ["'figures.curves.kind' is 'training_curve'", "did you mean 'training_curves'?"],
         ),
+        (
+            {"datasets": {"mine": {"kind": "imagefolder", "path": "x", "resolutoin": 32}}},
+            ["unknown key 'datasets.mine.resolutoin'", "did you mean 'resolution'?"],
+        ),
+        ({"epochs": 3}, ["unknown key 'epochs'", "there is 'pretrain.epochs' and"]),
+        ({"pretrain": None}, ["'pretrain' is null", "nothing stands there"]),
+        ({"pretrain": {"epochs": 2.0}}, ["'pretrain.epochs' is 2.0", "write 2"]),
+        ({"pretrain": {"learning_rate": "0,001"}}, ["write 0.001, without quotes"]),
+        ({"pretrain": {"cal_ratio": True}}, ["'pretrain.cal_ratio' is true", "give a number"]),
+        ({"seeds": 3}, ["'seeds' is 3", "write it in brackets: [3]"]),
+        ({"seeds": [0, 0]}, ["0 stands twice in 'seeds'"]),
+        ({"seeds_together": "yes"}, ["give true or false", "write true"]),
+        ({"device": ["cpu"]}, ["write it without brackets"]),
+        ({"device": "x" * 300_000}, ["'device' is 'xxx", "(300000 characters)"]),
+        ({"x" * 300_000: 1}, ["unknown key 'xxx", "(300000 characters)"]),
+        ({"tables": [2024]}, ["'tables.0' is 2024", 'put it in quotes: "2024"']),
+        ({"tables": ["my table"]}, ["'tables.0' is 'my table'", "Write 'my_table'."]),
+        ({"tables": ["table1.csv"]}, ["Write 'table1'."]),
+        ({"tables": ["export"]}, ["'export' is a target of the workflow", "my_export"]),
+        ({"figures": {"all": FIGURE}}, ["'all' is a target of the workflow itself"]),
+        ({"figures": {"Images": FIGURE}}, ["'images' and 'Images' differ in capitals alone"]),
+        ({"datasets": {"my birds": FOLDER}}, ["the name 'my birds'", "Write 'my_birds'."]),
+        ({"datasets": {"vögel": FOLDER}}, ["the name 'vögel'", "Write 'vogel'."]),
+        ({"datasets": {"ELPV": FOLDER}}, ["'elpv' and 'ELPV' differ in capitals alone"]),
+        ({"datasets": {"a" * 81: FOLDER}}, ["the name", "at most 80"]),
+        ({"pathvars": {"results": "$NO_SUCH/x"}}, ["the variable $NO_SUCH is not set"]),
+        ({"pathvars": {"results": "${NO_SUCH}x"}}, ["the variable ${NO_SUCH} is not set"]),
+        ({"pathvars": {"results": "~no_such/x"}}, ["no home folder ~no_such/x"]),
+        ({"pathvars": {"results": "{a}"}}, ["reads as a pattern"]),
+        ({"pathvars": {"results": "./logs/"}}, ["'logs' is the folder of 'results' too"]),
+        ({"pathvars": {"results": "."}}, ["is the working directory itself"]),
+        (override({"method": "sre2lp"}), ["unknown method 'sre2lp'", "did you mean 'sre2lpp'?"]),
+        (override({"dataset": ["elpv", "elvp"]}), ["unknown dataset 'elvp'", "mean 'elpv'?"]),
+        (override({"backbone": "resnet8"}, "pretrain"), ["unknown backbone 'resnet8'"]),
+        (override({"student": "resnet8"}, "evaluate"), ["unknown student 'resnet8'"]),
+        (override({"fd2": "FD2"}), ["unknown fd2 'FD2'", "did you mean 'fd2'?"]),
+        (override({"variant": "base"}), ["unknown key 'overrides.mine.where.variant'"]),
+        (override({"ipc": "5"}, "evaluate"), ["write 5, without quotes"]),
+        (override({"ipc": 0}, "evaluate"), ["give at least 1"]),
+        (override({"dataset": []}), ["give at least 1 value"]),
         ({"tables": ["tabel1"]}, ["no sheet for table 'tabel1'", f"allowed: {SHEETS}"]),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_setting(workflow: Path, settings: Any, messages: list[str]) -> None:
     (workflow / "config/wrong.yaml").write_text(yaml.safe_dump(settings))
@@ -94,7 +149,8 @@ def test_setting(workflow: Path, settings: Any, messages: list[str]) -> None:
         open_project(workflow, ["config/wrong.yaml"])
     for message in messages:
         assert message in str(refused.value)
-    assert refused.value.where and refused.value.fix
+    assert "config/wrong.yaml, line" in refused.value.where and refused.value.fix
+    assert len(str(refused.value)) < 2500
 
 
 def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> None:
@@ -137,3 +193,10 @@ def test_preset_that_is_no_mapping(workflow: Path, content: str, message: str) -
     with pytest.raises(FD2Error, match=message) as refused:
         open_project(workflow, [])
     assert "config/presets/paper.yaml" in refused.value.where
+
+
+def test_targets_that_tables_and_figures_must_not_be_called() -> None:
+    rules = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow/rules").glob("*.smk")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in rules)
+    named = re.findall(r"^ *(?:use )?rule (\w+)(?: as (\w+) with)?:", text, re.MULTILINE)
+    assert set(RULES) == {second or first for first, second in named}

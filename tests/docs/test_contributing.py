@@ -113,6 +113,10 @@ def test_dataset(load: Load, configured: Callable[..., Configuration], tmp_path:
         ("b.png", 1, "train"),
         ("a.png", 0, "test"),
     ]
+    (tmp_path / "images.csv").write_text(lines.replace(",", ";") + "c.png;wren\n")
+    with pytest.raises(FD2Error, match="2 values") as refused:
+        source({"path": str(tmp_path)}, "here")
+    assert refused.value.where.endswith("images.csv, line 4")
     entry = {"kind": "listed", "path": "photos", "resolution": 64}
     assert configured({"datasets": {"mine": entry}}).prepare("mine")["kind"] == "listed"
 

@@ -41,6 +41,7 @@ def output_folders(pathvars: Mapping[str, str], where: Callable[[str], str]) -> 
             raise FD2Error(f"the folder {shown(folder)} reads as a pattern", where(name), fix)
         if other := next((kind for kind in folders if folders[kind] == folder), None):
             fix = f"give it a folder of its own, such as {folder}/{name}"
-            raise FD2Error(f"{shown(folder)} is the folder of '{other}' too", where(name), fix)
+            what, both = f"{shown(folder)} is the folder of '{other}' too", (other, name)
+            raise FD2Error(what, "; ".join(map(where, both)), fix)
         folders[name] = folder
     return folders

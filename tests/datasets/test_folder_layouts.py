@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from fd2.datasets import _folder_layout, _folder_walk, imagefolder
+from fd2.datasets._decode import read_images
 from fd2.datasets._source import ImageSource
 from fd2.datasets._split_folders import role_of
 from fd2.errors import FD2Error
@@ -293,3 +294,12 @@ def test_a_dataset_that_cannot_be_read_is_refused() -> None:
         error = refusal(folder / "mine", test_fraction=0.5)
         (folder / "mine").chmod(0o755)
     assert error.what == "1 folder(s) that cannot be read"
+
+
+def test_files_that_may_not_be_read_are_told_as_such() -> None:
+    with unprivileged() as folder:
+        photo(folder, "a/1.png", "a/2.png", "b/1.png")
+        (folder / "a/2.png").chmod(0o000)
+        source = read(folder, test_fraction=0.5)
+        decoded = read_images(source, source.images, 8, 2, "test")
+    assert decoded.faults == {1: ("image(s) that may not be read", "Permission denied")}

@@ -338,3 +338,20 @@ def test_files_that_were_cut(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(stream.getvalue()[: len(stream.getvalue()) // 2])
     assert fault(path)[0] == "broken image(s)"
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
+def test_no_damage_stops_the_others(tmp_path: Path, kind: str) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(MARKED).save(stream, kind)
+    content, rng = stream.getvalue(), np.random.default_rng(0)
+    paths = [tmp_path / f"{number}{FORMATS[kind][0]}" for number in range(60)]
+    for path in paths:
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+    paths[-1].write_bytes(content)
+    decoded = decode(*paths)
+    assert 59 not in decoded.faults
+    assert all(bool(digest) != (n in decoded.faults) for n, digest in enumerate(decoded.pixels))

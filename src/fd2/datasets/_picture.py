@@ -19,11 +19,13 @@ from fd2.datasets._reading import FORMATS, Reading
 
 #: What Pillow's decoders raise on bad bytes.
 BROKEN = (
+    RuntimeError,
+    ArithmeticError,
     OSError,
     SyntaxError,
     ValueError,
     TypeError,
-    IndexError,
+    LookupError,
     EOFError,
     struct.error,
     zlib.error,

@@ -296,10 +296,16 @@ def test_a_dataset_that_cannot_be_read_is_refused() -> None:
     assert error.what == "1 folder(s) that cannot be read"
 
 
-def test_files_that_may_not_be_read_are_told_as_such() -> None:
+def test_files_that_may_not_be_read_are_told_as_such(tmp_path: Path) -> None:
+    def faults(folder: Path) -> dict[int, tuple[str, str]]:
+        source = read(folder, test_fraction=0.5)
+        return dict(read_images(source, source.images, 8, 2, "test").faults)
+
+    photo(tmp_path, "a/1.png", "b/1.png")
+    # Also imports what is imported late, which another user may not read.
+    assert faults(tmp_path) == {}
     with unprivileged() as folder:
         photo(folder, "a/1.png", "a/2.png", "b/1.png")
         (folder / "a/2.png").chmod(0o000)
-        source = read(folder, test_fraction=0.5)
-        decoded = read_images(source, source.images, 8, 2, "test")
-    assert decoded.faults == {1: ("image(s) that may not be read", "Permission denied")}
+        found = faults(folder)
+    assert found == {1: ("image(s) that may not be read", "Permission denied")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ def read_results(
     provenance = pd.DataFrame(lines, columns=list(PROVENANCE), dtype=object).astype({"row": int})
     frame = provenance.join(pd.DataFrame(lines, columns=list(columns)))
     frame["exists"] = frame["device"].notna()
-    frame["missing"] = ("snakemake " + frame["path"].astype(str)).where(~frame["exists"], "")
+    commands = "snakemake " + frame["path"].astype(str).map(shlex.quote)
+    frame["missing"] = commands.where(~frame["exists"], "")
     for _, files in frame[frame["exists"]].groupby("dataset"):
         same_manifest(dict(zip(files["path"].astype(str), files["manifest"], strict=True)))
     return frame

@@ -18,6 +18,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 PRESETS = ("paper", "release")
 FINE_GRAINED = ("cub200", "aircraft", "cars")
 GENERAL = ("imagenette", "imagewoof")
+FADRMS = ("imagenette_fadrm", "imagewoof_fadrm")
 METHODS = ("random", "rded", "sre2lpp", "fadrm", "fadrmplus")
 STUDENTS = ("resnet18", "resnet50")
 
@@ -93,7 +94,7 @@ def settings(request: pytest.FixtureRequest) -> Configuration:
     """The shipped config under each preset; of the datasets only their names matter here."""
     values = read_yaml(CONFIG / "config.yaml")
     entry = {"kind": "imagefolder", "path": "photos", "resolution": 224}
-    datasets = {name: entry for name in (*FINE_GRAINED, *GENERAL)}
+    datasets = {name: entry for name in (*FINE_GRAINED, *GENERAL, *FADRMS)}
     top = {"preset": request.param, "tables": [], "figures": {}, "datasets": datasets}
     return checked_configuration({**values, **top}, "shipped", CONFIG)
 

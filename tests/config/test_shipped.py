@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,8 @@ def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
             case IterationRow() | GroupRow():
                 if row.variant:
                     build(DistillSettings, settings.distill(row.set_name, 0))
+            case StudentRow() if not row.variant:
+                assert row.published and not row_facts(settings, row) and not row.sources([0])
             case StudentRow():
                 build_every_stage(settings, row)
 
@@ -123,21 +128,25 @@ def build_every_stage(settings: Configuration, row: StudentRow) -> None:
         build(EvaluateSettings, settings.evaluate(cell))
 
 
-@pytest.mark.parametrize(("table", "cells"), [("table1", 90), ("table2", 36), ("table3", 20)])
+@pytest.mark.parametrize(
+    ("table", "cells"), [("table1", 99), ("table2", 36), ("table3", 20), ("appendix1", 27)]
+)
 def test_published_numbers_stand_where_students_start_as_theirs(table: str, cells: int) -> None:
     """FD²'s release starts ResNet50 from ImageNet; RDED and the rows of FADRM's paper do not."""
     settings = shipped("paper", table)
-    rows = [row for row in settings.sheet(table).rows_of(StudentRow) if row.ipc is not None]
+    listed = settings.sheet(table).rows_of(StudentRow)
+    rows = [row for row in listed if row.ipc is not None and row.variant]
     published = [row for row in rows if row.published]
     assert len(published) == cells
     for row in published:
-        copied = row.method == "rded" or (table == "table2" and row.fd2 == "plain")
+        fadrms = row.dataset.endswith("_fadrm")
+        copied = row.method == "rded" or fadrms
         warm = row.student == "resnet50" and not copied
         student = settings.evaluate(row.cells([0])[0])["initialisation"]
         assert student == ("imagenet" if warm else "scratch"), row
         # The rows of FADRM's paper have teachers from scratch too, FD²'s from ImageNet.
         teacher = settings.pretrain(settings.teacher(row.set_name, "resnet18"))["initialisation"]
-        assert teacher == ("scratch" if table == "table2" and copied else "imagenet"), row
+        assert teacher == ("scratch" if fadrms else "imagenet"), row
     # Beside each published number stand the like-for-like row and random real images.
     names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
     for row in rows:
@@ -145,7 +154,7 @@ def test_published_numbers_stand_where_students_start_as_theirs(table: str, cell
         random = (row.dataset, "random", "plain", "base", row.ipc, row.student)
         assert own in names or row.variant == "hard-labels"
         assert random in names
-        if row.variant == "imagenet-student" or row.variant.startswith("scratch-teachers"):
+        if row.variant == "imagenet-student":
             assert (*random[:3], row.variant, *random[4:]) in names
 
 
@@ -175,15 +184,33 @@ def test_the_sheet_of_teachers() -> None:
 @pytest.mark.parametrize(
     ("dataset", "rate", "epochs"), [("imagenette", 0.01, 300), ("imagewoof", 0.1, 50)]
 )
-def test_scratch_teachers_are_those_of_fadrms_paper(
+def test_rows_of_fadrms_numbers_have_its_settings(
     dataset: str, rate: float, epochs: int, preset: str
 ) -> None:
-    """Its tables 14 and 16."""
+    """Its tables 14 and 16; ShuffleNetV2's width, tests and normalisation as in its code."""
     settings = shipped(preset, "table2")
-    variant = f"scratch-teachers-{dataset}"
-    name = SetName(dataset, "fadrmplus", "plain", variant)
-    for teacher in settings.distill_teachers(name):
-        assert teacher.training == f"plain-{variant}"
+    name = SetName(f"{dataset}_fadrm", "fadrmplus", "plain", "base")
+    teachers = settings.distill_teachers(name)
+    assert teachers == settings.relabel_teachers(name, 10)
+    assert [teacher.backbone for teacher in teachers] == [
+        *("resnet18", "densenet121", "shufflenet_v2_x1_0", "mobilenet_v2")
+    ]
+    prepared = settings.prepare(name.dataset)
+    assert prepared["test_resize"] == "centre_crop"
+    statistics = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    assert prepared["statistics"] == statistics
+    for ipc, student in product((1, 10, 50), ("resnet18", "resnet50")):
+        own, other = (
+            settings.evaluate(Cell(replace(name, dataset=data), ipc, student, 0))
+            for data in (name.dataset, dataset)
+        )
+        assert own["initialisation"] == "scratch"
+        names = ("dataset", "initialisation")
+        assert [v for k, v in own.items() if k not in names] == [
+            v for k, v in other.items() if k not in names
+        ]
+    for teacher in teachers:
+        assert teacher.training == "plain"
         found = build(PretrainSettings, settings.pretrain(teacher))
         assert (found.learning_rate, found.epochs, found.initialisation) == (
             *(rate, epochs),
@@ -195,6 +222,22 @@ def test_scratch_teachers_are_those_of_fadrms_paper(
         assert found.augmentation.flip == "horizontal"
         jitter = (found.augmentation.rotation, found.augmentation.brightness)
         assert jitter == (0, 0)
+
+
+def test_appendix1_shows_72_published_numbers() -> None:
+    """Rows of methods that do not exist show them alone; one of these is planned with a variant."""
+    settings = shipped("paper", "appendix1")
+    rows = settings.sheet("appendix1").rows_of(StudentRow)
+    published = [row for row in rows if row.published]
+    names = {(row.dataset, row.method, row.fd2, row.ipc, row.student) for row in published}
+    assert len(published) == len(names) == 72
+    alone = Counter(row.method for row in published if not row.variant)
+    assert alone == dict.fromkeys(("Herding", "K-Center", "DSA", "DM", "DATM"), 9)
+    assert sum(sum(row.published) for row in published) == pytest.approx(1457.8)
+    # The nine of random images under hard labels stand in table 1 too.
+    hard = {row for row in rows if row.variant == "hard-labels"}
+    assert len(hard) == 9
+    assert hard <= set(shipped("paper", "table1").sheet("table1").rows_of(StudentRow))
 
 
 def override(name: str, where: list[str], *values: str) -> list[str]:
@@ -230,6 +273,7 @@ def test_presets_differ_in_the_named_settings_only() -> None:
         "relabel.teacher_dropout",
         # ResNet50 students start from ImageNet weights in the release.
         *override("resnet50-students", ["student"], "evaluate.initialisation"),
+        *override("fadrm-students", ["dataset"], "evaluate.initialisation"),
         # Its rows of FADRM+ without FD² have budgets and files of their own.
         *override(
             "fadrmplus-baseline",

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision import transforms
 
-from fd2.datasets._decode import Decoded, channel_statistics, read_images
+from fd2.datasets._decode import Decoded, centre_cropped, channel_statistics, read_images
 from fd2.datasets._picture import GREYED
 from fd2.datasets._source import ImageSource, SourceImage
 
@@ -146,6 +147,25 @@ def test_one_channel_is_the_lightness_and_is_told_of_coloured_pictures(
     for row, wanted in zip(decoded.images, (pixels[..., 0],) * 2 + (lightness,), strict=True):
         np.testing.assert_array_equal(row[..., 0], wanted)
     assert decoded.notes == [[], [], [GREYED]]
+
+
+@pytest.mark.parametrize(("width", "height"), [(500, 375), (333, 500), (224, 224), (51, 400)])
+def test_the_centre_crop_is_torchvisions(width: int, height: int) -> None:
+    content = np.random.default_rng(1).integers(256, size=(height, width, 3), dtype=np.uint8)
+    picture = Image.fromarray(content)
+    theirs = transforms.CenterCrop(224)(transforms.Resize(256)(picture))
+    assert np.array_equal(centre_cropped(picture, 224), theirs)
+
+
+def test_test_images_alone_are_cropped(tmp_path: Path) -> None:
+    content = np.random.default_rng(1).integers(256, size=(70, 90, 3), dtype=np.uint8)
+    path = tmp_path / "x.png"
+    Image.fromarray(content).save(path)
+    images = (SourceImage(path, path.name, 0, "test"),)
+    source = ImageSource(("a",), images, {})
+    cropped = read_images(source, images, 56, 1, "test", centre_crop=True).images[0]
+    assert np.array_equal(cropped, centre_cropped(Image.fromarray(content), 56))
+    assert not np.array_equal(cropped, decode_one(path, 56))
 
 
 def test_float_images_are_refused_not_clipped(tmp_path: Path) -> None:

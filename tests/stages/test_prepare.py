@@ -64,6 +64,20 @@ def refusal(chosen: PrepareSettings, folder: Path, job: Job) -> FD2Error:
     return caught.value
 
 
+def test_other_statistics_and_test_images(cells: Path, tmp_path: Path, job: Job) -> None:
+    """Training images stay; what differs stands in the manifest."""
+    prepare(settings(cells), tmp_path / "one", job)
+    statistics = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    other = replace(settings(cells), test_resize="centre_crop", statistics=statistics)
+    prepare(other, tmp_path / "two", job)
+    one, two = (open_prepared(tmp_path / name) for name in ("one", "two"))
+    assert np.array_equal(one.train.images, two.train.images)
+    assert not np.array_equal(one.test.images, two.test.images)
+    assert {"mean": list(two.manifest.mean), "std": list(two.manifest.std)} == statistics
+    assert "test images: shorter side to 8/7" in two.manifest.source["resize"]
+    assert "test images" not in one.manifest.source["resize"]
+
+
 def test_arrays_labels_and_statistics(cells: Path, tmp_path: Path, job: Job) -> None:
     prepare(settings(cells), tmp_path / "out", job)
     data = open_prepared(tmp_path / "out")

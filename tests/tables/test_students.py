@@ -64,6 +64,25 @@ def test_mean_and_deviation_are_of_the_last_epoch(sheet: Sheet) -> None:
     assert found["top1_half_width"] == pytest.approx(4.3027 * (7 / 3) ** 0.5, rel=1e-4)
 
 
+def test_published_numbers_alone_stand_beside_ours(sheet: Sheet) -> None:
+    """Of methods and students that do not exist; nothing is missing, and nothing compared."""
+    write_cell(RESULTS, cell(), 50.0, 40.0)
+    alone = ["d,Herding,plain,,1,resnet18,1.5", "d,DSA,plain,,1,convnet,3.6"]
+    path = sheet(PLAIN, *alone, "d,random,plain,base,1,resnet18,")
+    facts = [FACTS, {}, {}, FACTS]
+    table = student_table(read_sheet(path), RESULTS, [0], facts)
+    frame = table.frame.set_index("label")
+    assert frame.loc[["Herding", "DSA"], ["asked", "n"]].to_numpy().tolist() == [[0, 0], [0, 0]]
+    assert list(frame.loc[["Herding", "DSA"], "published"]) == [1.5, 3.6]
+    assert (frame.loc[["Herding", "DSA"], "missing"] == "").all()
+    assert frame.loc[["Herding", "DSA"], "over_random_reference"].isna().all()
+    assert len(table.missing) == 1 and "random" in table.missing[0]
+    shown = texts(table, TEMPLATES)[".md"]
+    assert "| Herding | – |\n| – published top-1 (ours minus it) | 1.5 |" in shown
+    assert "## d, convnet\n" in shown and "Herding, DSA are not made here" in shown
+    assert "convnet (" not in shown
+
+
 def test_a_single_seed_has_no_deviation(sheet: Sheet) -> None:
     write_cell(RESULTS, cell(), 50.0, 40.0)
     table = build(sheet(PLAIN), [0])

@@ -81,6 +81,7 @@ BACKBONES = {
     "mobilenet_v2": TorchvisionBackbone("mobilenet_v2", 1280, ("features",), dropout=0.2),
     "resnet18": TorchvisionBackbone("resnet18", 512, _RESNET),
     "resnet50": TorchvisionBackbone("resnet50", 2048, _RESNET),
-    # Width 0.5.
+    # Width 0.5, FD²'s.
     "shufflenet_v2": TorchvisionBackbone("shufflenet_v2_x0_5", 1024, _SHUFFLENET),
+    "shufflenet_v2_x1_0": TorchvisionBackbone("shufflenet_v2_x1_0", 1024, _SHUFFLENET),
 }

@@ -141,6 +141,13 @@ def _check_row(
 ) -> None:
     variants = ["base", *settings.variants()]
     match row:
+        case StudentRow() if not row.variant:
+            if row.ipc is None or not row.published:
+                raise FD2Error(
+                    "a row without a variant shows published numbers alone, and this has none",
+                    where,
+                    "give a variant such as 'base', or the published number",
+                )
         case StudentRow():
             require_known("student", row.student, backbones, where, _OWN_NETWORK)
             if row.ipc is None:

@@ -15,8 +15,10 @@ TEST_IMAGES = "test images"
 HELD_OUT_IMAGES = "held-out training images"
 DEFAULT_FRACTION = 0.25
 _COMMON = ("kind", "resolution")
+#: Of every kind, may be left out: their values without the key.
+_RESIZED = {"test_resize": "warp", "statistics": None}
 #: Where archives come from does not shape what is prepared from them.
-_NO_OPTIONS = (*_COMMON, "channels", "mirrors", "tested_on", "held_out_fraction")
+_NO_OPTIONS = (*_COMMON, *_RESIZED, "channels", "mirrors", "tested_on", "held_out_fraction")
 _OF_ARCHIVES = ("mirrors", "sha256")
 
 
@@ -24,11 +26,23 @@ def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the prepared data, from the dataset's entry in the config.
 
     ``options`` has the keys of its kind; ``held_out`` is as in `held_out_fraction`.
+
+    Raises:
+        FD2Error: if there are not as many statistics as channels.
     """
+    count = channels(entry)
+    for name, values in (entry.get("statistics") or {}).items():
+        if len(values) != count:
+            raise FD2Error(
+                f"{len(values)} values for {count} channels",
+                f"setting 'datasets.{dataset}.statistics.{name}'",
+                f"give {count}, one a channel",
+            )
     return {
         "dataset": dataset,
         **{key: entry[key] for key in _COMMON},
-        "channels": channels(entry),
+        "channels": count,
+        **{key: entry.get(key, default) for key, default in _RESIZED.items()},
         "options": {key: value for key, value in entry.items() if key not in _NO_OPTIONS},
         "held_out": held_out_fraction(entry),
     }

@@ -27,7 +27,7 @@ def row_facts(settings: Configuration, row: StudentRow) -> dict[str, str]:
         row: of a sheet of cells.
 
     Returns:
-        Nothing for full data, else:
+        Nothing for full data and for published numbers alone, else:
         ``initialisation``: the students' initial weights.
         ``labels``: how the images are labelled, with the teachers and their seeds.
         ``training``: how the students are trained, but for their seed.
@@ -41,7 +41,7 @@ def row_facts(settings: Configuration, row: StudentRow) -> dict[str, str]:
         ``without_fd2``: labels, training and images as they would be without FD², but for all
         seeds. How many images of a class are made together, N_s, is a setting of FD².
     """
-    if row.ipc is None:
+    if row.ipc is None or not row.variant:
         return {}
     facts, label_seeds = _students(settings, row, row.fd2, row.ipc)
     images, distilling_seeds = _images(settings, row, row.fd2, row.ipc)

@@ -12,7 +12,8 @@ class StudentRow(OfSet):
     """Students of all seeds on one set, and the published numbers.
 
     With the method `FULL_DATA` it is the teacher ``student`` (``fd2`` tells with or without
-    counterfactual attention).
+    counterfactual attention). Without a variant the row shows published numbers alone, and method
+    and student are any names.
 
     Attributes:
         ipc: images per class; None for full data.
@@ -28,8 +29,8 @@ class StudentRow(OfSet):
     label: str = ""
 
     def cells(self, seeds: list[int]) -> list[Cell]:
-        """One cell a seed; none for full data."""
-        if self.ipc is None:
+        """One cell a seed; none for full data and for published numbers alone."""
+        if self.ipc is None or not self.variant:
             return []
         return [Cell(self.set_name, self.ipc, self.student, seed) for seed in seeds]
 

@@ -74,13 +74,16 @@ def read_images(
     workers: int,
     what: str,
     channels: int = 3,
+    *,
+    centre_crop: bool = False,
 ) -> Decoded:
     """Decode or render images at ``resolution`` pixels a side with several threads.
 
     Three ``channels`` are RGB, and grey images are repeated in each; one is grey.
 
     The result does not depend on their number: Pillow decodes and resizes without the interpreter's
-    lock. The progress bar is labelled ``what``.
+    lock. The progress bar is labelled ``what``. Pictures are warped, or with ``centre_crop`` as in
+    `centre_cropped`.
     """
     count = len(images)
     rows = np.empty((count, resolution, resolution, channels), dtype=np.uint8)
@@ -94,7 +97,7 @@ def read_images(
         image, row = images[position], rows[position]
         try:
             picture = _picture(source, image, resolution)
-            _warp_into(row, picture.rgb, source.crop_bottom)
+            _fit_into(row, picture.rgb, source.crop_bottom, centre_crop)
         except BROKEN as error:
             faults[position] = _fault(error)
             return
@@ -141,16 +144,31 @@ def _coloured(picture: Image.Image) -> bool:
     return any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
 
 
-def _warp_into(row: np.ndarray, picture: Image.Image, crop_bottom: int) -> None:
-    """Fill ``row`` ``[R, R, channels]`` with the whole frame of an RGB picture."""
+def _fit_into(row: np.ndarray, picture: Image.Image, crop_bottom: int, centre_crop: bool) -> None:
+    """Fill ``row`` ``[R, R, channels]`` with the whole frame or the centre of an RGB picture."""
     if row.shape[2] == 1:
         picture = picture.convert("L")
     if crop_bottom:
         if picture.height <= crop_bottom:
             raise ValueError(f"{picture.height} rows, of which {crop_bottom} are to be cut off")
         picture = picture.crop((0, 0, picture.width, picture.height - crop_bottom))
-    warped = picture.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
-    row[...] = np.asarray(warped).reshape(row.shape)
+    if centre_crop:
+        square = centre_cropped(picture, row.shape[0])
+    else:
+        square = picture.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
+    row[...] = np.asarray(square).reshape(row.shape)
+
+
+def centre_cropped(picture: Image.Image, size: int) -> Image.Image:
+    """The centre of a picture, as FADRM and RDED test.
+
+    torchvision's ``Resize(size // 7 * 8)``, bilinear, and ``CenterCrop(size)``.
+    """
+    shorter, target = min(picture.size), max(size // 7 * 8, size)
+    width, height = (side * target // shorter for side in picture.size)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return resized.crop((left, top, left + size, top + size))
 
 
 def _fault(error: BaseException) -> Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,7 @@ from fd2.runtime.job import Job
 
 MINIMUM_TRAIN_IMAGES = 2
 RESIZE = "whole frame warped to the square, {}, Pillow bicubic"
+CENTRE_CROP = "; test images: shorter side to 8/7 of the square, Pillow bilinear, centre cut out"
 #: How far mean or standard deviation may be from a kind's published value without a warning.
 STATISTICS_TOLERANCE = 0.005
 STATISTICS_RESOLUTION = 224
@@ -50,6 +51,10 @@ class PrepareSettings:
         held_out: share of each class's training images that takes the place of the test images;
             None keeps the test images.
         channels: of the arrays: 3 for RGB, 1 for grey.
+        test_resize: how test images become square: ``warp`` as the training images, or
+            ``centre_crop`` as FADRM and RDED test.
+        statistics: ``mean`` and ``std`` of each channel to normalise with, in [0, 1]; None takes
+            those of the training images.
     """
 
     dataset: str
@@ -58,6 +63,8 @@ class PrepareSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
     held_out: float | None = None
     channels: int = 3
+    test_resize: str = "warp"
+    statistics: Mapping[str, Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = 
             workers,
             f"{settings.dataset} {split}",
             settings.channels,
+            centre_crop=split == "test" and settings.test_resize == "centre_crop",
         )
         for split in SPLITS
     }
@@ -169,7 +177,7 @@ def _unusual_statistics(settings: PrepareSettings, looked: Looked, manifest: Man
     known = getattr(looked.plugin, "REFERENCE_STATISTICS", None)
     complete = settings.held_out is None and not looked.source.crop_bottom
     comparable = settings.resolution == STATISTICS_RESOLUTION and settings.channels == 3
-    if known is None or not complete or not comparable:
+    if known is None or settings.statistics is not None or not complete or not comparable:
         return []
     computed = (("mean", manifest.mean), ("std", manifest.std))
     return [
@@ -199,7 +207,11 @@ def _check_class_sizes(source: ImageSource, where: str) -> None:
 def _manifest(settings: PrepareSettings, looked: Looked) -> Manifest:
     source, train = looked.source, looked.decoded["train"]
     mean, std = channel_statistics(train.sums, len(train.images) * settings.resolution**2)
+    if settings.statistics is not None:
+        mean, std = (tuple(map(float, settings.statistics[name])) for name in ("mean", "std"))
     resize = RESIZE if source.render is None else RENDERED
+    if settings.test_resize == "centre_crop":
+        resize += CENTRE_CROP
     facts = {
         **source.facts,
         "kind": settings.kind,

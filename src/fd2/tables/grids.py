@@ -20,6 +20,11 @@ def student_grids(rows: pd.DataFrame) -> list[Grid]:
     every grid of its dataset.
     """
     full = rows["method"] == FULL_DATA
+    # Published numbers alone stand with the students of the same network, if there are any.
+    of_network = rows.astype({"initialisation": object}).groupby(["dataset", "student"])
+    known = of_network["initialisation"].transform("first")
+    known = known.where(known.notna(), "")
+    rows = rows.assign(initialisation=rows["initialisation"].where(rows["variant"] != "", known))
     grids: list[tuple[dict[str, Any], pd.DataFrame]] = []
     for dataset, teachers in rows.groupby("dataset", sort=False):
         students = teachers[~full[teachers.index]]
@@ -39,7 +44,7 @@ def _grid(title: dict[str, Any], rows: pd.DataFrame, alone: bool) -> Grid:
     students = rows[rows["method"] != FULL_DATA]
     counts = sorted(students["ipc"].unique().tolist()) or [None]
     variants = students["variant"].unique().tolist()
-    if not alone and len(variants) == 1 and variants != [BASE_VARIANT]:
+    if not alone and len(variants) == 1 and variants[0] not in (BASE_VARIANT, ""):
         # All of them share the variant, so the title has it.
         title = {**title, "variant": variants[0]}
         unnamed = students[students["sheet_label"] == ""]

@@ -97,8 +97,12 @@ def _rows(
         columns=["published", "published_elsewhere"],
     )
     frame = frame.drop(columns="published").join(known).join(published.astype(float))
+    # A row of published numbers alone names no variant, and any method.
     frame["label"] = [
-        row_label(row.method, row.fd2, row.label or row.variant, where) for row in rows
+        row_label(row.method, row.fd2, row.label or row.variant, where)
+        if row.variant
+        else row.method
+        for row in rows
     ]
     return frame
 
@@ -125,6 +129,7 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     """What each row's own files say: counts, means, standard deviations, published numbers."""
     by_row = files.groupby("row")
     numbers = pd.DataFrame({"asked": by_row.size(), "n": by_row["exists"].sum()})
+    numbers = numbers.reindex(rows.index, fill_value=0)
     statistics = by_row[list(METRICS)].agg(list(STATISTICS))
     for metric in METRICS:
         numbers[f"{metric}_mean"] = statistics[metric]["mean"]
@@ -140,7 +145,11 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
 
 
 def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    """Over what a row's numbers are repeated, and its differences to other rows."""
+    """Over what a row's numbers are repeated, and its differences to other rows.
+
+    Rows of published numbers alone have neither.
+    """
+    every, rows = rows.index, rows[rows["variant"] != ""]
     comparisons = Comparisons(rows, files[files["exists"]])
     rows = comparisons.rows
     columns = rows[["over", "repeats_asked"]].assign(first_of_group=~rows["group"].duplicated())
@@ -162,13 +171,14 @@ def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     trained_otherwise = partners[0]["same_labels"] & ~partners[0]["same_training"].astype(bool)
     labels[trained_otherwise] = "same; students trained otherwise"
     columns["over_random_labels"] = labels
-    return columns
+    columns = columns.reindex(every)
+    return columns.assign(over=columns["over"].fillna(""))
 
 
 def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> dict[str, Any]:
     """Values for the caption's sentences."""
     existing = files[files["exists"]]
-    full = rows["method"] == FULL_DATA
+    full, made = rows["method"] == FULL_DATA, rows["variant"] != ""
     teachers = files["row"].map(full).astype(bool)
     labels = rows["label"] + rows["ipc"].map(lambda ipc: "" if pd.isna(ipc) else f" IPC {ipc:g}")
     return {
@@ -183,7 +193,7 @@ def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> d
                 *own["initialisation"],
                 *existing[existing["row"].isin(own.index)]["initialisation"],
             }
-            for student, own in rows[~full].groupby("student", sort=False)
+            for student, own in rows[~full & made].groupby("student", sort=False)
         },
         "presets": {
             preset: list(dict.fromkeys(labels[own["row"]]))
@@ -192,5 +202,6 @@ def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> d
         "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),
         "published": bool(rows["published"].notna().any()),
+        "published_alone": list(dict.fromkeys(rows.loc[~made, "label"])),
         "elsewhere": bool(rows["published_elsewhere"].notna().any()),
     }

@@ -22,7 +22,7 @@ from fd2.config.settings import (
     PatchSettings,
     PretrainSettings,
     RelabelSettings,
-    SelectImagesSettings,
+    WholeSetSettings,
     build,
 )
 from fd2.networks.backbone import Backbone
@@ -68,10 +68,10 @@ def evaluate_settings(**changes: Any) -> EvaluateSettings:
     return build(EvaluateSettings, {**TINY["evaluate"], **changes})
 
 
-def select_settings(method: str, count: int, **own: Any) -> SelectImagesSettings:
+def select_settings(method: str, count: int, **own: Any) -> WholeSetSettings:
     same = {key: TINY["distill"][key] for key in ("dataset", "variant", "preset", "seed")}
     values = {"method": method, "fd2": "plain", "images_per_class": count, "method_settings": own}
-    return build(SelectImagesSettings, {**same, **values})
+    return build(WholeSetSettings, {**same, **values})
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Chain:
     distill_settings: Callable[..., DistillSettings] = field(default=distill_settings)
     relabel_settings: Callable[..., RelabelSettings] = field(default=relabel_settings)
     evaluate_settings: Callable[..., EvaluateSettings] = field(default=evaluate_settings)
-    select_settings: Callable[..., SelectImagesSettings] = field(default=select_settings)
+    select_settings: Callable[..., WholeSetSettings] = field(default=select_settings)
 
     def group(
         self,

@@ -29,7 +29,7 @@ from fd2.config.settings import (
     PatchSettings,
     PretrainSettings,
     RelabelSettings,
-    SelectImagesSettings,
+    WholeSetSettings,
     build,
 )
 from fd2.config.sheets import read_sheet
@@ -122,7 +122,7 @@ def build_every_stage(settings: Configuration, row: StudentRow) -> None:
         # Nothing is optimised: FD² acts in the teacher that labels them, to compare the images
         # of FD² rows with, and has no place in sheets of published numbers.
         assert row.fd2 == "plain" or not row.published
-        build(SelectImagesSettings, settings.select_images(distilled, row.ipc))
+        build(WholeSetSettings, settings.whole_set(distilled, row.ipc))
     build(RelabelSettings, settings.relabel(row.set_name, row.ipc))
     for cell in row.cells(seeds):
         build(EvaluateSettings, settings.evaluate(cell))

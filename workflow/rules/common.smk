@@ -84,6 +84,7 @@ if workflow.is_main_process:
 TABLES = SETTINGS.tables()
 OPTIMISING = SETTINGS.methods("optimisation")
 SELECTING = SETTINGS.methods("selection")
+MATCHING = SETTINGS.methods("matching")
 
 
 def either(names):

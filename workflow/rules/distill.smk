@@ -1,4 +1,4 @@
-# Distilled images: groups of optimised slots, assembled, or real images selected.
+# Distilled images: groups of optimised slots, assembled; real images selected; sets matched.
 
 
 rule distill:
@@ -85,11 +85,47 @@ rule select_images:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        settings=select_settings,
+        settings=whole_set_settings,
     message:
         "Selecting {wildcards.ipc} images per class with {wildcards.method}"
     script:
         "../scripts/select_images.py"
+
+
+rule match:
+    input:
+        code=match_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+    output:
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    benchmark:
+        "<benchmarks>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
+    wildcard_constraints:
+        method=either(MATCHING),
+        variant=either(SETTINGS.variants_at("distill")),
+    priority: 80
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["distill"]
+    resources:
+        compute_threads=THREADS["distill"],
+        device=DEVICE,
+        gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
+        state=STATE,
+        state_seconds=STATE_SECONDS,
+        mem_mb=memory(8000),
+        runtime=minutes(240),
+    params:
+        settings=whole_set_settings,
+    message:
+        "Matching {wildcards.ipc} images per class of {wildcards.dataset}, {wildcards.method}"
+        " {wildcards.variant}"
+    script:
+        "../scripts/match.py"
 
 
 rule preview:

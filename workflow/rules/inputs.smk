@@ -180,8 +180,15 @@ def select_teachers(wildcards):
 
 
 @explained
-def select_settings(wildcards):
-    return SETTINGS.select_images(of_set(wildcards), int(wildcards.ipc))
+def match_code(wildcards):
+    name = asked_set(wildcards)
+    network = SETTINGS.method_settings(name)["network"]
+    return code("match", f"methods.{name.method}", f"backbones.{network}")
+
+
+@explained
+def whole_set_settings(wildcards):
+    return SETTINGS.whole_set(of_set(wildcards), int(wildcards.ipc))
 
 
 @explained

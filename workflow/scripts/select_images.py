@@ -8,12 +8,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 from fd2.runtime.job import stage_job
 
 with stage_job(snakemake) as job:
-    from fd2.config.settings import SelectImagesSettings, build
+    from fd2.config.settings import WholeSetSettings, build
     from fd2.stages.select_images import select_images
 
     patches = snakemake.input.get("patches")
     select_images(
-        build(SelectImagesSettings, snakemake.params.settings),
+        build(WholeSetSettings, snakemake.params.settings),
         Path(snakemake.input.manifest).parent,
         Path(patches) if patches else None,
         [Path(path) for path in snakemake.input.get("teachers", [])],

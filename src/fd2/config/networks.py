@@ -144,3 +144,22 @@ def check_batch_norm(backbones: Sequence[str], where: str) -> None:
                 "take teachers with batch norm; this one can be a student, label images and "
                 "score patches",
             )
+
+
+def check_no_batch_norm(backbone: str, where: str) -> None:
+    """Refuse a network in which the images of a batch meet, of a method that matches images.
+
+    Raises:
+        FD2Error: for a backbone that does not set ``BATCH_NORM = False``.
+    """
+    if getattr(plugins.load("backbones", backbone), "BATCH_NORM", True):
+        fitting = [
+            name
+            for name in plugins.names("backbones")
+            if not getattr(plugins.load("backbones", name), "BATCH_NORM", True)
+        ]
+        raise FD2Error(
+            f"network '{backbone}' has batch norm, through which the images of a batch meet",
+            where,
+            f"take one without: {', '.join(fitting)}",
+        )

@@ -63,7 +63,7 @@ class Configuration(GivenConfig):
         return Teacher(set_name.dataset, backbone, training)
 
     def methods(self, kind: str) -> list[str]:
-        """Methods of a kind: ``optimisation`` or ``selection``."""
+        """Methods of a kind: ``optimisation``, ``selection`` or ``matching``."""
         return [
             name for name in plugins.names("methods") if kind == plugins.load("methods", name).KIND
         ]
@@ -123,7 +123,17 @@ class Configuration(GivenConfig):
                 self.where("distill", "methods"),
                 f"add a block '{set_name.method}:'",
             )
+        if set_name.fd2 == "fd2" and self._kind(set_name) == "matching":
+            raise FD2Error(
+                f"method '{set_name.method}' with FD²",
+                str(set_name),
+                "ask for 'plain': FD² acts on the attention of teachers, and the method has none",
+            )
         return section
+
+    def _kind(self, set_name: SetName) -> str:
+        full = set_name.method == FULL_DATA
+        return "" if full else plugins.load("methods", set_name.method).KIND
 
     def method_settings(self, set_name: SetName) -> dict[str, Any]:
         """Settings of the set's method.
@@ -152,10 +162,14 @@ class Configuration(GivenConfig):
     def check_ipc(self, set_name: SetName, ipc: int, where: str) -> None:
         """Refuse more images per class than are distilled; ``where`` is where they were asked for.
 
+        A matching method makes a set of any number.
+
         Raises:
             FD2Error: with the number of slots.
         """
         slots = self.slots(set_name)
+        if self._kind(set_name) == "matching":
+            return
         if not owns_patches(self.method_settings(set_name)):
             slots = min(slots, self._patch_slots(set_name.dataset))
         if ipc > slots:
@@ -177,10 +191,7 @@ class Configuration(GivenConfig):
             FD2Error: if the method or a regulariser refuses its settings.
         """
         section = self._distill(set_name)
-        method_settings = section["methods"][set_name.method]
-        where = f"dataset '{set_name.dataset}', {self.source}"
-        resolution = self.values["datasets"][set_name.dataset]["resolution"]
-        check_recipe(set_name.method, method_settings, resolution, where)
+        where = self._check_recipe(set_name, section)
         first = group * section["group_size"]
         last = min(first + section["group_size"], section["slots"])
         of_all_methods = [f.name for f in fields(DistillSettings) if f.name in section]
@@ -189,14 +200,28 @@ class Configuration(GivenConfig):
             **asdict(set_name),
             "preset": self.values["preset"],
             "slots": list(range(first, last)),
-            "method_settings": method_settings,
+            "method_settings": section["methods"][set_name.method],
             "cal_ratio": section["fd2"]["cal_ratio"] if set_name.fd2 == "fd2" else 0.0,
             "regularisers": regularisers_of(section, set_name.fd2, where),
         }
 
-    def select_images(self, set_name: SetName, ipc: int) -> dict[str, Any]:
-        """Settings of a selecting method's set."""
+    def _check_recipe(self, set_name: SetName, section: dict[str, Any]) -> str:
+        """Let the method refuse its settings; returns where they stand."""
+        where = f"dataset '{set_name.dataset}', {self.source}"
+        resolution = self.values["datasets"][set_name.dataset]["resolution"]
+        method = set_name.method
+        if method != FULL_DATA:
+            check_recipe(method, section["methods"][method], resolution, where)
+        return where
+
+    def whole_set(self, set_name: SetName, ipc: int) -> dict[str, Any]:
+        """Settings of the set of a selecting or matching method, which has no slots.
+
+        Raises:
+            FD2Error: if the method refuses its settings.
+        """
         section = self._distill(set_name)
+        self._check_recipe(set_name, section)
         return {
             **asdict(set_name),
             "preset": self.values["preset"],

@@ -79,8 +79,8 @@ def _images(
 ) -> tuple[dict[str, str], list[int]]:
     """How images are made, and the seeds of the teachers that a method or its crops look at."""
     name = SetName(row.dataset, row.method, fd2, row.variant)
-    selects = plugins.load("methods", row.method).KIND == "selection"
-    made = settings.select_images(name, ipc) if selects else settings.distill(name, 0)
+    selects = plugins.load("methods", row.method).KIND != "optimisation"
+    made = settings.whole_set(name, ipc) if selects else settings.distill(name, 0)
     patch_kind = settings.patch_kind(name)
     patches = {} if patch_kind is None else settings.patches(row.dataset, patch_kind)
     seeds = [] if selects and patches else [made["seed"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.networks import check_batch_norm
+from fd2.config.networks import check_batch_norm, check_no_batch_norm
 from fd2.config.stages import SECTIONS
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
@@ -82,18 +82,21 @@ def _without_required(schema: Any) -> Any:
 
 
 def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, where: str) -> None:
-    """Refuse teachers without batch norm, and let an optimising method refuse its settings.
+    """Refuse networks that a method cannot use, and let an optimising method refuse its settings.
 
     Args:
-        method: a plug-in of ``fd2.methods``; one that selects images refuses nothing.
+        method: a plug-in of ``fd2.methods``; one that selects images refuses nothing here.
         settings: the method's.
         resolution: of the images in pixels, which the settings must fit.
         where: the dataset and the config files, for the error.
 
     Raises:
-        FD2Error: for the first such teacher; or the method's own, with ``where`` added.
+        FD2Error: for the first teacher without batch norm, or a matching method's network with it;
+            or the method's own, with ``where`` added.
     """
     plugin = plugins.load("methods", method)
+    if plugin.KIND == "matching":
+        check_no_batch_norm(settings["network"], f"method '{method}' for {where}")
     if plugin.KIND != "optimisation":
         return
     try:

@@ -160,8 +160,8 @@ class MeasureSettings:
 
 
 @dataclass(frozen=True)
-class SelectImagesSettings(OfSet):
-    """A selecting method's images."""
+class WholeSetSettings(OfSet):
+    """The images of a selecting or matching method."""
 
     preset: str
     seed: int

@@ -42,6 +42,7 @@ STAGES = (
     Stage("distill", _SET, on_device=True, probed=True, largest="distill.class_chunk"),
     Stage("assemble"),
     Stage("select_images"),
+    Stage("match", on_device=True),
     Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True, largest="relabel.batch_size"),
     Stage(
         "evaluate",

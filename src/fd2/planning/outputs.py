@@ -74,6 +74,8 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         return {".safetensors": len(values["slots"]) * size.classes * size.image_bytes}
     if job.rule in ("assemble", "select_images"):
         return {".safetensors": images * (size.image_bytes + _INT64)}
+    if job.rule == "match":
+        return {".safetensors": images * (size.image_bytes * _FLOAT + _INT64)}
     if job.rule == "relabel":
         halves = 2 * -(-images // values["batch_size"])
         return {

@@ -23,8 +23,8 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.distill(SetName.parse(fields), int(fields["group"]))
         case "assemble":
             return {"images_per_class": int(fields["ipc"])}
-        case "select_images":
-            return settings.select_images(SetName.parse(fields), int(fields["ipc"]))
+        case "select_images" | "match":
+            return settings.whole_set(SetName.parse(fields), int(fields["ipc"]))
         case "relabel":
             return settings.relabel(SetName.parse(fields), int(fields["ipc"]))
         case "evaluate":

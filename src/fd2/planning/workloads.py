@@ -77,6 +77,8 @@ def workload(
     if stage in ("assemble", "select_images"):
         kind = {"resolution": size.resolution, "method": settings.get("method")}
         return _made(stage, kind, images, 2 * images * size.image_bytes)
+    if stage == "match":
+        return _match(settings, size, count)
     if stage == "relabel":
         return _relabel(settings, size, images, teachers)
     if stage == "evaluate":
@@ -128,6 +130,22 @@ def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     steps = sum(phase.iterations * phase.size**2 for phase in recipe.phases) / size.resolution**2
     images = len(settings["slots"]) * size.classes
     return _made("distill", kind, steps * images, 2 * images * size.image_bytes)
+
+
+def _match(settings: Mapping[str, Any], size: DatasetSize, count: int) -> Workload:
+    recipe = plugins.load("methods", settings["method"]).recipe(settings["method_settings"], count)
+    kind = {key: getattr(recipe, key) for key in ("objective", "network", "class_by_class")}
+    kind |= {"resolution": size.resolution, "classes": size.classes}
+    # Gradients of gradients cost about as much again as gradients.
+    passes = TRAINING_STEP if recipe.objective == "features" else 2 * TRAINING_STEP
+    images = size.classes * count
+    step = passes * images + (1 if recipe.objective == "features" else TRAINING_STEP) * (
+        size.classes * recipe.batch_real
+    )
+    trained = (recipe.outer_loops - 1) * recipe.inner_epochs * images * TRAINING_STEP
+    units = recipe.iterations * (recipe.outer_loops * step + trained)
+    resident = (size.train + 3 * images * _FLOAT) * size.image_bytes
+    return _made("match", kind, units, resident)
 
 
 def _relabel(

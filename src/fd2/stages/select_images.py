@@ -13,7 +13,7 @@ from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins
-from fd2.config.settings import SelectImagesSettings
+from fd2.config.settings import WholeSetSettings
 from fd2.errors import FD2Error
 from fd2.methods._interface import SelectionRequest
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
@@ -23,7 +23,7 @@ _BATCH = 256
 
 
 def select_images(
-    settings: SelectImagesSettings,
+    settings: WholeSetSettings,
     data: Path,
     patches_file: Path | None,
     teachers: Sequence[Path],

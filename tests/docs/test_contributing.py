@@ -137,7 +137,7 @@ def test_selecting_method(load: Load, tmp_path: Path) -> None:
         *("d", 2, ("a", "b"), {"train": files, "test": files}, (0.5,) * 3, (0.5,) * 3, {})
     )
     write_prepared(tmp_path, manifest, {"train": pixels, "test": pixels})
-    request = SelectionRequest(open_prepared(tmp_path), None, 2, 0, {})
+    request = SelectionRequest(open_prepared(tmp_path), None, None, 2, 0, {})
     images = load("methods/first").select(request)
     assert images.shape == (2, 2, 3, 2, 2) and images.dtype == torch.uint8
     assert images[:, :, 0, 0, 0].tolist() == [[1, 0], [3, 2]]

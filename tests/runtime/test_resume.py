@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.conftest import Chain
 
 Run = Callable[[Path, Job], None]
+#: Three steps an epoch on nine images.
+DIRECT = {"momentum": 0.9, "batch_size": 4, "augmentation": ["crop", "flip"]}
 #: More passes than any of these stages makes.
 NEVER = 10_000
 
@@ -105,7 +107,14 @@ def test_a_teacher_with_dropout(chain: Chain, tmp_path: Path, interrupt: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("labels_kind", "changes"), [("soft", {}), ("hard", {}), ("soft", {"mixed_precision": True})]
+    ("labels_kind", "changes"),
+    [
+        ("soft", {}),
+        ("hard", {}),
+        ("soft", {"mixed_precision": True}),
+        # The rate falls, and the momentum starts anew, after the second of three epochs.
+        ("hard", {"protocol": "direct", "direct": DIRECT, "epochs": 3}),
+    ],
 )
 def test_students(
     chain: Chain,
@@ -117,7 +126,8 @@ def test_students(
     changes: dict[str, Any],
 ) -> None:
     # 2 batches of 2 halves an epoch.
-    settings = chain.evaluate_settings(epochs=2, test_every=1, labels=labels_kind, **changes)
+    short = {"epochs": 2, "test_every": 1, "labels": labels_kind}
+    settings = chain.evaluate_settings(**short | changes)
     soft = labels if labels_kind == "soft" else None
 
     def run(folder: Path, job: Job) -> None:

@@ -253,8 +253,9 @@ def cell_labels(wildcards):
 
 @explained
 def evaluate_code(wildcards):
-    path = of_cell(wildcards).path()
-    require_batches(path, wildcards, evaluate_settings(wildcards))
+    path, settings = of_cell(wildcards).path(), evaluate_settings(wildcards)
+    if settings["protocol"] == "decoupled":
+        require_batches(path, wildcards, settings)
     return code("evaluate", f"backbones.{wildcards.student}")
 
 

@@ -249,12 +249,20 @@ class Configuration(GivenConfig):
         """Settings of one cell.
 
         Raises:
-            FD2Error: if the student trains for more epochs than labels are stored for.
+            FD2Error: if the student trains for more epochs than labels are stored for, or its
+                protocol does not take soft labels.
         """
         context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
         section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
         check_network(section, cell.student, self.values["datasets"][cell.set_name.dataset])
         relabel = self._relabel(cell.set_name, cell.ipc)
+        direct = section["protocol"] == "direct"
+        if direct and section["labels"] == "soft":
+            raise FD2Error(
+                "protocol 'direct' with soft labels",
+                f"{self.where_of('evaluate', context, 'protocol')}, cell {cell.path()}",
+                "set 'evaluate.labels' to hard: stored soft labels belong to 'decoupled'",
+            )
         if section["labels"] == "soft" and section["epochs"] > relabel["epochs"]:
             raise FD2Error(
                 f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only "
@@ -265,6 +273,7 @@ class Configuration(GivenConfig):
         return {
             **section,
             **context,
+            "direct": section["direct"] if direct else None,
             "seed": cell.seed,
             "preset": self.values["preset"],
             **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},

@@ -186,9 +186,25 @@ class RelabelSettings:
 
 
 @dataclass(frozen=True)
+class DirectSettings:
+    """What the protocol ``direct`` of students needs beside the section's other values.
+
+    Attributes:
+        momentum: of SGD.
+        batch_size: images of a step.
+        augmentation: operations of `fd2.augment.differentiable`, of which a batch sees one.
+    """
+
+    momentum: float
+    batch_size: int
+    augmentation: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
+    ``direct`` is None under the protocol ``decoupled``.
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both ways match.
     """
@@ -197,6 +213,8 @@ class EvaluateSettings(OfSet):
     student: str
     seed: int
     preset: str
+    protocol: str
+    direct: DirectSettings | None
     labels: str
     initialisation: str
     stem: str

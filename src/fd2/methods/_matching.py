@@ -13,7 +13,7 @@ _RATE = {"type": "number", "exclusiveMinimum": 0}
 #: Operations of `fd2.augment.differentiable`, which imports torch.
 OPERATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 _COMMON: dict[str, Any] = {
-    "network": {"$ref": "#/$defs/backbone"},
+    "network": {"$ref": "#/$defs/backbone", "description": "Without batch norm."},
     "iterations": {**_WHOLE, "description": "Networks that the images are matched in."},
     "images_learning_rate": {**_RATE, "description": "Of the images' SGD, in normalised pixels."},
     "images_momentum": {

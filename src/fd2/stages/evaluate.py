@@ -19,6 +19,7 @@ from fd2.config.settings import EvaluateSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 from fd2.runtime.state import Snapshot, StageState, stage_state
+from fd2.training.direct_training import DirectTraining
 from fd2.training.student_training import StudentData, StudentTraining
 
 _CELL = ("dataset", "method", "fd2", "variant", "ipc", "student", "seed")
@@ -82,7 +83,8 @@ def _cell(
     job: Job,
 ) -> dict[str, Any]:
     clock = job.restarted()
-    result = StudentTraining(settings, shared, job.device).run(state.part("training"))
+    kind = DirectTraining if settings.protocol == "direct" else StudentTraining
+    result = kind(settings, shared, job.device).run(state.part("training"))
     return {
         "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
         "preset": settings.preset,

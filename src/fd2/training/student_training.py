@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +44,8 @@ from fd2.training.snapshots import (
 
 _TEST_BATCH = 256
 _NOT_FINITE = "the student's loss is not finite"
+#: A forward pass: the loss's name, the loss, logits ``[B, C]``, and the images' own labels ``[B]``.
+Pass = tuple[str, Tensor, Tensor, Tensor]
 
 
 class StudentData:
@@ -67,7 +69,9 @@ class StudentData:
 
 
 class StudentTraining:
-    """One student's training run over a stored or freshly drawn augmentation.
+    """One student's training run, protocol ``decoupled``: stored or freshly drawn augmentation.
+
+    Source: the released code of FD² and of the decoupled methods before it.
 
     Raises:
         FD2Error: if the student cannot be compiled here.
@@ -77,7 +81,6 @@ class StudentTraining:
         self.settings = settings
         self.data = data
         self.device = device
-        self.replay = data.replay or Replay(data.images, self._own_plan())
         self._names = ("student", settings.seed, settings.dataset, settings.student)
         backbone = plugins.load("backbones", settings.student)
         student: Backbone = backbone.build(
@@ -91,6 +94,12 @@ class StudentTraining:
             self.student.features, settings.compile, device, "evaluate.compile"
         )
         self.precision = precision_on(device, settings.mixed_precision)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Decide, once, what the batches of all epochs are."""
+        self.replay = self.data.replay or Replay(self.data.images, self._own_plan())
+        self.batches = self.replay.batches
 
     def _own_plan(self) -> StoredAugmentation:
         settings, images = self.settings, self.data.images
@@ -112,7 +121,7 @@ class StudentTraining:
             ``correct``, the test images that are right at the last epoch; see `correct_images`.
         """
         settings = self.settings
-        optimiser = student_optimiser(self.student, settings.learning_rate, settings.weight_decay)
+        optimiser = self._optimiser()
         curve: list[dict[str, Any]] = []
         # Dropout draws from the global generators, which a snapshot sets again.
         torch.manual_seed(seed_from(*self._names, "dropout"))
@@ -124,8 +133,7 @@ class StudentTraining:
             start, curve = int(resumed.facts["epoch"]), resumed.facts["curve"]
         progress = Progress(settings.epochs, "student", unit="epoch", start=start)
         for epoch in progress:
-            rate = stretched_cosine(settings.learning_rate, epoch, settings.epochs, settings.eta)
-            set_learning_rate(optimiser, rate)
+            self._begin(epoch, optimiser, resumed)
             loss = self._epoch(epoch, optimiser, curve, state, resumed)
             resumed = None
             progress.show({"loss": loss})
@@ -142,6 +150,18 @@ class StudentTraining:
             "correct": correct_images(predictions, self.data.test_labels, self.data.classes),
         }
 
+    def _optimiser(self) -> torch.optim.Optimizer:
+        settings = self.settings
+        return student_optimiser(self.student, settings.learning_rate, settings.weight_decay)
+
+    def _begin(
+        self, epoch: int, optimiser: torch.optim.Optimizer, resumed: Snapshot | None
+    ) -> None:
+        """Set the optimiser for an epoch; one of a snapshot is within it."""
+        settings = self.settings
+        rate = stretched_cosine(settings.learning_rate, epoch, settings.epochs, settings.eta)
+        set_learning_rate(optimiser, rate)
+
     def _epoch(
         self,
         epoch: int,
@@ -152,35 +172,45 @@ class StudentTraining:
     ) -> Tensor:
         """One epoch; the mean loss per batch as a tensor on the device."""
         self.student.train()
-        data = self.data
-        targets = None if data.soft is None else epoch_logits(data.soft, epoch, self.device)
         total = torch.zeros((), device=self.device)
-        term = "cross-entropy" if targets is None else "distillation"
         begin = 0
         if resumed is not None:
             begin = int(resumed.facts["batch"])
             total += resumed.tensors["total"].to(self.device)
-        watch = FiniteWatch(data.classes, self._where(epoch), self.precision.fix("evaluate"))
+        watch = FiniteWatch(self.data.classes, self._where(epoch), self.precision.fix("evaluate"))
 
         def snapshot(done: int) -> Snapshot:
             network = prefixed("network", self.student.state_dict())
             facts = {"epoch": epoch, "batch": done, "curve": list(curve)}
             return training_snapshot(optimiser, self.precision, {"total": total, **network}, facts)
 
-        batches = self.replay.epoch(epoch, begin)
+        batches = self._batches(epoch, begin)
         remaining = resumable(batches, watch, _NOT_FINITE, state, snapshot, start=begin)
-        for number, halves in remaining:
+        for number, passes in remaining:
             clear_gradients(optimiser, self.settings.compile)
-            # One step per batch, one backward per half: batch norm sees the half batches that the
-            # teacher saw.
+            for term, loss, logits, labels in passes:
+                self.precision.backward(loss)
+                total += loss.detach()
+                watch.note(number, {term: loss}, logits, labels)
+            self.precision.step(optimiser)
+        return total / self.batches
+
+    def _batches(self, epoch: int, begin: int) -> Iterator[Iterator[Pass]]:
+        """The epoch's batches from the given one: one step each, one backward pass for each half.
+
+        Batch norm sees the half batches that the teacher saw.
+        """
+        data = self.data
+        targets = None if data.soft is None else epoch_logits(data.soft, epoch, self.device)
+        term = "cross-entropy" if targets is None else "distillation"
+
+        def passes(halves: Sequence[HalfBatch]) -> Iterator[Pass]:
             for half in halves:
                 logits = self._logits(half.images)
                 loss = self._loss(logits, half, targets) / len(halves)
-                self.precision.backward(loss)
-                total += loss.detach()
-                watch.note(number, {term: loss}, logits, data.labels[half.ids])
-            self.precision.step(optimiser)
-        return total / self.replay.batches
+                yield term, loss, logits, data.labels[half.ids]
+
+        return (passes(halves) for halves in self.replay.epoch(epoch, begin))
 
     def _logits(self, images: Tensor) -> Tensor:
         """Of a training step, ``[B, C]`` in float32 at least."""

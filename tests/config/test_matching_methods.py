@@ -1,0 +1,73 @@
+"""What is refused of matching methods before any job, and the loops that DC and DSA have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fd2.config import plugins
+from fd2.config.checks import checked_configuration
+from fd2.config.layers import read_yaml
+from fd2.config.names import Cell, SetName
+from fd2.config.resolve import Configuration
+from fd2.errors import FD2Error
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+DM = SetName("cub200", "dm", "plain", "base")
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    return {**read_yaml(CONFIG / "config.yaml"), "tables": [], "ablations": [], "measurements": []}
+
+
+def configured(values: dict[str, Any]) -> Configuration:
+    return checked_configuration(values, "test", CONFIG)
+
+
+def test_fd2_is_refused_of_a_method_without_teachers(values: dict[str, Any]) -> None:
+    settings = configured(values)
+    with pytest.raises(FD2Error, match="method 'dsa' with FD²") as refused:
+        settings.whole_set(SetName("cub200", "dsa", "fd2", "base"), 1)
+    assert "plain" in refused.value.fix
+
+
+def test_a_network_in_which_images_meet_is_refused(values: dict[str, Any]) -> None:
+    values["distill"]["methods"]["dm"]["network"] = "resnet18"
+    settings = configured(values)
+    with pytest.raises(FD2Error, match="network 'resnet18' has batch norm") as refused:
+        settings.whole_set(DM, 1)
+    assert "convnet" in refused.value.fix and "resnet" not in refused.value.fix
+
+
+def test_budgets_are_not_bound_to_slots(values: dict[str, Any]) -> None:
+    settings = configured(values)
+    settings.check_ipc(DM, 50, "here")
+    assert settings.whole_set(DM, 50)["images_per_class"] == 50
+
+
+@pytest.mark.parametrize(
+    ("ipc", "loops"), [(1, (1, 1)), (10, (10, 50)), (50, (50, 10)), (3, (3, 167)), (600, (600, 1))]
+)
+def test_loops_follow_the_public_code_and_ours_between(
+    values: dict[str, Any], ipc: int, loops: tuple[int, int]
+) -> None:
+    own = configured(values).whole_set(SetName("cub200", "dsa", "plain", "base"), ipc)
+    recipe = plugins.load("methods", "dsa").recipe(own["method_settings"], ipc)
+    assert (recipe.outer_loops, recipe.inner_epochs) == loops
+    given = {**own["method_settings"], "outer_loops": 2, "inner_epochs": 7}
+    recipe = plugins.load("methods", "dsa").recipe(given, ipc)
+    assert (recipe.outer_loops, recipe.inner_epochs) == (2, 7)
+
+
+def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None:
+    cell = Cell(SetName("cub200", "random", "plain", "direct"), 1, "resnet18", 0)
+    settings = configured(values).evaluate(cell)
+    assert (settings["labels"], settings["direct"]["momentum"]) == ("hard", 0.9)
+    base = Cell(SetName("cub200", "random", "plain", "base"), 1, "resnet18", 0)
+    assert configured(values).evaluate(base)["direct"] is None
+    values["evaluate"]["protocol"] = "direct"
+    with pytest.raises(FD2Error, match="protocol 'direct' with soft labels"):
+        configured(values).evaluate(base)

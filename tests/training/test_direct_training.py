@@ -1,0 +1,112 @@
+"""The protocol of dataset condensation against a plain loop."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fd2.artifacts.images import read_distilled
+from fd2.artifacts.prepared import open_prepared
+from fd2.augment.differentiable import OPERATIONS, draw_augmentations
+from fd2.config.settings import DirectSettings, EvaluateSettings
+from fd2.networks.backbone import Backbone
+from fd2.runtime.seeds import torch_generator
+from fd2.training.direct_training import DirectTraining
+from fd2.training.student_training import StudentData
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+EPOCHS, BATCH, RATE, DECAY, MOMENTUM = 5, 4, 0.05, 5e-3, 0.9
+
+
+@pytest.fixture(params=[(), OPERATIONS], ids=["plain", "augmented"])
+def settings(request: pytest.FixtureRequest, chain: Chain) -> EvaluateSettings:
+    return chain.evaluate_settings(
+        student="convnet",
+        protocol="direct",
+        direct=DirectSettings(MOMENTUM, BATCH, request.param),
+        labels="hard",
+        epochs=EPOCHS,
+        learning_rate=RATE,
+        weight_decay=DECAY,
+        test_every=EPOCHS,
+        memory_format="contiguous",
+    )
+
+
+def plain_loop(
+    student: Backbone,
+    images: Tensor,
+    labels: Tensor,
+    names: tuple[object, ...],
+    operations: tuple[str, ...],
+) -> list[float]:
+    """SGD by hand; another optimiser, with a tenth of the rate, from the fourth of five epochs."""
+    velocity: dict[str, Tensor] = {}
+    losses = []
+    for epoch in range(EPOCHS):
+        if epoch == EPOCHS // 2 + 1:
+            velocity = {}
+        rate = RATE if epoch <= EPOCHS // 2 else 0.1 * RATE
+        draws = torch_generator(*names, "direct", epoch)
+        order = torch.randperm(len(images), generator=draws).tolist()
+        # Nine images in batches of four at most: three times three.
+        for ids in (order[:3], order[3:6], order[6:]):
+            seen = images[ids]
+            if operations:
+                seen = draw_augmentations(draws, operations, len(ids), shared=True).apply(seen)
+            student.zero_grad()
+            loss = functional.cross_entropy(student(seen), labels[ids])
+            loss.backward()
+            losses.append(float(loss.detach()))
+            with torch.no_grad():
+                for name, weight in student.named_parameters():
+                    step = weight.grad + DECAY * weight
+                    if name in velocity:
+                        step = MOMENTUM * velocity[name] + step
+                    velocity[name] = step
+                    weight -= rate * step
+    return losses
+
+
+def test_a_student_is_that_of_a_plain_loop(
+    chain: Chain, nine: Path, settings: EvaluateSettings
+) -> None:
+    data = StudentData(open_prepared(chain.data), read_distilled(nine), None, chain.job.device)
+    # In float64, in which rounding does not grow from step to step.
+    data.images, data.test_images = data.images.double(), data.test_images.double() / 255
+    ours = DirectTraining(settings, data, chain.job.device)
+    ours.student.double()
+    theirs = copy.deepcopy(ours.student).train()
+    result = ours.run()
+    assert settings.direct is not None
+    names = ("student", settings.seed, settings.dataset, settings.student)
+    losses = plain_loop(theirs, data.images, data.labels, names, settings.direct.augmentation)
+    for (name, mine), plain in zip(
+        ours.student.named_parameters(), theirs.parameters(), strict=True
+    ):
+        torch.testing.assert_close(
+            mine, plain, rtol=1e-6, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    of_last_epoch = losses[-3:]
+    assert result["curve"][-1]["loss"] == pytest.approx(sum(of_last_epoch) / 3, rel=1e-5)
+    assert [point["epoch"] for point in result["curve"]] == [EPOCHS - 1]
+
+
+def test_other_seeds_see_other_augmentations(
+    chain: Chain, nine: Path, settings: EvaluateSettings
+) -> None:
+    data = StudentData(open_prepared(chain.data), read_distilled(nine), None, chain.job.device)
+    curves = [
+        DirectTraining(replace(settings, seed=seed), data, chain.job.device).run()["curve"]
+        for seed in (0, 0, 1)
+    ]
+    assert curves[0] == curves[1] != curves[2]

@@ -22,7 +22,7 @@ from fd2.matching.features import feature_distance
 from fd2.matching.matching import match_images
 from fd2.matching.pixel_gradient import pixel_gradient
 from fd2.matching.real_images import RealImages
-from fd2.methods._interface import MatchRecipe
+from fd2.matching.recipe import MatchRecipe
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.runtime.state import stage_state

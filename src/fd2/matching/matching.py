@@ -13,7 +13,7 @@ from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.matching.pixel_gradient import OBJECTIVES, pixel_gradient
 from fd2.matching.real_images import RealImages
-from fd2.methods._interface import MatchRecipe
+from fd2.matching.recipe import MatchRecipe
 from fd2.networks.backbone import Backbone
 from fd2.networks.formats import on_device
 from fd2.runtime.progress import Progress

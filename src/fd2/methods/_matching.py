@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fd2.methods._interface import MatchRecipe
+from fd2.matching.recipe import MatchRecipe
 from fd2.methods._optimising import closed
 
 _WHOLE = {"type": "integer", "minimum": 1}

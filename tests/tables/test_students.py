@@ -346,6 +346,12 @@ def test_the_caption_tells_what_accuracies_are_of(grid: Path) -> None:
     assert table.frame["tested_on"].tolist()[:2] == ["test images", "held-out training images"]
 
 
+def test_the_caption_tells_that_data_are_grey(sheet: Sheet) -> None:
+    for channels, told in ((1, "Data: d (32 pixels, grey)."), (3, "Data: d (32 pixels).")):
+        write_cell(RESULTS, cell(), 50.0, 40.0, channels=channels)
+        assert told in caption(build(sheet(PLAIN), [0]))
+
+
 def test_a_caption_without_results_says_so(sheet: Sheet) -> None:
     text = caption(build(sheet("d,rded,plain,base,1,resnet50,"), [0]))
     assert "no result yet" in text and "Missing: 1 of 1 results." in text

@@ -95,7 +95,7 @@ def test_from_debians_package_to_a_table(garments: Any) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     results = garments.folder / "results"
     table = (results / "tables/garments.md").read_text()
-    assert "missing" not in table.lower()
+    assert "missing" not in table.lower() and "garments (28 pixels, grey)" in table
     data = open_prepared(results / "data/garments")
     assert data.train.images.shape == (2000, 28, 28, 1)
     teacher = json.loads((results / "teachers/garments/resnet10t/plain.json").read_text())

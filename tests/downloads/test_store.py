@@ -129,6 +129,7 @@ def test_the_record_is_the_same_for_a_second_run(mirror: Any, tmp_path: Path) ->
 def test_every_kinds_archives_can_be_told_and_kept_apart() -> None:
     kinds = download_kinds()
     assert set(kinds) >= {"aircraft", "cars", "cub200", "imagenette", "imagewoof"}
+    assert set(kinds) >= {"fashion_mnist", "mnist", "cifar10", "cifar100", "tiny_imagenet"}
     for kind in kinds:
         plugin = plugins.load("datasets", kind)
         assert "local_path" in plugin.SETTINGS_SCHEMA["properties"]

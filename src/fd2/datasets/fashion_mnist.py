@@ -49,7 +49,6 @@ FILES = {
 }
 ARCHIVES = _idx.archives(
     (
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
     ),

@@ -29,7 +29,6 @@ ARCHIVES = (
         "tiny-imagenet-200.zip",
         (
             "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
-            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
             "https://zenodo.org/records/10720917/files/tiny-imagenet-200.zip?download=1",
         ),
         sizes=(248_100_043,),

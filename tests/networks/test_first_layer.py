@@ -108,6 +108,12 @@ def test_weights_that_do_not_fit_the_images_are_refused(
     assert fix in refused.value.fix and name in refused.value.where
 
 
+def test_an_unknown_stem_is_refused() -> None:
+    with pytest.raises(FD2Error, match="unknown stem 'cifar10'") as refused:
+        NetworkInput(stem="cifar10")
+    assert "'cifar'" in refused.value.fix
+
+
 def test_a_frozen_network_of_one_channel_gives_the_same_image_gradient() -> None:
     """The strided stem computes the gradient by phases, also for one channel."""
     network = on_device(built("resnet18", channels=1).eval(), torch.device("cpu"))

@@ -12,7 +12,7 @@ from fd2.config.datasets import channels
 from fd2.config.names import Teacher
 from fd2.errors import FD2Error, suggest
 
-STEMS = ("imagenet", "cifar")
+_STEMS = ("imagenet", "cifar")
 _REPEATED = "imagenet_repeated"
 
 
@@ -31,6 +31,11 @@ class NetworkInput:
     channels: int = 3
     resolution: int = 224
     stem: str = "imagenet"
+
+    def __post_init__(self) -> None:
+        if self.stem not in _STEMS:
+            fix = suggest(self.stem, _STEMS)
+            raise FD2Error(f"unknown stem '{self.stem}'", "input of a network", fix)
 
 
 PHOTOGRAPHS = NetworkInput()

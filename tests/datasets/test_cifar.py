@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.datasets import cifar10, cifar100
 from fd2.datasets._public import Published
+from fd2.datasets.cifar import DATASETS, CifarKind
 from fd2.errors import FD2Error
 
 Prepared = Callable[..., PreparedDataset]
 TEN = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CASES = {
-    "cifar10": (cifar10, TEN, Published(10, 50, 20), "cifar-10-batches-bin", "batches.meta.txt"),
+    "cifar10": (TEN, Published(10, 50, 20), "cifar-10-batches-bin", "batches.meta.txt"),
     "cifar100": (
-        cifar100,
         tuple(f"thing_{number}" for number in range(15)),
         Published(15, 30, 20),
         "cifar-100-binary",
@@ -35,8 +33,8 @@ class Copy:
 
     def __init__(self, name: str, layouts: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.name, self.folder, self.layouts = name, folder, layouts
-        self.kind: ModuleType
-        self.kind, self.classes, self.published, inside, self.names = CASES[name]
+        self.kind: CifarKind = DATASETS[name]
+        self.classes, self.published, inside, self.names = CASES[name]
         self.images = layouts.write_cifar(folder, self.classes, coarse=name == "cifar100")
         self.root = folder / inside
         self._patch = patch

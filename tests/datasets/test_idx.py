@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,17 @@ import pytest
 from PIL import Image
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.datasets import fashion_mnist, mnist
 from fd2.datasets._public import Published
+from fd2.datasets.mnist import DATASETS, IdxKind
 from fd2.errors import FD2Error
 
 Prepared = Callable[..., PreparedDataset]
 SMALL = Published(classes=10, train=30, test=20)
 
 
-@pytest.fixture(params=[mnist, fashion_mnist], ids=["mnist", "fashion_mnist"])
-def kind(request: pytest.FixtureRequest) -> ModuleType:
-    module: ModuleType = request.param
-    return module
+@pytest.fixture(params=sorted(DATASETS))
+def kind(request: pytest.FixtureRequest) -> IdxKind:
+    return DATASETS[request.param]
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def copy(
     layouts: Any,
     written: dict[str, np.ndarray],
     tmp_path: Path,
-    kind: ModuleType,
+    kind: IdxKind,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """A small copy whose content is the known one, on a machine without Debian's package."""
@@ -51,15 +49,11 @@ def copy(
     }
     monkeypatch.setattr(kind, "FILES", known)
     monkeypatch.setattr(kind, "PUBLISHED", SMALL)
-    monkeypatch.setattr(fashion_mnist, "INSTALLED", tmp_path / "nowhere")
+    monkeypatch.setattr(DATASETS["fashion_mnist"], "INSTALLED", tmp_path / "nowhere")
     yield tmp_path / "copy"
 
 
-def name_of(kind: ModuleType) -> str:
-    return kind.__name__.rpartition(".")[2]
-
-
-def refusal(kind: ModuleType, root: Path) -> FD2Error:
+def refusal(kind: IdxKind, root: Path) -> FD2Error:
     with pytest.raises(FD2Error) as caught:
         kind.source({"local_path": str(root)}, "setting 'datasets.x'")
     return caught.value
@@ -68,12 +62,12 @@ def refusal(kind: ModuleType, root: Path) -> FD2Error:
 def test_from_a_mirror_to_arrays(
     copy: Path,
     written: dict[str, np.ndarray],
-    kind: ModuleType,
+    kind: IdxKind,
     downloaded: Callable[..., Path],
     prepared: Prepared,
 ) -> None:
-    folder = downloaded(name_of(kind), *sorted(copy.iterdir()))
-    data = prepared(name_of(kind), folder, resolution=28, channels=1)
+    folder = downloaded(kind.name, *sorted(copy.iterdir()))
+    data = prepared(kind.name, folder, resolution=28, channels=1)
     assert data.manifest.classes == kind.CLASSES
     assert (
         data.manifest.source["resize"] == "whole frame warped to the square, grey, Pillow bicubic"
@@ -91,9 +85,9 @@ def test_from_a_mirror_to_arrays(
 
 
 def test_copies_in_the_spellings_that_go_round(
-    copy: Path, kind: ModuleType, prepared: Prepared, tmp_path: Path
+    copy: Path, kind: IdxKind, prepared: Prepared, tmp_path: Path
 ) -> None:
-    digests = [prepared(name_of(kind), channels=1, local_path=str(copy)).manifest.digest()]
+    digests = [prepared(kind.name, channels=1, local_path=str(copy)).manifest.digest()]
     raw = tmp_path / "torchvision" / "MNIST" / "raw"
     dotted = tmp_path / "kaggle"
     for folder in (raw, dotted):
@@ -107,16 +101,16 @@ def test_copies_in_the_spellings_that_go_round(
         (inner / path.stem).write_bytes(content)
         (dotted / path.stem.replace("-idx", ".idx")).write_bytes(content)
     for root in (tmp_path / "torchvision", dotted):
-        data = prepared(name_of(kind), channels=1, local_path=str(root))
+        data = prepared(kind.name, channels=1, local_path=str(root))
         digests.append(data.manifest.digest())
     assert len(set(digests)) == 1
 
 
 def test_another_resolution_is_warped_and_three_channels_are_repeated(
-    copy: Path, written: dict[str, np.ndarray], kind: ModuleType, prepared: Prepared
+    copy: Path, written: dict[str, np.ndarray], kind: IdxKind, prepared: Prepared
 ) -> None:
-    grey = prepared(name_of(kind), channels=1, local_path=str(copy), resolution=40)
-    rgb = prepared(name_of(kind), channels=3, local_path=str(copy), resolution=40)
+    grey = prepared(kind.name, channels=1, local_path=str(copy), resolution=40)
+    rgb = prepared(kind.name, channels=3, local_path=str(copy), resolution=40)
     wanted = Image.fromarray(written["t10k-images-idx3-ubyte"][4])
     wanted = wanted.resize((40, 40), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(grey.test.images[4, ..., 0], np.asarray(wanted))
@@ -151,7 +145,7 @@ def rewritten(content: bytes, at: int, value: bytes) -> bytes:
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
 def test_damaged_content(
     copy: Path,
-    kind: ModuleType,
+    kind: IdxKind,
     file: str,
     change: Callable[[bytes], bytes],
     message: str,
@@ -168,7 +162,7 @@ def test_damaged_content(
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_truncated_and_spoilt_compression(copy: Path, kind: ModuleType, keep: float) -> None:
+def test_truncated_and_spoilt_compression(copy: Path, kind: IdxKind, keep: float) -> None:
     path = copy / "train-images-idx3-ubyte.gz"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(keep * len(whole))])
@@ -179,7 +173,7 @@ def test_truncated_and_spoilt_compression(copy: Path, kind: ModuleType, keep: fl
 
 
 def test_missing_and_too_few(
-    copy: Path, kind: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    copy: Path, kind: IdxKind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(kind, "PUBLISHED", Published(classes=10, train=60_000, test=10_000))
     assert "published are 10 classes, 60000 training and 10000 test" in refusal(kind, copy).what
@@ -194,5 +188,5 @@ def test_missing_and_too_few(
 def test_one_dataset_is_not_taken_for_another(layouts: Any, tmp_path: Path) -> None:
     """Files of the same names and shapes: only their content tells them apart."""
     layouts.write_idx(tmp_path)
-    for kind in (mnist, fashion_mnist):
+    for kind in DATASETS.values():
         assert "not the published file" in refusal(kind, tmp_path).what

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.datasets import imagenette
 from fd2.datasets._public import Published
+from fd2.datasets.imagenette import DATASETS
 from fd2.errors import FD2Error
 
 Prepared = Callable[..., PreparedDataset]
-WNIDS = list(imagenette.SUBSET.classes)
+IMAGENETTE = DATASETS["imagenette"]
+WNIDS = list(IMAGENETTE.classes)
 LABELS = [label for label in range(10) for _ in range(3)]
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = Published(classes=10, train=30, test=20)
-    subset = replace(imagenette.SUBSET, fastai=numbers, imagenet=numbers)
-    monkeypatch.setattr(imagenette, "SUBSET", subset)
+    monkeypatch.setattr(IMAGENETTE, "fastai", numbers)
+    monkeypatch.setattr(IMAGENETTE, "imagenet", numbers)
 
 
 @pytest.fixture
@@ -69,14 +69,13 @@ def test_imagenet_with_validation_folders_and_flat(copy: Path, prepared: Prepare
 def test_refusals(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refusal(**settings: str) -> FD2Error:
         with pytest.raises(FD2Error) as caught:
-            imagenette.source(settings, "here")
+            IMAGENETTE.source(settings, "here")
         return caught.value
 
     assert refusal(imagenet_path=str(copy / "no")).where == "here, 'imagenet_path'"
     both = refusal(local_path=str(copy), imagenet_path=str(copy))
     assert both.what == "local_path and imagenet_path are both set"
-    subset = replace(imagenette.SUBSET, fastai=Published(10, 9469, 3925))
-    monkeypatch.setattr(imagenette, "SUBSET", subset)
+    monkeypatch.setattr(IMAGENETTE, "fastai", Published(10, 9469, 3925))
     error = refusal(local_path=str(copy))
     assert "30 training and 20 test images" in error.what
     assert "first version of fastai's archive" in error.fix

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.datasets import imagewoof
+from fd2.datasets import imagenette
 from fd2.datasets._public import Published
 
 #: Labels 0 to 9 of code that follows MTT.
@@ -28,7 +27,7 @@ def test_from_a_mirror_to_arrays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     numbers = Published(classes=10, train=30, test=20)
-    monkeypatch.setattr(imagewoof, "SUBSET", replace(imagewoof.SUBSET, fastai=numbers))
+    monkeypatch.setattr(imagenette.DATASETS["imagewoof"], "fastai", numbers)
     layouts.write_imagenette(tmp_path / "copy", reversed(MTT), "imagewoof")
     archive = layouts.packed(tmp_path / "copy", tmp_path / "served" / "imagewoof2.tgz")
     data = prepared("imagewoof", downloaded("imagewoof", archive))
@@ -41,4 +40,4 @@ def test_from_a_mirror_to_arrays(
 
 def test_the_documented_order_of_others() -> None:
     positions = [sorted(MTT).index(wnid) for wnid in MTT]
-    assert ", ".join(map(str, positions)) in " ".join((imagewoof.__doc__ or "").split())
+    assert ", ".join(map(str, positions)) in " ".join((imagenette.__doc__ or "").split())

@@ -34,7 +34,12 @@ OTHERS = {
     "things": ("imagenette", 10, "(classes=10, train=9469, test=3925)", "(10, 30, 20)"),
     "dogs": ("imagewoof", 10, "(classes=10, train=9025, test=3929)", "(10, 30, 20)"),
     "small": ("tiny_imagenet", 4, "(classes=200, train=100_000, test=10_000)", "(4, 12, 8)"),
-    "digits": ("mnist", 10, "_idx.PUBLISHED", "_idx.Published(10, 30, 20)"),
+    "digits": (
+        "mnist",
+        10,
+        "Published(classes=10, train=60_000, test=10_000)",
+        "Published(10, 30, 20)",
+    ),
 }
 
 
@@ -129,7 +134,7 @@ def served(layouts: ModuleType, kind: str, folder: Path) -> list[Path]:
     if kind == "mnist":
         layouts.write_idx(copy)
         return sorted(copy.iterdir())
-    layouts.write_imagenette(copy, plugins.load("datasets", kind).SUBSET.classes, kind)
+    layouts.write_imagenette(copy, plugins.load("datasets", kind).classes, kind)
     return [layouts.packed(copy, folder / f"{kind}2.tgz")]
 
 
@@ -145,7 +150,8 @@ def test_the_other_datasets_from_a_server_to_a_table(tiny: Any, tmp_path: Path) 
                 digests[archive.name] = hashlib.sha256(content).hexdigest()
             shared = {"mirrors": [f"{mirror.url}/{kind}"], "sha256": digests}
             entries[dataset] = {"kind": kind, "resolution": 32, **shared}
-            plugin = tiny.folder / f"src/fd2/datasets/{kind}.py"
+            module = plugins.module(f"datasets.{kind}").replace(".", "/")
+            plugin = tiny.folder / f"src/fd2/{module}.py"
             text = plugin.read_text()
             assert published in text
             text = text.replace(published, small)

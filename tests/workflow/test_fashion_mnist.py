@@ -14,10 +14,12 @@ from PIL import Image
 
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import open_prepared
-from fd2.datasets import _idx, fashion_mnist
+from fd2.datasets import mnist
 
 #: They need Debian's package dataset-fashion-mnist, which .ci/run installs.
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+FASHION = mnist.DATASETS["fashion_mnist"]
+INSTALLED = FASHION.INSTALLED or Path()
 PER_CLASS = {"train": 200, "test": 20}
 SHEET = """\
 dataset,method,fd2,variant,ipc,student,published
@@ -49,10 +51,10 @@ def write_subset(folder: Path) -> dict[str, str]:
     """The first garments of each class as IDX files; returns the digests of their content."""
     folder.mkdir()
     digests = {}
-    for split, names in _idx.NAMES.items():
+    for split, names in mnist.NAMES.items():
         images, labels = (
-            _idx.parse(
-                gzip.decompress((fashion_mnist.INSTALLED / f"{name}.gz").read_bytes()),
+            mnist.parse(
+                gzip.decompress((INSTALLED / f"{name}.gz").read_bytes()),
                 axes,
                 Path(name),
             )
@@ -71,13 +73,13 @@ def write_subset(folder: Path) -> dict[str, str]:
 def garments(tiny: Any, tmp_path: Path) -> Any:
     """The tiny workflow, whose Fashion-MNIST is the subset and lies where Debian's would."""
     digests = write_subset(tmp_path / "installed")
-    plugin = tiny.folder / "src/fd2/datasets/fashion_mnist.py"
+    plugin = tiny.folder / "src/fd2/datasets/mnist.py"
     text = plugin.read_text()
-    changes = {f'"{fashion_mnist.FILES[n].content_sha256}"': f'"{d}"' for n, d in digests.items()}
-    changes[str(fashion_mnist.INSTALLED)] = str(tmp_path / "installed")
+    changes = {f'"{FASHION.FILES[n].content_sha256}"': f'"{d}"' for n, d in digests.items()}
+    changes[str(INSTALLED)] = str(tmp_path / "installed")
     counts = [10 * PER_CLASS[split] for split in ("train", "test")]
-    changes["PUBLISHED = _idx.PUBLISHED"] = f"PUBLISHED = Published(10, {counts[0]}, {counts[1]})"
-    changes["import download_schema"] = "import Published, download_schema"
+    numbers = f"PUBLISHED = Published(10, {counts[0]}, {counts[1]})"
+    changes["PUBLISHED = Published(classes=10, train=60_000, test=10_000)"] = numbers
     for before, after in changes.items():
         assert before in text
         text = text.replace(before, after)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fd2.datasets._public import Published, check_published, find_file, incomplete
+from fd2.datasets._public import Published, checked_source, find_file, incomplete
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.errors import FD2Error
 
@@ -54,16 +54,13 @@ def find_packed(root: Path, where: str, *names: str) -> Path:
 def check_content(content: bytes, sha256: str, path: Path) -> None:
     """Refuse a file that is not the published one: other datasets have files of the same shape.
 
-    ``sha256`` is of the published file's content, unpacked, in hexadecimal.
-
     Raises:
         FD2Error: with both digests.
     """
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise incomplete(
-            f"not the published file: its content has sha256 {found}, not {sha256}", path
-        )
+        what = f"not the published file: its content has sha256 {found}, not {sha256}"
+        raise incomplete(what, path)
 
 
 def check_labels(labels: np.ndarray, classes: int, path: Path) -> None:
@@ -74,10 +71,8 @@ def check_labels(labels: np.ndarray, classes: int, path: Path) -> None:
     """
     wrong = (labels >= classes).nonzero()[0]
     if len(wrong):
-        first = int(wrong[0])
-        raise incomplete(
-            f"image {first} has label {int(labels[first])}, labels go from 0 to {classes - 1}", path
-        )
+        what = f"image {wrong[0]} has label {labels[wrong[0]]}, labels go from 0 to {classes - 1}"
+        raise incomplete(what, path)
 
 
 def packed_source(
@@ -92,16 +87,11 @@ def packed_source(
     Raises:
         FD2Error: if their numbers are not the published ones.
     """
-    images = tuple(
+    images = [
         SourceImage(file.path, f"{file.name}/{number:05}", label, file.split)
         for file in files
         for number, label in enumerate(file.labels.tolist())
-    )
-    check_published(classes, images, published, root)
-    return ImageSource(tuple(classes), images, dict(facts), pixels=_reader(files))
-
-
-def _reader(files: Sequence[PackedImages]) -> Callable[[SourceImage], np.ndarray]:
+    ]
     arrays = {file.name: file.pixels for file in files}
 
     def pixels(image: SourceImage) -> np.ndarray:
@@ -109,4 +99,4 @@ def _reader(files: Sequence[PackedImages]) -> Callable[[SourceImage], np.ndarray
         array: np.ndarray = arrays[name][int(number)]
         return array
 
-    return pixels
+    return checked_source(classes, images, facts, published, root, pixels=pixels)

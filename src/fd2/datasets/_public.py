@@ -1,19 +1,19 @@
-"""What the public datasets have in common: settings, and whether a copy is complete."""
+"""What public datasets have in common: settings, files below a folder, and a whole copy."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2.datasets._source import WHOLE_COPY, SourceImage
+from fd2.datasets._reading import Reading
+from fd2.datasets._source import WHOLE_COPY, ImageSource, SourceImage
 from fd2.errors import FD2Error
 
-#: How deep below the given folder the dataset is searched: archives and mirrors add one or two
-#: folders around it.
+#: How many folders deep a dataset is searched: archives and mirrors add one or two around it.
 DEPTH = 3
 
 
@@ -80,10 +80,7 @@ def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path")
 
 
 def find(root: Path, *names: str) -> Path | None:
-    """The first folder, from ``root`` downwards, that holds all ``names``; None if none does.
-
-    Folders are looked at in order of their names, `DEPTH` levels deep.
-    """
+    """The first folder, from ``root`` downwards, that holds all ``names``; None if none does."""
     within = _folders_within(root)
     return next((f for f in within if all((f / name).exists() for name in names)), None)
 
@@ -111,18 +108,16 @@ def find_required(root: Path, where: str, *names: str) -> Path:
 
 
 def _folders_within(root: Path) -> Iterator[Path]:
-    """The folder and those below it, level by level, in order of their names."""
+    """The folder and those below it, `DEPTH` levels deep, each level in order of their names."""
     level = [root]
-    for depth in range(DEPTH + 1):
-        if depth:
-            level = [child for folder in level for child in _folders(folder)]
+    for _ in range(DEPTH + 1):
         yield from level
+        level = [folder / name for folder in level for name in _visible_folders(folder)]
 
 
-def _folders(folder: Path) -> Iterator[Path]:
+def _visible_folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir())
-    return (folder / name for name in names if not name.startswith("."))
+        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 def read_lines(path: Path) -> list[str]:
@@ -153,19 +148,31 @@ def read_pairs(path: Path) -> dict[str, str]:
     return pairs
 
 
-def check_published(
-    classes: Sequence[str],
-    images: Sequence[SourceImage],
+def checked_source(
+    classes: Collection[str],
+    images: Collection[SourceImage],
+    facts: Mapping[str, Any],
     published: Published,
     root: Path,
+    settings: Mapping[str, Any] | None = None,
     hint: str = "",
-) -> None:
-    """Refuse a copy with other numbers of classes or images than the published ones.
+    **special: Any,
+) -> ImageSource:
+    """The dataset, if it has the published numbers of classes and images.
 
-    ``hint`` says what a wrong number usually means.
+    Args:
+        classes: of the `ImageSource`.
+        images: likewise.
+        facts: likewise.
+        published: the numbers.
+        root: of the copy.
+        settings: of the kind, where pictures are files; see `fd2.datasets._reading.exif_property`.
+        hint: what a wrong number usually means.
+        special: other attributes of the `ImageSource`.
 
     Raises:
-        FD2Error: with the copy's numbers and the published ones.
+        FD2Error: with the copy's numbers and the published ones, or for an image that is listed
+            twice.
     """
     count = Counter(image.split for image in images)
     counted = Published(len(classes), count["train"], count["test"])
@@ -177,6 +184,8 @@ def check_published(
         )
     if len({image.name for image in images}) != len(images):
         raise incomplete("an image stands twice in the lists", root)
+    reading = Reading(apply_exif=(settings or {}).get("apply_exif", False))
+    return ImageSource(tuple(classes), tuple(images), dict(facts), reading=reading, **special)
 
 
 def class_position(label: Any, classes: int, where: str) -> int:

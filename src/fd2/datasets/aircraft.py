@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fd2.datasets._image_tables import has_tables, tabled_images
+from fd2.datasets._image_tables import has_tables, table_archives, tabled_images
 from fd2.datasets._public import (
     Published,
-    check_published,
+    checked_source,
     download_schema,
     find,
     find_required,
@@ -22,7 +22,7 @@ from fd2.datasets._public import (
     read_lines,
     read_pairs,
 )
-from fd2.datasets._reading import Reading, exif_property
+from fd2.datasets._reading import exif_property
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
 from fd2.errors import FD2Error, suggest
@@ -39,29 +39,23 @@ SETTINGS_SCHEMA = download_schema(
 )
 
 ARCHIVES = (
-    Archive(
+    Archive.in_folders(
         "fgvc-aircraft-2013b.tar.gz",
-        (
-            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/"
-            "fgvc-aircraft-2013b.tar.gz",
-        ),
+        "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives",
         sizes=(2_753_340_328,),
         sha256=("e4e323d410e29f0370c81eabdcbb0e2b813acea1de22891b70b58ff41bfc9834",),
         md5=("d4acdd33327262359767eeaa97a4f732",),
     ),
 )
-_TABLES = (
-    "https://huggingface.co/datasets/HuggingFaceM4/FGVC-Aircraft/resolve/"
-    "194f9ee0a5d672695ad08963ddf434cff1144927/data"
-)
 _TABLE_SPLITS: dict[str, SplitName] = {"train": "train", "validation": "train", "test": "test"}
-_TABLE_NAMES = tuple(
-    f"{prefix}-{number:05}-of-00002.parquet" for prefix in _TABLE_SPLITS for number in range(2)
-)
-#: Tables with images and labels of three kinds. Their commit is all that is known of them, so the
-#: numbers of images and labels decide.
+#: Tables with images and labels of three kinds.
 ALTERNATIVES = (
-    tuple(Archive(name, (f"{_TABLES}/{name}",), label_column="variant") for name in _TABLE_NAMES),
+    table_archives(
+        "https://huggingface.co/datasets/HuggingFaceM4/FGVC-Aircraft/resolve/"
+        "194f9ee0a5d672695ad08963ddf434cff1144927/data",
+        _TABLE_SPLITS,
+        label_column="variant",
+    ),
 )
 PUBLISHED = Published(classes=100, train=6667, test=3333)
 #: Mean and standard deviation per channel at 224 pixels, in FD²'s code; with the banner.
@@ -100,20 +94,12 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
             image for name, split in _LISTS for image in _listed(root, root / name, split, classes)
         ]
         rule = "official: " + " and ".join(name for name, _ in _LISTS)
-    check_published(classes, images, PUBLISHED, root, "variants of release 2013b")
     crop = bool(settings.get("crop_banner", False))
-    facts = {
-        **_FACTS,
-        "split_rule": rule,
-        "banner": f"{BANNER_ROWS} rows cut off" if crop else "kept",
-    }
-    return ImageSource(
-        classes,
-        tuple(images),
-        facts,
-        crop_bottom=BANNER_ROWS if crop else 0,
-        reading=Reading(apply_exif=settings.get("apply_exif", False)),
-    )
+    banner = f"{BANNER_ROWS} rows cut off" if crop else "kept"
+    facts = {**_FACTS, "split_rule": rule, "banner": banner}
+    rows = BANNER_ROWS if crop else 0
+    hint = "variants of release 2013b"
+    return checked_source(classes, images, facts, PUBLISHED, root, settings, hint, crop_bottom=rows)
 
 
 def _listed(

@@ -11,7 +11,7 @@ from typing import Any
 
 from fd2.datasets._public import (
     Published,
-    check_published,
+    checked_source,
     class_position,
     download_schema,
     find_required,
@@ -19,7 +19,7 @@ from fd2.datasets._public import (
     local_copy,
     read_pairs,
 )
-from fd2.datasets._reading import Reading, exif_property
+from fd2.datasets._reading import exif_property
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
 from fd2.downloads.archive import Archive
 
@@ -76,6 +76,5 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         label = class_position(labels[key], len(classes), str(root / "image_class_labels.txt"))
         name = f"images/{file}"
         images.append(SourceImage(root / name, name, label, _SPLITS[splits[key]]))
-    check_published(classes, images, PUBLISHED, root, "CUB-200 of 2010 is another dataset")
-    reading = Reading(apply_exif=settings.get("apply_exif", False))
-    return ImageSource(classes, tuple(images), dict(_FACTS), reading=reading)
+    hint = "CUB-200 of 2010 is another dataset"
+    return checked_source(classes, images, _FACTS, PUBLISHED, root, settings, hint)

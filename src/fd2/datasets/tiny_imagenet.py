@@ -12,7 +12,7 @@ from typing import Any
 
 from fd2.datasets._public import (
     Published,
-    check_published,
+    checked_source,
     download_schema,
     find_required,
     incomplete,
@@ -61,9 +61,8 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     # The list is in no order, so that it would number the classes otherwise than folders do.
     wnids = sorted(read_lines(root / "wnids.txt"))
     classes = _class_names(root / "words.txt", wnids)
-    images = tuple((*_training(root, wnids), *_validation(root, wnids)))
-    check_published(classes, images, PUBLISHED, root)
-    return ImageSource(classes, images, {**_FACTS, "wnids": wnids})
+    images = (*_training(root, wnids), *_validation(root, wnids))
+    return checked_source(classes, images, {**_FACTS, "wnids": wnids}, PUBLISHED, root)
 
 
 def _class_names(path: Path, wnids: Sequence[str]) -> tuple[str, ...]:

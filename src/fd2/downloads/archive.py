@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 _BLOCK = 1 << 20
 
@@ -29,6 +30,11 @@ class Archive:
     sha256: tuple[str, ...] = ()
     md5: tuple[str, ...] = ()
     label_column: str = "label"
+
+    @classmethod
+    def in_folders(cls, name: str, *folders: str, **known: Any) -> Archive:
+        """The file in folders of servers; ``known`` are the other attributes."""
+        return cls(name, tuple(f"{folder.rstrip('/')}/{name}" for folder in folders), **known)
 
     @property
     def identified(self) -> bool:

@@ -21,8 +21,7 @@ def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, st
     known ones, unless there are none. A digest, by archive name, replaces known sizes and digests.
     """
     if mirrors:
-        urls = tuple(f"{mirror.rstrip('/')}/{archive.name}" for mirror in mirrors)
-        archive = replace(archive, urls=urls)
+        archive = replace(archive, urls=Archive.in_folders(archive.name, *mirrors).urls)
     digest = sha256.get(archive.name)
     return replace(archive, sizes=(), sha256=(digest,), md5=()) if digest else archive
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fd2.config.settings import PatchSettings
-from fd2.errors import FD2Error
+from fd2.errors import FD2Error, listing
+
+#: Training images of a class, below which nothing can be distilled.
+LEAST_TRAINING_IMAGES = 2
 
 
 def ranked_images(settings: PatchSettings) -> int:
@@ -25,6 +28,27 @@ def scored_images(images_scored: int | str | None, counts: Sequence[int]) -> lis
         return list(counts)
     most = min(counts) if images_scored == "smallest_class" else int(images_scored)
     return [min(count, most) for count in counts]
+
+
+def require_training_images(counts: Mapping[str, int], where: str) -> None:
+    """Refuse a dataset with a class of fewer than `LEAST_TRAINING_IMAGES`.
+
+    Args:
+        counts: training images of each class, by its name.
+        where: the dataset was set.
+
+    Raises:
+        FD2Error: names the classes.
+    """
+    small = [f"{name!r} ({n})" for name, n in counts.items() if n < LEAST_TRAINING_IMAGES]
+    if small:
+        raise FD2Error(
+            f"{len(small)} class(es) with fewer than {LEAST_TRAINING_IMAGES} training images: "
+            + listing(small),
+            where,
+            "add training images, lower test_fraction or held_out_fraction if set, or take the "
+            "classes out",
+        )
 
 
 def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> None:

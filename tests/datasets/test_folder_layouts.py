@@ -103,10 +103,21 @@ def test_a_third_split_is_told(tmp_path: Path) -> None:
     assert told(source) == {_folder_layout.UNUSED: (3, ("extra (1)", "valid (2)"))}
 
 
-def test_a_split_alone_is_no_class(tmp_path: Path) -> None:
-    photo(tmp_path, *(f"{split}/{c}/1.png" for split in ("Training", "more") for c in "ab"))
+@pytest.mark.parametrize("name", ["Training", "01_train", "seg_train", "train_v2"])
+def test_a_split_alone_is_no_class(tmp_path: Path, name: str) -> None:
+    photo(tmp_path, *(f"{split}/{c}/1.png" for split in (name, "zz_more") for c in "ab"))
     error = refusal(tmp_path, test_fraction=0.5)
-    assert error.what == "folder 'Training' is named like a split; below Training: a, b"
+    assert error.what == f"folder '{name}' is named like a split; below {name}: a, b"
+
+
+def test_folders_that_hint_at_splits_are_to_be_renamed(tmp_path: Path) -> None:
+    photo(tmp_path, *(f"{split}/{c}/1.png" for split in ("1_train", "2_test") for c in "ab"))
+    assert "'train' and 'test'; there are '1_train', '2_test'" in refusal(tmp_path).fix
+
+
+def test_a_class_may_have_a_word_of_splits_in_its_name(tmp_path: Path) -> None:
+    photo(tmp_path, *(f"{c}/{n}.png" for c in ("test_tube", "train-station") for n in range(4)))
+    assert read(tmp_path, test_fraction=0.5).classes == ("test_tube", "train-station")
 
 
 @pytest.mark.parametrize("options", [{}, {"test_fraction": 0.5}])
@@ -207,6 +218,15 @@ def test_links_to_nowhere_are_all_counted(tmp_path: Path) -> None:
     assert error.where.count(" -> ") == 10
     assert error.where.endswith("and 4 more")
     assert "git annex get" in error.fix
+
+
+def test_pictures_left_in_the_cloud_are_missing(tmp_path: Path) -> None:
+    photo(tmp_path, *(f"{c}/{n}.png" for c in "ab" for n in range(4)))
+    (tmp_path / "a/.notes.txt.icloud").touch()
+    assert not read(tmp_path, test_fraction=0.5).remarks
+    (tmp_path / "a/.IMG_1.JPG.icloud").touch()
+    error = refusal(tmp_path, test_fraction=0.5)
+    assert "a/.IMG_1.JPG.icloud: left in iCloud" in error.where and "brctl download" in error.fix
 
 
 def test_pipes_are_not_opened(tmp_path: Path) -> None:

@@ -136,7 +136,8 @@ def test_faulty_expressions(views: Path, pattern: str, what: str) -> None:
 
 
 def test_a_table_that_is_not_there(views: Path) -> None:
-    assert refusal(views, test_fraction=0.25, group_by="absent.csv").what == "no such file"
+    error = refusal(views, test_fraction=0.25, group_by="absent.csv")
+    assert error.what == "no such file: absent.csv" and error.where == f"{PLACE}, 'group_by'"
 
 
 def test_a_class_of_one_group_has_no_share(tmp_path: Path) -> None:

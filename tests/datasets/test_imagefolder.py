@@ -107,6 +107,16 @@ def test_missing_folder(tmp_path: Path) -> None:
     assert "'path'" in error.fix
 
 
+def test_home_and_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png")
+    monkeypatch.setenv("PHOTOS", str(tmp_path))
+    assert len(imagefolder.source({"path": "$PHOTOS/"}, PLACE).images) == 4
+    for path, what in (("$NO_SUCH/x", "$NO_SUCH is not set"), ("~no_such/x", "no home folder")):
+        with pytest.raises(FD2Error) as caught:
+            imagefolder.source({"path": path}, PLACE)
+        assert what in caught.value.what and caught.value.where == f"{PLACE}, 'path'"
+
+
 @pytest.mark.parametrize("only", ["train/a/1.png", "test/a/1.png", "a/1.png"])
 def test_no_split_and_no_fraction(tmp_path: Path, only: str) -> None:
     touch(tmp_path, only)

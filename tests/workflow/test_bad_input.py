@@ -119,8 +119,9 @@ def test_missing_folder_of_images(tiny: Any) -> None:
     plugin = tiny.folder / "src/fd2/datasets/imagefolder.py"
     plugin.write_text(plugin.read_text().replace("no such folder", "no folder here"))
     (tiny.folder / "photos").rename(tiny.folder / "images")
-    error = failed(tiny, "logs/data/tiny.log", "results/data/tiny/manifest.json")
-    assert "no folder here: photos" in error and "setting 'datasets.tiny'" in error
+    output = refused(tiny, "--dry-run", "tiny", *TINY)
+    assert "no folder here: photos" in output
+    assert "setting 'datasets.tiny', config/tiny.yaml, line " in output
 
 
 @pytest.mark.slow

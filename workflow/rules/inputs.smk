@@ -10,7 +10,10 @@ def download_code(wildcards):
     return code("download", f"datasets.{wildcards.kind}")
 
 
+@explained
 def prepare_code(wildcards):
+    """Refuses a user's folder that cannot be prepared, as far as listing it tells."""
+    images_before(f"data/{wildcards.dataset}/manifest.json", wildcards.dataset)
     kind = SETTINGS.values["datasets"][wildcards.dataset]["kind"]
     return code("prepare", f"datasets.{kind}")
 
@@ -39,7 +42,9 @@ def prepare_images(wildcards):
 @cache
 def counted_images(dataset):
     """Training images of each class of a user's folder, counted once; None of other data."""
-    return training_counts(SETTINGS.prepare(dataset))
+    prepared = Path(RESULTS, "data", dataset, "manifest.json").is_file()
+    where = SETTINGS.where("datasets", dataset)
+    return training_counts(SETTINGS.prepare(dataset), where, prepared)
 
 
 def images_before(output, dataset):

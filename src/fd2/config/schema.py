@@ -62,7 +62,9 @@ def _by_kind(common: dict[str, Any], folder: str) -> dict[str, Any]:
             "properties": {**common["properties"], **own["properties"]},
             "required": [*common["required"], *own.get("required", [])],
         }
-        cases.append({"if": {"properties": {"kind": {"const": name}}}, "then": closed})
+        cases.append(
+            {"if": {"required": ["kind"], "properties": {"kind": {"const": name}}}, "then": closed}
+        )
     kind = {**common["properties"]["kind"], "enum": kinds}
     return {
         "type": "object",

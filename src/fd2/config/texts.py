@@ -55,7 +55,7 @@ def _nearest_file(path: Path) -> str:
     folder = path.absolute().parent
     if not folder.is_dir():
         return f"there is no folder '{named(folder)}' either"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yaml", ".csv"))
+    names = sorted(entry.name for entry in folder.glob(f"[!.]*{path.suffix or '.yaml'}"))
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{named(folder / near[0])}'?"

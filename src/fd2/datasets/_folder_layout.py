@@ -10,7 +10,7 @@ from fd2.artifacts.remarks import KEPT, Remark
 from fd2.datasets._folder_walk import FolderWalk, count_pictures, in_nfc
 from fd2.datasets._reading import SUFFIXES
 from fd2.datasets._source import SourceImage, SplitName
-from fd2.datasets._split_folders import SplitFolders, role_of
+from fd2.datasets._split_folders import SplitFolders, hints_at_split, role_of
 from fd2.errors import FD2Error, listing
 
 UNUSED = "pictures in folders beside the split folders, not used"
@@ -37,8 +37,16 @@ def chosen_splits(splits: SplitFolders, folders: Sequence[Path], where: str) -> 
     raise FD2Error(
         "no train folder with a test folder (test, val or validation) beside it",
         where,
-        _nested(folders) or "make both, or set test_fraction (e.g. 0.25) to split <class>/ folders",
+        _nested(folders) or _renamed(folders),
     )
+
+
+def _renamed(folders: Sequence[Path]) -> str:
+    """What to do where no folder has the name of a split."""
+    names = [folder.name for folder in folders]
+    if near := [repr(name) for name in names if hints_at_split(name) and role_of(name) is None]:
+        return f"call the split folders 'train' and 'test'; there are {listing(near)}"
+    return "make both, or set test_fraction (e.g. 0.25) to split <class>/ folders"
 
 
 def _nested(folders: Sequence[Path]) -> str:
@@ -71,12 +79,12 @@ def one_folder(
     [files] = _class_files(walk, {walk.root: folders})
     for name, pictures in files.items():
         # A folder that means a split and holds folders of pictures is no class.
-        if role_of(name) is not None and all(key.count("/") > 1 for key in pictures):
+        if hints_at_split(name) and all(key.count("/") > 1 for key in pictures):
             folder = walk.root / name
             raise FD2Error(
                 f"folder {name!r} is named like a split" + _classes_below([folder]),
                 str(folder),
-                "point 'path' at it, or put a folder of test images beside it",
+                "point 'path' at it, or put a folder of test images beside it: 'train' and 'test'",
             )
     return _images(files, "train")
 

@@ -110,7 +110,8 @@ class FolderWalk:
             raise FD2Error(
                 f"{len(self.dead_links)} picture(s) that are links to nowhere",
                 listing(sorted(self.dead_links), "\n    "),
-                "fetch them (git annex get, datalad get, dvc pull), or remove the links",
+                "fetch them (git annex get, datalad get, dvc pull; for iCloud: brctl download), "
+                "or remove the links",
             )
 
     def remarks(self) -> list[Remark]:
@@ -136,6 +137,10 @@ class FolderWalk:
                 continue
             if word in _MACHINE or word.startswith(_MACHINE_STARTS):
                 self.machine[self.name(entry.path)] += sum(1 for _ in _files_below(entry))
+            elif word.startswith(".") and has_picture_suffix(word.removesuffix(".icloud")) > (
+                has_picture_suffix(word)
+            ):
+                self.dead_links.append(f"{entry.path}: left in iCloud")
             elif word.startswith("."):
                 pictures = sum(map(has_picture_suffix, _files_below(entry)))
                 self.hidden[self.name(entry.path)] += pictures
@@ -143,7 +148,7 @@ class FolderWalk:
                 visible.append(entry)
         if wrong := [e.name for e in visible if re.search("[\ud800-\udfff]", e.name)]:
             what = f"{len(wrong)} file name(s) not in UTF-8"
-            raise FD2Error(what, ascii(wrong[0]), "rename them (convmv)")
+            raise FD2Error(what, ascii(str(folder / wrong[0])), "rename them (convmv)")
         return visible
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:

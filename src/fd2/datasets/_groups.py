@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.remarks import Remark
+from fd2.config.pathvars import filled_in
 from fd2.config.texts import CsvText
 from fd2.datasets._source import SourceImage
 from fd2.errors import FD2Error
@@ -43,7 +44,7 @@ def grouped(
     if group_by is not None:
         place = f"{where}, '{GROUP_BY}'"
         if group_by.lower().endswith(".csv"):
-            groups, facts[GROUP_BY] = _of_table(Path(group_by).expanduser())
+            groups, facts[GROUP_BY] = _of_table(filled_in(group_by, place), place)
         else:
             groups, facts[GROUP_BY] = _of_expression(group_by, images, place), group_by
         names = {image.name for image in images}
@@ -87,8 +88,11 @@ def _of_expression(pattern: str, images: Sequence[SourceImage], place: str) -> d
     return {name: group for name, group in named.items() if group}
 
 
-def _of_table(path: Path) -> tuple[dict[str, str], str]:
+def _of_table(path: Path, place: str) -> tuple[dict[str, str], str]:
     """Groups by image name, and a text that identifies the table."""
+    if not path.is_file():
+        fix = "name the table as from the working directory, or by its whole path"
+        raise FD2Error(f"no such file: {path}", place, fix)
     table = CsvText.read(path)
     groups: dict[str, str] = {}
     for number, row in table.rows(_COLUMNS, what="a table of groups"):

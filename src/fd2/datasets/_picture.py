@@ -45,7 +45,11 @@ OTHER_FORMAT = "pictures of another format than their suffix says"
 
 _ORIENTATION = ExifTags.Base.Orientation
 _SRGB_GAMMA = 1 / 2.2
-_POINTERS = {b"version https://git-lfs": "Git LFS", b"/annex/objects/": "git-annex"}
+#: By how a file begins, what left it in place of a picture, and the command that fetches that.
+_POINTERS = {
+    b"version https://git-lfs": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
@@ -97,9 +101,9 @@ def read_picture(path: Path, reading: Reading) -> Picture:
         Exception: others of `BROKEN`, from the decoders.
     """
     content = path.read_bytes()
-    for start, tool in _POINTERS.items():
+    for start, (tool, fetch) in _POINTERS.items():
         if content.startswith(start):
-            raise NotThereError(f"a pointer of {tool}, whose content was not fetched")
+            raise NotThereError(f"a pointer of {tool}, whose content was not fetched: {fetch}")
     try:
         image = _open(content)
     except UnidentifiedImageError:

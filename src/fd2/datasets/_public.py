@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fd2.config.pathvars import filled_in
 from fd2.datasets._reading import Reading
 from fd2.datasets._source import WHOLE_COPY, ImageSource, SourceImage
 from fd2.errors import FD2Error
@@ -72,10 +73,10 @@ def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path")
     path = settings.get(key)
     if path is None:
         raise FD2Error("no copy of the images", where, "set 'local_path', or run the workflow")
-    root = Path(path).expanduser()
+    place = f"{where}, '{key}'"
+    root = filled_in(path, place)
     if not root.is_dir():
-        what = f"no such folder: {root}"
-        raise FD2Error(what, f"{where}, '{key}'", "name the folder of the copy")
+        raise FD2Error(f"no such folder: {root}", place, "name the folder of the copy")
     return root
 
 

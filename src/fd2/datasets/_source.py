@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,11 @@ class ImageSource:
     remarks: tuple[Remark, ...] = ()
     remedy: str = WHOLE_COPY
     refuses_shared: bool = False
+
+    def training_counts(self) -> dict[str, int]:
+        """Training images of each class by its name."""
+        counts = Counter(image.class_id for image in self.images if image.split == "train")
+        return {name: counts[class_id] for class_id, name in enumerate(self.classes)}
 
 
 def listing_digest(images: Sequence[SourceImage]) -> str:

@@ -29,6 +29,12 @@ def role_of(name: str) -> Role | None:
     return _ROLES.get(kept) or _ROLES.get(re.sub(_FILLING + r"$|(19|20)\d\d$", "", kept))
 
 
+def hints_at_split(name: str) -> bool:
+    """Whether one of a name's words is a split's, as in ``01_train`` or ``test_v2``."""
+    word = unicodedata.normalize("NFKC", name).casefold()
+    return any(part in _ROLES for part in re.split(r"[\W_]+", word))
+
+
 @dataclass(frozen=True)
 class SplitFolders:
     """Folders by the split that their names mean, and the others."""

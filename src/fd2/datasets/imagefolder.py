@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.remarks import Remark
+from fd2.config.pathvars import filled_in
 from fd2.datasets._copies import require_apart
 from fd2.datasets._folder_layout import (
     alike,
@@ -80,7 +80,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
             the two, it has fewer than two classes, a class has no images, train and test differ
             in classes or share images, a picture is a link to nowhere, or ``group_by`` is faulty.
     """
-    root = Path(settings["path"]).expanduser()
+    root = filled_in(settings["path"], f"{where}, 'path'")
     if not root.is_dir():
         what = f"'{root}' is a file" if root.exists() else f"no such folder: {root}"
         raise FD2Error(what, where, "set 'path' to the folder that holds your images")
@@ -126,6 +126,7 @@ def _split_by_share(
         raise FD2Error(
             f"{len(empty)} class(es) without a test image: {listing(empty)}",
             where,
-            "what belongs together is too large for the share: change test_fraction or group_by",
+            "what belongs together, by group_by or as files of equal bytes, is too large for the "
+            "share: change test_fraction or group_by, or look at the equal files",
         )
     return tuple(split)

@@ -18,7 +18,7 @@ from fd2.config.datasets import download_settings
 from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, listing
-from fd2.planning.image_folders import folder_listing
+from fd2.planning.image_folders import folder_listing, users_folder
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import inputs_of, settings_of
@@ -143,8 +143,8 @@ def _images(folder: Path, content: Mapping[str, Any], digest: Digest) -> Iterato
         yield "the folder holds other images, or cannot be read"
         return
     plugin = plugins.load("datasets", settings["kind"])
-    key = getattr(plugin, "FOLDER_SETTING", None)
-    if key is None or not Path(settings["options"][key]).expanduser().is_dir():
+    users = users_folder(settings)
+    if users is None or not users.is_dir():
         return
     known = {entry["path"]: entry["sha256"] for files in manifest.files.values() for entry in files}
     source = plugin.source(settings["options"], f"setting 'datasets.{settings['dataset']}'")

@@ -20,7 +20,7 @@ from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error
 from fd2.health import Finding, fault
 from fd2.planning.disk import amount
-from fd2.planning.image_folders import prepared_listing
+from fd2.planning.image_folders import prepared_listing, users_folder
 from fd2.planning.outputs import archive_bytes
 from fd2.planning.project import Project
 from fd2.stages.prepare import PrepareSettings, look
@@ -81,8 +81,8 @@ def _since(project: Project, dataset: str, manifest: Manifest) -> Iterator[Findi
     """What is to be told of a user's folder and was not when it was prepared."""
     settings = project.settings.prepare(dataset)
     plugin = plugins.load("datasets", settings["kind"])
-    key = getattr(plugin, "FOLDER_SETTING", None)
-    if key is None or not Path(settings["options"][key]).expanduser().is_dir():
+    users = users_folder(settings)
+    if users is None or not users.is_dir():
         return
     subject = f"data {dataset}, its folder now"
     source = plugin.source(settings["options"], f"setting 'datasets.{dataset}'")

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
+from fd2.config.pathvars import filled_in
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import listing_digest
 from fd2.errors import FD2Error
+from fd2.image_counts import require_training_images
+
+
+def users_folder(settings: Mapping[str, Any]) -> Path | None:
+    """The folder that settings of the stage prepare name; None for kinds without one.
+
+    Raises:
+        FD2Error: for a home or a variable that is not known.
+    """
+    key = getattr(plugins.load("datasets", settings["kind"]), "FOLDER_SETTING", None)
+    if key is None:
+        return None
+    return filled_in(settings["options"][key], f"setting 'datasets.{settings['dataset']}', '{key}'")
 
 
 def folder_listing(settings: Mapping[str, Any], record: Path) -> str | None:
@@ -28,12 +41,12 @@ def folder_listing(settings: Mapping[str, Any], record: Path) -> str | None:
         A digest, or why the folder cannot be listed, which is for the stage to refuse; None for
         kinds whose images do not change, and for a folder that is not there and never was.
     """
-    plugin = plugins.load("datasets", settings["kind"])
-    key = getattr(plugin, "FOLDER_SETTING", None)
-    if key is None:
+    folder = users_folder(settings)
+    if folder is None:
         return None
-    if not Path(settings["options"][key]).expanduser().is_dir():
+    if not folder.is_dir():
         return prepared_listing(record)
+    plugin = plugins.load("datasets", settings["kind"])
     try:
         source = plugin.source(settings["options"], f"setting 'datasets.{settings['dataset']}'")
         return listing_digest(source.images)
@@ -41,27 +54,32 @@ def folder_listing(settings: Mapping[str, Any], record: Path) -> str | None:
         return str(error)
 
 
-def training_counts(settings: Mapping[str, Any]) -> dict[str, int] | None:
-    """How many images of each class of a user's folder are to train on, before it is prepared.
+def training_counts(
+    settings: Mapping[str, Any], where: str, prepared: bool = False
+) -> dict[str, int] | None:
+    """How many images of each class of a user's folder are to train on, by its files' names.
 
     Args:
         settings: of the stage prepare.
+        where: the dataset was set.
+        prepared: whether there is prepared data, which stays good while the folder is away.
 
     Returns:
-        Counts by the classes' names; None for other kinds, and for a folder that is not there or
-        cannot be listed, which is for the stage to refuse.
+        Counts by the classes' names; None for other kinds, and where prepared data stands for a
+        folder that is not there.
+
+    Raises:
+        FD2Error: for a folder that cannot be prepared, as far as its files' names say.
+        OSError: for one that cannot be listed.
     """
-    plugin = plugins.load("datasets", settings["kind"])
-    if not hasattr(plugin, "FOLDER_SETTING"):
+    folder = users_folder(settings)
+    if folder is None or (prepared and not folder.is_dir()):
         return None
-    where = f"setting 'datasets.{settings['dataset']}'"
-    try:
-        listed = plugin.source(settings["options"], where)
-        source = hold_out(listed, settings["held_out"], where)
-    except (FD2Error, OSError):
-        return None
-    counts = Counter(image.class_id for image in source.images if image.split == "train")
-    return {name: counts[class_id] for class_id, name in enumerate(source.classes)}
+    listed = plugins.load("datasets", settings["kind"]).source(settings["options"], where)
+    source = hold_out(listed, settings["held_out"], where)
+    counts = source.training_counts()
+    require_training_images(counts, where)
+    return counts
 
 
 def prepared_listing(record: Path) -> str | None:

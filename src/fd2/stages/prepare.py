@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,10 +25,10 @@ from fd2.datasets._decode import (
 )
 from fd2.datasets._held_out import hold_out
 from fd2.datasets._source import ImageSource, SourceImage, listing_digest
-from fd2.errors import FD2Error, listing
+from fd2.errors import FD2Error
+from fd2.image_counts import require_training_images
 from fd2.runtime.job import Job
 
-MINIMUM_TRAIN_IMAGES = 2
 RESIZE = "whole frame warped to the square, {}, Pillow bicubic"
 CENTRE_CROP = "; test images: shorter side to 8/7 of the square, Pillow bilinear, centre cut out"
 #: How far mean or standard deviation may be from a kind's published value without a warning.
@@ -102,7 +101,7 @@ def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = 
     changeable = hasattr(plugin, "FOLDER_SETTING")
     folder_digest = listing_digest(complete.images) if changeable else None
     source = hold_out(complete, settings.held_out, where)
-    _check_class_sizes(source, where)
+    require_training_images(source.training_counts(), where)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
     decoded = {
         split: read_images(
@@ -142,7 +141,7 @@ def prepare(
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than
-            `MINIMUM_TRAIN_IMAGES` training images or no image held out where some should be, files
+            two training images or no image held out where some should be, files
             that give no picture (all are looked at before), images that training and test share
             where the source refuses this, or a channel that is constant over all training images.
     """
@@ -185,23 +184,6 @@ def _unusual_statistics(settings: PrepareSettings, looked: Looked, manifest: Man
         for (name, ours), published in zip(computed, known, strict=True)
         if max(abs(a - b) for a, b in zip(ours, published, strict=True)) > STATISTICS_TOLERANCE
     ]
-
-
-def _check_class_sizes(source: ImageSource, where: str) -> None:
-    count = Counter(image.class_id for image in source.images if image.split == "train")
-    small = [
-        f"{name!r} ({count[class_id]})"
-        for class_id, name in enumerate(source.classes)
-        if count[class_id] < MINIMUM_TRAIN_IMAGES
-    ]
-    if small:
-        raise FD2Error(
-            f"{len(small)} class(es) with fewer than {MINIMUM_TRAIN_IMAGES} training images: "
-            + listing(small),
-            where,
-            "add training images, lower test_fraction or held_out_fraction if set, or take the "
-            "classes out",
-        )
 
 
 def _manifest(settings: PrepareSettings, looked: Looked) -> Manifest:

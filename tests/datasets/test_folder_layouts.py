@@ -17,8 +17,8 @@ from PIL import Image
 
 from fd2.datasets import _folder_layout, _folder_walk, imagefolder
 from fd2.datasets._decode import read_images
+from fd2.datasets._folder_layout import role_of
 from fd2.datasets._source import ImageSource
-from fd2.datasets._split_folders import role_of
 from fd2.errors import FD2Error
 
 PLACE = "setting 'datasets.mine'"

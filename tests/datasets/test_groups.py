@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from fd2.artifacts.prepared import open_prepared
-from fd2.datasets import _copies, _groups, imagefolder
-from fd2.datasets._held_out import hold_out
+from fd2.datasets import _groups, imagefolder
+from fd2.datasets._shares import hold_out
 from fd2.datasets._source import ImageSource, listing_digest
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
@@ -191,8 +191,8 @@ def test_copies_in_training_and_test_folders_are_refused_unless_allowed(
     assert "test/a/test0.png with train/a/x0.png" in error.what
     assert "allow_leakage" in error.fix
     told = remarks(splits, tmp_path, job, allow_leakage=True)
-    assert told[_copies.SHARED][0] == 12
-    assert told[_copies.SHARED][1][0] == "test/a/test0.png with train/a/x0.png"
+    assert told[_groups.SHARED][0] == 12
+    assert told[_groups.SHARED][1][0] == "test/a/test0.png with train/a/x0.png"
 
 
 def test_groups_in_training_and_test_folders_are_refused(splits: Path) -> None:
@@ -219,8 +219,8 @@ def test_one_picture_in_two_classes_and_twice_in_one(
     assert remarks(splits, tmp_path, job) == {}
     copy(splits, "train/a/train0.png", "train/b/other.png", "train/a/twice.png")
     assert remarks(splits, tmp_path, job) == {
-        _copies.OTHER_CLASS: (1, ["train/b/other.png = train/a/train0.png"]),
-        _copies.SAME_CLASS: (1, ["train/a/twice.png = train/a/train0.png"]),
+        _groups.OTHER_CLASS: (1, ["train/b/other.png = train/a/train0.png"]),
+        _groups.SAME_CLASS: (1, ["train/a/twice.png = train/a/train0.png"]),
     }
 
 
@@ -235,8 +235,8 @@ def test_copies_in_another_format_are_found_when_they_are_decoded(
         remarks(splits, tmp_path, job)
     assert "test/a/same.tiff with train/a/same.bmp" in caught.value.what
     told = remarks(splits, tmp_path, job, allow_leakage=True)
-    assert told[_copies.SAME_CLASS] == (1, ["train/a/train0.png = train/a/same.bmp"])
-    assert told[_copies.SHARED] == (1, ["test/a/same.tiff with train/a/same.bmp"])
+    assert told[_groups.SAME_CLASS] == (1, ["train/a/train0.png = train/a/same.bmp"])
+    assert told[_groups.SHARED] == (1, ["test/a/same.tiff with train/a/same.bmp"])
 
 
 def test_empty_files_are_broken_and_no_copies(splits: Path, tmp_path: Path, job: Job) -> None:

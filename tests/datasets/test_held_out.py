@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -19,8 +21,7 @@ from fd2.config.datasets import held_out_fraction
 from fd2.config.schema import config_schema
 from fd2.config.validation import validate
 from fd2.datasets import elpv, typefaces
-from fd2.datasets._held_out import hold_out
-from fd2.datasets._shares import hashed_test_names
+from fd2.datasets._shares import hold_out
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
@@ -66,7 +67,8 @@ def test_images_that_stand_for_themselves_are_the_first_of_each_class_by_hash() 
     wanted: set[str] = set()
     for class_id in range(3):
         own = [i.name for i in source.images if (i.class_id, i.split) == (class_id, "train")]
-        wanted |= hashed_test_names(own, 0.25)
+        own.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        wanted |= set(own[: math.ceil(0.25 * len(own))])
     assert names(held, "test") == wanted
     assert sizes(held, "test") == [10, 2, 1]
     assert names(held, "train") == names(source, "train") - wanted

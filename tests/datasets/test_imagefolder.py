@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import fd2
 from fd2.config import plugins
 from fd2.config.validation import validate
 from fd2.datasets import imagefolder
-from fd2.datasets._shares import hashed_test_names
-from fd2.datasets._source import ImageSource
+from fd2.datasets._shares import share_of_groups
+from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 
 PLACE = "setting 'datasets.mine'"
@@ -92,11 +93,15 @@ def test_fraction_splits_each_class_and_does_not_depend_on_the_place(tmp_path: P
 
 
 def test_hashed_names_are_nested_exact_and_independent_of_order() -> None:
+    def share(names: Sequence[str], fraction: float) -> set[str]:
+        images = [SourceImage(Path(name), name, 0, "train") for name in names]
+        return share_of_groups(images, fraction)
+
     names = [f"a/{number}.png" for number in range(1000)]
-    few, many = hashed_test_names(names, 0.07), hashed_test_names(names[::-1], 0.3)
+    few, many = share(names, 0.07), share(names[::-1], 0.3)
     assert (len(few), len(many)) == (70, 300)
     assert few < many
-    moved = hashed_test_names(names, 0.3) - hashed_test_names([*names, "a/new.png"], 0.3)
+    moved = share(names, 0.3) - share([*names, "a/new.png"], 0.3)
     assert len(moved) <= 1
 
 

@@ -20,7 +20,7 @@ from fd2.config.validation import validate
 from fd2.datasets import typefaces
 from fd2.datasets._decode import read_images
 from fd2.datasets._source import ImageSource, SourceImage
-from fd2.datasets._typefaces_text import LETTERS, split_of, texts
+from fd2.datasets.typefaces import LETTERS, split_of, texts
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 from fd2.stages.prepare import PrepareSettings, prepare

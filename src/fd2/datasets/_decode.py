@@ -77,13 +77,11 @@ def read_images(
     *,
     centre_crop: bool = False,
 ) -> Decoded:
-    """Decode or render images at ``resolution`` pixels a side with several threads.
+    """Decode or render images at ``resolution`` pixels a side, in RGB or in grey.
 
-    Three ``channels`` are RGB, and grey images are repeated in each; one is grey.
-
-    The result does not depend on their number: Pillow decodes and resizes without the interpreter's
-    lock. The progress bar is labelled ``what``. Pictures are warped, or with ``centre_crop`` as in
-    `centre_cropped`.
+    Grey images are repeated in three ``channels``. Pictures are warped, or with ``centre_crop`` as
+    in `centre_cropped`. ``workers`` are threads, whose number changes nothing; ``what`` labels the
+    progress bar.
     """
     count = len(images)
     rows = np.empty((count, resolution, resolution, channels), dtype=np.uint8)
@@ -114,15 +112,8 @@ def read_images(
         results = pool.imap(read, range(count))
         for _ in Progress(count, f"{verb} {what}", unit="image"):
             next(results)
-    return Decoded(
-        rows,
-        digests,
-        pixels,
-        dict(sorted(faults.items())),
-        sums.sum(axis=0),
-        notes,
-        largest,
-    )
+    in_order = dict(sorted(faults.items()))
+    return Decoded(rows, digests, pixels, in_order, sums.sum(axis=0), notes, largest)
 
 
 def _picture(source: ImageSource, image: SourceImage, resolution: int) -> Picture:
@@ -189,12 +180,11 @@ def require_pictures(
     remedy: str,
     where: str,
 ) -> None:
-    """Refuse files that give no picture, after all were tried.
-
-    Files and what they were decoded to are by split; ``remedy`` is for what is broken or not there.
+    """Refuse files that give no picture, after all of both splits were tried.
 
     Raises:
-        FD2Error: with how many are faulty, the first by name, and what to do for each kind.
+        FD2Error: with how many are faulty, the first by name, and what to do for each kind, which
+            is ``remedy`` for what is broken or not there.
     """
     faulty = [
         (fault, files[split][position].path)
@@ -217,10 +207,7 @@ def require_pictures(
 def picture_remarks(
     files: Mapping[str, Sequence[SourceImage]], decoded: Mapping[str, Decoded], depth: int | None
 ) -> list[Remark]:
-    """What is to be told of the pictures as they were read, by split.
-
-    ``depth`` is `fd2.datasets._reading.Reading.bit_depth`.
-    """
+    """What is to be told of the pictures of both splits; ``depth`` is `Reading.bit_depth`."""
     named: dict[str, list[str]] = defaultdict(list)
     deep: list[str] = []
     largest = 0
@@ -233,20 +220,15 @@ def picture_remarks(
                 largest = max(largest, value)
     remarks = [Remark.of(what, names) for what, names in sorted(named.items())]
     if deep:
-        remarks.append(Remark.of(_of_depth(largest, depth or 16), deep))
+        depth, bits = depth or 16, max(largest.bit_length(), 8)
+        what = f"pictures with 16 bits a channel, of whose {depth} bits the upper 8 are read"
+        if bits < depth:
+            what += (
+                f"; the largest value, {largest}, needs {bits} bits alone, so that "
+                f"{largest >> (depth - 8)} is the lightest of 255: set bit_depth to {bits}"
+            )
+        remarks.append(Remark.of(what, deep))
     return remarks
-
-
-def _of_depth(largest: int, depth: int) -> str:
-    """What is told of pictures with 16 bits a channel."""
-    bits = max(largest.bit_length(), 8)
-    what = f"pictures with 16 bits a channel, of whose {depth} bits the upper 8 are read"
-    if bits < depth:
-        what += (
-            f"; the largest value, {largest}, needs {bits} bits alone, so that "
-            f"{largest >> (depth - 8)} is the lightest of 255: set bit_depth to {bits}"
-        )
-    return what
 
 
 def channel_statistics(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from fd2.artifacts.remarks import KEPT, Remark
 from fd2.datasets._folder_walk import FolderWalk, count_pictures, in_nfc
 from fd2.datasets._reading import SUFFIXES
 from fd2.datasets._source import SourceImage, SplitName
-from fd2.datasets._split_folders import SplitFolders, hints_at_split, role_of
 from fd2.errors import FD2Error, listing
 
 UNUSED = "pictures in folders beside the split folders, not used"
@@ -18,22 +20,56 @@ ALIKE = "classes whose names differ in case or blanks alone"
 #: Pictures of each class by name.
 _Classes = Mapping[str, Mapping[str, Path]]
 
+Role = Literal["train", "test", "validation"]
+_ROLES: dict[str, Role] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("test", "testing", "tests", "tst"), "test"),
+    **dict.fromkeys(("eval", "evaluation", "holdout", "heldout"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "validate"), "validation"),
+    **dict.fromkeys(("dev", "devel", "development"), "validation"),
+}
+#: Words that a split's name goes with.
+_FILLING = r"(set|data|dataset|split|folder|images?|imgs?|pictures?|photos?)"
 
-def chosen_splits(splits: SplitFolders, folders: Sequence[Path], where: str) -> tuple[Path, Path]:
+
+def role_of(name: str) -> Role | None:
+    """The split that a folder's name means, in any case; None for other names."""
+    word = unicodedata.normalize("NFKC", name).casefold()
+    words = [part for part in re.split(r"[\W_]+", word) if part]
+    kept = "".join(part for part in words if not re.fullmatch(_FILLING, part))
+    return _ROLES.get(kept) or _ROLES.get(re.sub(_FILLING + r"$|(19|20)\d\d$", "", kept))
+
+
+def _hints_at_split(name: str) -> bool:
+    """Whether one of a name's words is a split's, as in ``01_train`` or ``test_v2``."""
+    word = unicodedata.normalize("NFKC", name).casefold()
+    return any(part in _ROLES for part in re.split(r"[\W_]+", word))
+
+
+def _split_folders(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Folders to train on, and to test on: test folders, or without these the validation's."""
+    by_role: dict[Role | None, list[Path]] = defaultdict(list)
+    for folder in folders:
+        by_role[role_of(folder.name)].append(folder)
+    return by_role["train"], by_role["test"] or by_role["validation"]
+
+
+def chosen_splits(folders: Sequence[Path], where: str) -> tuple[Path, Path]:
     """The folders to train and to test on.
 
     Raises:
         FD2Error: if one is missing, or several mean the same.
     """
-    for several in (splits.train, splits.tested):
+    train, tested = _split_folders(folders)
+    for several in (train, tested):
         if len(several) > 1:
             raise FD2Error(
                 f"{listing([repr(folder.name) for folder in several])} mean the same split",
                 where,
                 "keep one of them, or take the others out of the folder",
             )
-    if splits.complete:
-        return splits.train[0], splits.tested[0]
+    if train and tested:
+        return train[0], tested[0]
     raise FD2Error(
         "no train folder with a test folder (test, val or validation) beside it",
         where,
@@ -44,7 +80,7 @@ def chosen_splits(splits: SplitFolders, folders: Sequence[Path], where: str) -> 
 def _renamed(folders: Sequence[Path]) -> str:
     """What to do where no folder has the name of a split."""
     names = [folder.name for folder in folders]
-    if near := [repr(name) for name in names if hints_at_split(name) and role_of(name) is None]:
+    if near := [repr(name) for name in names if _hints_at_split(name) and role_of(name) is None]:
         return f"call the split folders 'train' and 'test'; there are {listing(near)}"
     return "make both, or set test_fraction (e.g. 0.25) to split <class>/ folders"
 
@@ -62,24 +98,25 @@ def _nested(folders: Sequence[Path]) -> str:
 
 
 def one_folder(
-    walk: FolderWalk, splits: SplitFolders, folders: Sequence[Path]
+    walk: FolderWalk, folders: Sequence[Path]
 ) -> tuple[tuple[str, ...], list[SourceImage]]:
     """Classes and images of class folders beside each other, all of them to train on as yet.
 
     Raises:
         FD2Error: if folders mean splits, or for fewer than two classes or one without images.
     """
-    if splits.complete:
-        names = " and ".join(folder.name for folder in (*splits.train, *splits.tested))
+    train, tested = _split_folders(folders)
+    if train and tested:
+        names = " and ".join(folder.name for folder in (*train, *tested))
         raise FD2Error(
-            f"test_fraction is set, but there are folders {names}" + _classes_below(splits.train),
+            f"test_fraction is set, but there are folders {names}" + _classes_below(train),
             str(walk.root),
-            f"remove test_fraction to use these folders, or point 'path' at {splits.train[0].name}",
+            f"remove test_fraction to use these folders, or point 'path' at {train[0].name}",
         )
     [files] = _class_files(walk, {walk.root: folders})
     for name, pictures in files.items():
         # A folder that means a split and holds folders of pictures is no class.
-        if hints_at_split(name) and all(key.count("/") > 1 for key in pictures):
+        if _hints_at_split(name) and all(key.count("/") > 1 for key in pictures):
             folder = walk.root / name
             raise FD2Error(
                 f"folder {name!r} is named like a split" + _classes_below([folder]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,18 +43,14 @@ class FolderWalk:
 
     Attributes:
         root: the dataset's folder.
-        machine, hidden, others: counts of files by what holds them.
-        loose, deeper, no_files: names.
+        counts: of files by what holds them, for each of `MACHINE`, `HIDDEN` and `OTHER_SUFFIX`.
+        names: for each of `LOOSE`, `DEEPER` and `NO_FILES`.
         dead_links, unreadable: with the reason.
     """
 
     root: Path
-    machine: Counter[str] = field(default_factory=Counter)
-    hidden: Counter[str] = field(default_factory=Counter)
-    others: Counter[str] = field(default_factory=Counter)
-    loose: list[str] = field(default_factory=list)
-    deeper: list[str] = field(default_factory=list)
-    no_files: list[str] = field(default_factory=list)
+    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    names: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     dead_links: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
@@ -65,7 +61,7 @@ class FolderWalk:
             if _is_folder(entry):
                 found.append(Path(entry.path))
             elif self._is_picture(entry, any_suffix=True):
-                self.loose.append(self.name(entry.path))
+                self.names[LOOSE].append(self.name(entry.path))
         return found
 
     def pictures(self, folder: Path, depth: int = 0) -> dict[str, Path]:
@@ -91,7 +87,7 @@ class FolderWalk:
                 raise same_name(twice[0], folder)
             found |= below
         if depth == 0:
-            self.deeper += sorted(n for n, path in found.items() if path.parent != folder)
+            self.names[DEEPER] += sorted(n for n, path in found.items() if path.parent != folder)
         return dict(sorted(found.items()))
 
     def require_readable(self) -> None:
@@ -116,9 +112,9 @@ class FolderWalk:
 
     def remarks(self) -> list[Remark]:
         """What is to be told of everything that was met."""
-        counted = ((MACHINE, self.machine), (HIDDEN, self.hidden), (OTHER_SUFFIX, self.others))
+        counted = ((what, self.counts[what]) for what in (MACHINE, HIDDEN, OTHER_SUFFIX))
         remarks = [_counted(what, files) for what, files in counted if files.total()]
-        named = ((LOOSE, self.loose), (DEEPER, self.deeper), (NO_FILES, self.no_files))
+        named = ((what, self.names[what]) for what in (LOOSE, DEEPER, NO_FILES))
         return remarks + [Remark.of(what, sorted(names)) for what, names in named if names]
 
     def name(self, path: str | Path) -> str:
@@ -129,21 +125,20 @@ class FolderWalk:
 
     def _visible(self, folder: Path) -> list[os.DirEntry[str]]:
         """Entries that are neither hidden nor made by machines, sorted; these are counted."""
-        entries = self._entries(folder)
         visible = []
-        for entry in entries:
+        for entry in self._entries(folder):
             word = entry.name.lower()
             if word in _STORES:
                 continue
             if word in _MACHINE or word.startswith(_MACHINE_STARTS):
-                self.machine[self.name(entry.path)] += sum(1 for _ in _files_below(entry))
+                self.counts[MACHINE][self.name(entry.path)] += len(_files_below(entry))
             elif word.startswith(".") and has_picture_suffix(word.removesuffix(".icloud")) > (
                 has_picture_suffix(word)
             ):
                 self.dead_links.append(f"{entry.path}: left in iCloud")
             elif word.startswith("."):
                 pictures = sum(map(has_picture_suffix, _files_below(entry)))
-                self.hidden[self.name(entry.path)] += pictures
+                self.counts[HIDDEN][self.name(entry.path)] += pictures
             else:
                 visible.append(entry)
         if wrong := [e.name for e in visible if re.search("[\ud800-\udfff]", e.name)]:
@@ -172,10 +167,10 @@ class FolderWalk:
         if not has_picture_suffix(entry.name):
             parent, suffix = Path(entry.path).parent, Path(entry.name).suffix.lower()
             held = self.name(parent / f"*{suffix}") if suffix else self.name(entry.path)
-            self.others[held] += 1
+            self.counts[OTHER_SUFFIX][held] += 1
             return False
         if not entry.is_file():
-            self.no_files.append(self.name(entry.path))
+            self.names[NO_FILES].append(self.name(entry.path))
             return False
         return True
 
@@ -214,13 +209,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _files_below(entry: os.DirEntry[str]) -> Iterator[str]:
+def _files_below(entry: os.DirEntry[str]) -> list[str]:
     """Names of the files that an entry is or holds, where they may be read."""
     if not entry.is_dir(follow_symlinks=False):
-        yield entry.name
-        return
-    for _, _, files in os.walk(entry.path):
-        yield from files
+        return [entry.name]
+    return [name for _, _, files in os.walk(entry.path) for name in files]
 
 
 def in_nfc(paths: Iterable[Path], folder: Path) -> dict[str, Path]:

@@ -1,7 +1,8 @@
-"""Which images of a folder belong together: by their paths, by a table, or as equal files."""
+"""Images that belong together, as groups or copies: found, told, and refused across a split."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -15,12 +16,15 @@ from typing import Any
 from fd2.artifacts.remarks import Remark
 from fd2.config.pathvars import filled_in
 from fd2.config.texts import CsvText
-from fd2.datasets._source import SourceImage
-from fd2.errors import FD2Error
+from fd2.datasets._source import ImageSource, SourceImage
+from fd2.errors import FD2Error, listing
 
 GROUP_BY = "group_by"
 ALONE = "pictures that group_by puts into no group, each for itself"
 ABSENT = "lines of the table of group_by that name no picture"
+SAME_CLASS = "copies of another picture of their class, which counts twice"
+OTHER_CLASS = "copies of a picture of another class"
+SHARED = "test images of which training has a copy, or another picture of their group"
 _COLUMNS = ("path", "group")
 _TAIL_BYTES = 4096
 
@@ -30,10 +34,9 @@ def grouped(
 ) -> tuple[tuple[SourceImage, ...], list[Remark], dict[str, Any]]:
     """The images with their groups, what is to be told of these, and facts.
 
-    ``group_by`` is a regular expression that is searched in each image's name, where what its
-    brackets match names the group, or all that it matches if it has none; or a csv file with the
-    columns path, an image's name, and group; or None. Files of equal bytes are one group in any
-    case, and join the groups that they belong to.
+    ``group_by`` is a regular expression, searched in each image's name, whose brackets, or else all
+    of it, match the group's name; or a csv file with the columns path, an image's name, and group;
+    or None. Files of equal bytes are always one group, and join the groups that they belong to.
 
     Raises:
         FD2Error: for a faulty expression or table, or one that fits no image.
@@ -48,26 +51,21 @@ def grouped(
         else:
             groups, facts[GROUP_BY] = _of_expression(group_by, images, place), group_by
         names = {image.name for image in images}
-        if not names & groups.keys():
+        absent = sorted(groups.keys() - names)
+        if len(absent) == len(groups):
             raise FD2Error(
                 f"{group_by!r} fits none of the {len(images)} pictures",
                 place,
                 f"it must fit paths below the dataset's folder, such as {images[0].name!r}",
             )
         alone = [image.name for image in images if image.name not in groups]
-        absent = sorted(groups.keys() - names)
         found = ((ALONE, alone), (ABSENT, absent))
-        remarks = [Remark.of(what, list(some)) for what, some in found if some]
+        remarks = [Remark.of(what, some) for what, some in found if some]
     joined = _joined(images, groups)
     sizes = Counter(joined)
-    return (
-        tuple(
-            replace(image, group=group) if sizes[group] > 1 else image
-            for image, group in zip(images, joined, strict=True)
-        ),
-        remarks,
-        facts,
-    )
+    pairs = zip(images, joined, strict=True)
+    found_in = (replace(image, group=g) if sizes[g] > 1 else image for image, g in pairs)
+    return tuple(found_in), remarks, facts
 
 
 def _of_expression(pattern: str, images: Sequence[SourceImage], place: str) -> dict[str, str]:
@@ -79,13 +77,12 @@ def _of_expression(pattern: str, images: Sequence[SourceImage], place: str) -> d
             place,
             "mend it, or name a csv file with the columns path,group",
         ) from error
-    matches = {image.name: expression.search(image.name) for image in images}
-    named = {}
-    for name, match in matches.items():
-        if match is not None:
+    groups = {}
+    for image in images:
+        if match := expression.search(image.name):
             parts = [part for part in match.groups() if part is not None]
-            named[name] = "/".join(parts) if parts else match.group()
-    return {name: group for name, group in named.items() if group}
+            groups[image.name] = "/".join(parts) if parts else match.group()
+    return {name: group for name, group in groups.items() if group}
 
 
 def _of_table(path: Path, place: str) -> tuple[dict[str, str], str]:
@@ -117,9 +114,7 @@ def _joined(images: Sequence[SourceImage], groups: Mapping[str, str]) -> list[st
             name = parent[name]
         return name
 
-    own = [
-        f"group {groups[image.name]}" if image.name in groups else image.name for image in images
-    ]
+    own = [f"group {groups[i.name]}" if i.name in groups else i.name for i in images]
     for positions in _equal_files([image.path for image in images]):
         names = sorted({root(own[position]) for position in positions})
         parent.update(dict.fromkeys(names[1:], names[0]))
@@ -132,22 +127,16 @@ def _equal_files(paths: Sequence[Path]) -> list[list[int]]:
     Files are told apart by their size, then by their last bytes, so that few are read whole. One
     that cannot be read equals no other.
     """
+    keys: tuple[Callable[[Path], Hashable], ...] = (_size, _tail, _digest)
     sets = [list(range(len(paths)))]
-    for key in (_size, _tail, _digest):
-        sets = [part for whole in sets for part in _parts(whole, paths, key)]
+    for key in keys:
+        parts: dict[Hashable, list[int]] = defaultdict(list)
+        for number, positions in enumerate(sets):
+            for position in positions:
+                with contextlib.suppress(OSError):
+                    parts[number, key(paths[position])].append(position)
+        sets = [part for part in parts.values() if len(part) > 1]
     return sets
-
-
-def _parts(
-    positions: Sequence[int], paths: Sequence[Path], key: Callable[[Path], Hashable]
-) -> list[list[int]]:
-    by_key: dict[Hashable, list[int]] = defaultdict(list)
-    for position in positions:
-        try:
-            by_key[key(paths[position])].append(position)
-        except OSError:
-            continue
-    return [part for part in by_key.values() if len(part) > 1]
 
 
 def _size(path: Path) -> Hashable:
@@ -164,3 +153,61 @@ def _tail(path: Path) -> bytes:
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_apart(source: ImageSource, where: str) -> None:
+    """Refuse groups that training and test images share, where the source does.
+
+    Raises:
+        FD2Error: with how many test images, and the first pairs.
+    """
+    _refuse(source, _shared(source.images, [image.group_id for image in source.images]), where)
+
+
+def remarks_on_copies(
+    source: ImageSource, images: Sequence[SourceImage], pixels: Sequence[str], where: str
+) -> list[Remark]:
+    """What is to be told of images of both splits, by the digests of their ``pixels``.
+
+    Raises:
+        FD2Error: if training and test images share one, and the source refuses this.
+    """
+    pairs = _shared(images, pixels) | _shared(images, [image.group_id for image in images])
+    _refuse(source, pairs, where)
+    same, other = [], []
+    first: dict[str, SourceImage] = {}
+    first_of_split: dict[tuple[str, str], SourceImage] = {}
+    for image, key in zip(images, pixels, strict=True):
+        original = first.setdefault(key, image)
+        before = first_of_split.setdefault((key, image.split), image)
+        if original.class_id != image.class_id:
+            other.append(f"{image.name} = {original.name}")
+        elif before is not image:
+            same.append(f"{image.name} = {before.name}")
+    found = ((SAME_CLASS, same), (OTHER_CLASS, other), (SHARED, list(pairs.values())))
+    return [Remark.of(what, names) for what, names in found if names]
+
+
+def _shared(images: Sequence[SourceImage], keys: Sequence[str]) -> dict[str, str]:
+    """By the name of each test image whose key a training image has: both names."""
+    training: dict[str, str] = {}
+    for image, key in zip(images, keys, strict=True):
+        if image.split == "train":
+            training.setdefault(key, image.name)
+    return {
+        image.name: f"{image.name} with {training[key]}"
+        for image, key in zip(images, keys, strict=True)
+        if image.split == "test" and key in training
+    }
+
+
+def _refuse(source: ImageSource, pairs: dict[str, str], where: str) -> None:
+    if not pairs or not source.refuses_shared:
+        return
+    tests = sum(image.split == "test" for image in source.images)
+    raise FD2Error(
+        f"{len(pairs)} of {tests} {SHARED}: {listing(list(pairs.values()), most=3)}",
+        where,
+        "take them out of one of the two; where a fraction makes the split, say in group_by what "
+        "belongs together; or set 'allow_leakage: true', and captions tell it",
+    )

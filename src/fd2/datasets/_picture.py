@@ -19,16 +19,8 @@ from fd2.datasets._reading import FORMATS, Reading
 
 #: What Pillow's decoders raise on bad bytes.
 BROKEN = (
-    RuntimeError,
-    ArithmeticError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    struct.error,
-    zlib.error,
+    *(RuntimeError, ArithmeticError, OSError, SyntaxError, ValueError, TypeError),
+    *(LookupError, EOFError, struct.error, zlib.error),
 )
 
 TURNED = "pictures turned as their EXIF orientation says (apply_exif)"
@@ -107,7 +99,11 @@ def read_picture(path: Path, reading: Reading) -> Picture:
     try:
         image = _open(content)
     except UnidentifiedImageError:
-        raise ValueError(_not_an_image(content)) from None
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIC:
+            raise ValueError("HEIC, which Pillow does not read: save it as JPEG or PNG") from None
+        shown = content[:12].decode("ascii", "backslashreplace")
+        what = f"not an image; it begins with {shown!r}, {len(content)} bytes"
+        raise ValueError(what) from None
     with image:
         return _read(image, content, path.suffix.lower(), reading)
 
@@ -117,13 +113,6 @@ def _open(content: bytes) -> ImageFile.ImageFile:
     # AVIF came to Pillow late.
     formats = [name for name in FORMATS if name in Image.OPEN]
     return Image.open(io.BytesIO(content), formats=formats)
-
-
-def _not_an_image(content: bytes) -> str:
-    if content[4:8] == b"ftyp" and content[8:12] in _HEIC:
-        return "HEIC, which Pillow does not read: save it as JPEG or PNG"
-    start = content[:12].decode("ascii", "backslashreplace")
-    return f"not an image; it begins with {start!r}, {len(content)} bytes"
 
 
 def _read(image: Image.Image, content: bytes, suffix: str, reading: Reading) -> Picture:
@@ -172,14 +161,7 @@ def _foreign_colours(image: Image.Image) -> bool:
 def _eight_bits(
     image: Image.Image, raw: str, kind: str, content: bytes, reading: Reading
 ) -> tuple[Image.Image, int | None]:
-    """The picture with 8 bits a channel, and the largest value where it had 16.
-
-    Of 16 bits the upper 8 are taken, or the upper 8 of ``reading.bit_depth``.
-
-    Raises:
-        ValueError: for 32-bit pixels, whose range no file states, and for a value that has more
-            bits than ``reading.bit_depth``.
-    """
+    """The picture with the upper 8 bits of each channel, and the largest value where it had 16."""
     grey = image.mode.startswith("I;16")
     if grey or (image.mode == "I" and (kind == "PPM" or reading.bit_depth is not None)):
         values = np.asarray(image)

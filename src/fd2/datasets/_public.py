@@ -70,11 +70,10 @@ def local_copy(settings: Mapping[str, Any], where: str, key: str = "local_path")
     Raises:
         FD2Error: if it is not set or there is no such folder.
     """
-    path = settings.get(key)
-    if path is None:
+    if settings.get(key) is None:
         raise FD2Error("no copy of the images", where, "set 'local_path', or run the workflow")
     place = f"{where}, '{key}'"
-    root = filled_in(path, place)
+    root = filled_in(settings[key], place)
     if not root.is_dir():
         raise FD2Error(f"no such folder: {root}", place, "name the folder of the copy")
     return root

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Formats that a file may be read as, with their suffixes. A file of another one is not opened: a
-#: PostScript file named ``.jpg`` must not start the decoder that runs programs. MPO, the cameras'
-#: JPEG with several pictures, counts as JPEG.
+#: Formats that files are read as, with their suffixes. No other one is opened: a PostScript file
+#: named ``.jpg`` must not start the decoder that runs programs. MPO, a JPEG of several pictures,
+#: counts as JPEG.
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "AVIF": (".avif",),
     "BMP": (".bmp", ".dib"),

@@ -83,10 +83,9 @@ class ImageSource:
 
 
 def listing_digest(images: Sequence[SourceImage]) -> str:
-    """Changes where an image is added, removed, renamed, moved, or has another group or size.
+    """A sha256 that changes where an image is added, removed, renamed, moved, grouped or resized.
 
-    A sha256 in hexadecimal. Nothing is read but the folders: an edit that keeps a file's size is
-    not seen.
+    Nothing is read but the folders: an edit that keeps a file's size is not seen.
 
     Raises:
         OSError: if a file is gone.

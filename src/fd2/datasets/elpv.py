@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from fd2.datasets._shares import hashed_test_names
+from fd2.datasets._shares import share_of_groups
 from fd2.datasets._source import ImageSource, SourceImage
 from fd2.errors import FD2Error
 
@@ -33,44 +35,25 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     },
 }
 
+_CELLS = ("mono", "poly")
 LABELS_SHA256 = "0abe6fe7700aea571717d7d7dfec005a47c6207b4cde26a4556b6807a115483d"
-CLASSES = (
-    "mono_000",
-    "mono_033",
-    "mono_067",
-    "mono_100",
-    "poly_000",
-    "poly_033",
-    "poly_067",
-    "poly_100",
-)
+CLASSES = tuple(f"{cell}_{defect}" for cell in _CELLS for defect in ("000", "033", "067", "100"))
 #: Cells of the module-aware test split, first and last inclusive. The package stores cells module
 #: by module without naming the modules: borders were inferred from changes of the cell type and
 #: from the similarity of neighbouring images; blocks were chosen by class counts alone.
 MODULE_TEST_BLOCKS = (
-    (241, 300),
-    (361, 420),
-    (541, 600),
-    (1071, 1140),
-    (1201, 1254),
-    (1435, 1494),
-    (1656, 1684),
-    (1715, 1735),
-    (1795, 1844),
-    (1965, 2034),
-    (2085, 2144),
-    (2397, 2444),
-    (2505, 2564),
+    *((241, 300), (361, 420), (541, 600), (1071, 1140), (1201, 1254), (1435, 1494), (1656, 1684)),
+    *((1715, 1735), (1795, 1844), (1965, 2034), (2085, 2144), (2397, 2444), (2505, 2564)),
 )
 HASHED_TEST_FRACTION = 0.25
 
 _REINSTALL = "pip install --force-reinstall 'elpv-dataset==1.0.0.post1'"
-_LICENCE = "CC BY-NC-SA 4.0 (images and labels; not for commercial use)"
-_ATTRIBUTION = (
-    "Buerhop-Lutz, Deitsch, Maier, Gallwitz, Berger, Doll, Hauch, Camus, Brabec: A Benchmark for "
-    "Visual Identification of Defective Solar Cells in Electroluminescence Imagery, EU PVSEC 2018; "
-    "https://github.com/zae-bayern/elpv-dataset"
-)
+_FACTS = {
+    "licence": "CC BY-NC-SA 4.0 (images and labels; not for commercial use)",
+    "attribution": "Buerhop-Lutz, Deitsch, Maier, Gallwitz, Berger, Doll, Hauch, Camus, Brabec: A "
+    "Benchmark for Visual Identification of Defective Solar Cells in Electroluminescence Imagery, "
+    "EU PVSEC 2018; https://github.com/zae-bayern/elpv-dataset",
+}
 _RULES = {
     "module": "module-aware: blocks of consecutive cells are test",
     "hashed": "first quarter of each class by sha256 of the name is test",
@@ -86,24 +69,23 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     folder = _package_data(where)
     split = settings.get("split", "module")
     class_of = _labels(folder / "labels.csv")
-    test = _hashed_test(class_of) if split == "hashed" else _module_test(class_of)
-    group_of = _runs(class_of, test) if split == "module" else {}
-    images = tuple(
-        SourceImage(
-            folder / name, name, class_id, "test" if name in test else "train", group_of.get(name)
-        )
-        for name, class_id in class_of.items()
-    )
+    images = [SourceImage(folder / name, name, label, "train") for name, label in class_of.items()]
+    if split == "module":
+        test = _module_test(class_of)
+        group_of = _runs(class_of, test)
+        images = [replace(image, group=group_of[image.name]) for image in images]
+    else:
+        test = share_of_groups(images, HASHED_TEST_FRACTION)
+    images = [replace(i, split="test") if i.name in test else i for i in images]
     facts = {
         "package": "elpv-dataset",
         "version": version("elpv-dataset"),
         "labels_sha256": LABELS_SHA256,
         "split": split,
         "split_rule": _RULES[split],
-        "licence": _LICENCE,
-        "attribution": _ATTRIBUTION,
+        **_FACTS,
     }
-    return ImageSource(CLASSES, images, facts, remedy=_REINSTALL)
+    return ImageSource(CLASSES, tuple(images), facts, remedy=_REINSTALL)
 
 
 def _package_data(where: str) -> Path:
@@ -125,43 +107,33 @@ def _labels(path: Path) -> dict[str, int]:
         raise _unknown_labels(f"sha256 {digest[:12]}…, not {LABELS_SHA256[:12]}…", path)
     rows = (line.split() for line in content.decode().splitlines())
     return {
-        name: ("mono", "poly").index(kind) * 4 + round(3 * float(probability))
+        name: _CELLS.index(kind) * 4 + round(3 * float(probability))
         for name, probability, kind in rows
     }
 
 
 def _unknown_labels(reason: str, path: Path) -> FD2Error:
-    return FD2Error(
-        f"elpv-dataset's labels are not the known ones: {reason}",
-        str(path),
-        _REINSTALL,
-    )
+    what = f"elpv-dataset's labels are not the known ones: {reason}"
+    return FD2Error(what, str(path), _REINSTALL)
+
+
+def _cell(name: str) -> int:
+    return int(Path(name).stem.removeprefix("cell"))
 
 
 def _module_test(class_of: Mapping[str, int]) -> set[str]:
     cells = {cell for first, last in MODULE_TEST_BLOCKS for cell in range(first, last + 1)}
-    return {name for name in class_of if int(Path(name).stem.removeprefix("cell")) in cells}
+    return {name for name in class_of if _cell(name) in cells}
 
 
 def _runs(class_of: Mapping[str, int], test: set[str]) -> dict[str, str]:
     """Runs of consecutive cells of one type and split, by image name: each of complete modules.
 
-    A change of the type or of the split is a border between modules. Others are not known, so that
-    a run may hold several modules.
+    A change of either is a border between modules; others are not known.
     """
-    names = sorted(class_of, key=lambda name: int(Path(name).stem.removeprefix("cell")))
+    names = sorted(class_of, key=_cell)
     runs: dict[str, str] = {}
-    before, first = None, ""
-    for name in names:
-        here = (class_of[name] // 4, name in test)
-        if here != before:
-            before, first = here, name
-        runs[name] = f"cells from {first}"
+    for _, run in groupby(names, lambda name: (class_of[name] // 4, name in test)):
+        first, *others = run
+        runs |= dict.fromkeys((first, *others), f"cells from {first}")
     return runs
-
-
-def _hashed_test(class_of: Mapping[str, int]) -> set[str]:
-    by_class: list[list[str]] = [[] for _ in CLASSES]
-    for name, class_id in class_of.items():
-        by_class[class_id].append(name)
-    return set().union(*(hashed_test_names(names, HASHED_TEST_FRACTION) for names in by_class))

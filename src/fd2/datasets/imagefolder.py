@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from fd2.artifacts.remarks import Remark
 from fd2.config.pathvars import filled_in
-from fd2.datasets._copies import require_apart
 from fd2.datasets._folder_layout import (
     alike,
     chosen_splits,
@@ -17,12 +15,11 @@ from fd2.datasets._folder_layout import (
     unused_folders,
 )
 from fd2.datasets._folder_walk import FolderWalk
-from fd2.datasets._groups import grouped
+from fd2.datasets._groups import grouped, require_apart
 from fd2.datasets._reading import reading_of, reading_properties
-from fd2.datasets._shares import share_of_groups
-from fd2.datasets._source import ImageSource, SourceImage
-from fd2.datasets._split_folders import split_folders
-from fd2.errors import FD2Error, listing
+from fd2.datasets._shares import with_test_share
+from fd2.datasets._source import ImageSource
+from fd2.errors import FD2Error
 
 SETTINGS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -67,13 +64,10 @@ REMEDY = "replace or delete these files"
 
 
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
-    """List the folder's images. Classes are in lexicographic order of their folders' names.
+    """List the folder's images. Classes are in lexicographic order of their folders' names, in NFC.
 
-    Names are in NFC. Folders that mean a split in any case, such as ``Training``, are splits.
     Hidden and machine-made files, and those of suffixes that are not read, are passed over and
     told. Folders inside a class folder belong to the class.
-
-    Relative paths start at the working directory.
 
     Raises:
         FD2Error: if the folder is missing or a part of it cannot be read, its layout is not one of
@@ -89,44 +83,31 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     folders = walk.folders(root)
     if walk.unreadable:
         walk.require_readable()
-    splits = split_folders(folders)
     if fraction is not None:
-        classes, images = one_folder(walk, splits, folders)
+        classes, images = one_folder(walk, folders)
         rule = f"first {fraction} of each class by sha256 of the name is test"
         unused: list[Remark] = []
     else:
-        train, test = chosen_splits(splits, folders, f"{root} ({where})")
+        train, test = chosen_splits(folders, f"{root} ({where})")
         classes, images = two_folders(walk, train, test)
         rule = f"folders {train.name} and {test.name}"
         unused = unused_folders(folders, (train, test), walk)
     listed, remarks, facts = grouped(images, group_by, where)
     if fraction is not None:
-        listed = _split_by_share(listed, classes, float(fraction), where)
+        fix = (
+            "what belongs together, by group_by or as files of equal bytes, is too large for the "
+            "share: change test_fraction or group_by, or look at the equal files"
+        )
+        listed = with_test_share(listed, classes, float(fraction), "test", where, fix)
+    reading = reading_of(settings)
     found = ImageSource(
         classes,
         listed,
-        {"split_rule": rule, **facts, "reading": reading_of(settings).facts()},
-        reading=reading_of(settings),
+        {"split_rule": rule, **facts, "reading": reading.facts()},
+        reading=reading,
         remarks=(*unused, *alike(classes), *walk.remarks(), *remarks),
         remedy=REMEDY,
         refuses_shared=not settings.get("allow_leakage", False),
     )
     require_apart(found, where)
     return found
-
-
-def _split_by_share(
-    images: Sequence[SourceImage], classes: Sequence[str], fraction: float, where: str
-) -> tuple[SourceImage, ...]:
-    """The images with a share of each class as test images."""
-    test = share_of_groups(images, fraction)
-    split = [replace(i, split="test") if i.group_id in test else i for i in images]
-    there = {image.class_id for image in split if image.split == "test"}
-    if empty := [repr(name) for class_id, name in enumerate(classes) if class_id not in there]:
-        raise FD2Error(
-            f"{len(empty)} class(es) without a test image: {listing(empty)}",
-            where,
-            "what belongs together, by group_by or as files of equal bytes, is too large for the "
-            "share: change test_fraction or group_by, or look at the equal files",
-        )
-    return tuple(split)

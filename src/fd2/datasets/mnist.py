@@ -45,12 +45,7 @@ _LARGEST = 1 << 28  # four times what the largest file of either dataset holds, 
 
 @dataclass(frozen=True)
 class IdxFile:
-    """What is known of a file: size in bytes and digests in hexadecimal.
-
-    Attributes:
-        size, sha256, md5: of the compressed file that the authors offer.
-        content_sha256: of its content; a file that was compressed anew has the same.
-    """
+    """What is known of a compressed file; `content_sha256` is the same however it is compressed."""
 
     size: int
     sha256: str
@@ -143,11 +138,7 @@ def parse(content: bytes, axes: int, path: Path) -> np.ndarray:
 
 
 def _content(path: Path) -> bytes:
-    """The content, uncompressed; whether it is compressed shows in its first bytes.
-
-    Raises:
-        FD2Error: if it cannot be read, or is cut off or damaged.
-    """
+    """The content, uncompressed; whether it is compressed shows in its first bytes."""
     try:
         with path.open("rb") as plain:
             compressed = plain.read(len(_GZIP)) == _GZIP

@@ -1,8 +1,7 @@
 """Rendered, not photographed: short texts in the 21 Latin typefaces that matplotlib ships.
 
-A controlled fine-grained dataset that needs no download: balanced, as large as wanted, the same on
-each run. The classes differ in small local shapes: serifs, weights, slopes of strokes. All classes
-show the same texts, and no text of the test images occurs in training.
+A controlled fine-grained dataset without a download: balanced, as large as wanted, the same on each
+run. All classes show the same texts, and no text of the test images occurs in training.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.datasets._source import ImageSource, SourceImage, SplitName
-from fd2.datasets._typefaces_text import texts
 from fd2.errors import FD2Error
 from fd2.runtime.seeds import numpy_generator
 
@@ -69,39 +67,33 @@ SETTINGS_SCHEMA: dict[str, Any] = {
     },
 }
 
-#: Font files by class. Of what matplotlib ships, those with all Latin letters as text. Left out:
-#: symbols and sizes of brackets (STIXNonUni*, STIXSiz*, *Display, cmex10, cmsy10), the last-resort
-#: font, whose glyphs are boxes, and cmmi10, an alphabet for formulas.
+#: Of the fonts that matplotlib ships, those with all Latin letters as text, without symbols and
+#: brackets (STIXNonUni*, STIXSiz*, *Display, cmex10, cmsy10), boxes (the last-resort font) and
+#: formulas (cmmi10).
 CLASSES = (
-    "DejaVuSans",
-    "DejaVuSans-Bold",
-    "DejaVuSans-Oblique",
-    "DejaVuSans-BoldOblique",
-    "DejaVuSansMono",
-    "DejaVuSansMono-Bold",
-    "DejaVuSansMono-Oblique",
-    "DejaVuSansMono-BoldOblique",
-    "DejaVuSerif",
-    "DejaVuSerif-Bold",
-    "DejaVuSerif-Italic",
-    "DejaVuSerif-BoldItalic",
-    "STIXGeneral",
-    "STIXGeneralBol",
-    "STIXGeneralItalic",
-    "STIXGeneralBolIta",
-    "cmb10",
-    "cmr10",
-    "cmss10",
-    "cmti10",
-    "cmtt10",
+    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
+    *("DejaVuSansMono", "DejaVuSansMono-Bold"),
+    *("DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
+    *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "DejaVuSerif-BoldItalic"),
+    *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
+    *("cmb10", "cmr10", "cmss10", "cmti10", "cmtt10"),
 )
 FONTS = Path("mpl-data", "fonts", "ttf")
-_SPLIT_RULE = "a text belongs to one split by the sha256 of its letters; equal for all classes"
-_LICENCE = (
-    "rendered images; the fonts are shipped with matplotlib: DejaVu (Bitstream Vera licence, "
-    "changes in the public domain), STIX (STIX Font License), Computer Modern (see matplotlib)"
-)
-_ATTRIBUTION = "rendered by fd2 with the fonts of matplotlib, https://matplotlib.org"
+_FACTS = {
+    "split_rule": "a text belongs to one split by the sha256 of its letters; equal for all classes",
+    "licence": "rendered images; the fonts are shipped with matplotlib: DejaVu (Bitstream Vera "
+    "licence, changes in the public domain), STIX (STIX Font License), Computer Modern (see "
+    "matplotlib)",
+    "attribution": "rendered by fd2 with the fonts of matplotlib, https://matplotlib.org",
+}
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+VOWELS = "aeiouy"
+CONSONANTS = "".join(letter for letter in LETTERS if letter not in VOWELS)
+#: ``c`` a consonant, ``v`` a vowel, ``l`` any letter. Most rude words of this length are a vowel
+#: between consonants, so there is no such pattern.
+PATTERNS = ("ll", "vcv", "lll", "cvcv")
+SHARE_OF_TEST = 0.5
 
 
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
@@ -116,13 +108,10 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     from fd2.datasets._typefaces_draw import Look, draw
 
     fonts = {name: _font(name, where) for name in CLASSES}
-    counts: dict[SplitName, int] = {
-        "train": settings["train_per_class"],
-        "test": settings["test_per_class"],
-    }
     images, text_of = [], {}
-    for split, count in counts.items():
-        chosen = texts(settings["seed"], split, count)
+    splits: tuple[SplitName, ...] = ("train", "test")
+    for split in splits:
+        chosen = texts(settings["seed"], split, settings[f"{split}_per_class"])
         for class_id, font in enumerate(CLASSES):
             for number, text in enumerate(chosen):
                 name = f"rendered/{split}/{font}/{number:04d}_{text}"
@@ -138,9 +127,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
         "fonts_sha256": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in fonts.values()
         },
-        "split_rule": _SPLIT_RULE,
-        "licence": _LICENCE,
-        "attribution": _ATTRIBUTION,
+        **_FACTS,
     }
     look = Look(settings["slant"], tuple(settings["blur"]), tuple(settings["noise"]))
 
@@ -164,3 +151,26 @@ def _font(name: str, where: str) -> Path:
             "pip install --force-reinstall matplotlib; other packagers may leave fonts out",
         )
     return path
+
+
+def texts(seed: int, split: SplitName, count: int) -> tuple[str, ...]:
+    """Different texts of one split, a few thousand at most; more of them begin with the same ones.
+
+    They have 2 to 4 letters a-z in any case. None occurs in another split, whatever seed or count.
+    """
+    generator = numpy_generator("typefaces", "texts", seed, split)
+    alphabets = {"c": CONSONANTS, "v": VOWELS, "l": LETTERS}
+    spellings: dict[str, str] = {}
+    while len(spellings) < count:
+        letters = [alphabets[kind] for kind in PATTERNS[generator.integers(len(PATTERNS))]]
+        text = "".join(some[generator.integers(len(some))] for some in letters)
+        spelling = (text, text.capitalize(), text.upper())[generator.integers(3)]
+        if split_of(text) == split:
+            spellings.setdefault(text, spelling)
+    return tuple(spellings.values())
+
+
+def split_of(text: str) -> SplitName:
+    """The split that a text belongs to: decided by its own hash, so that splits are disjoint."""
+    first = hashlib.sha256(text.lower().encode()).digest()[0]
+    return "test" if first < 256 * SHARE_OF_TEST else "train"

@@ -47,7 +47,10 @@ def extract_images(path: Path, members: Members, label_column: str) -> None:
                 for row in batch.to_pylist():
                     name, content = _file(row["image"], len(images), path)
                     members.add_file(name, io.BytesIO(content))
-                    images.append((name, _label(row[label_column], len(classes), path)))
+                    label = row[label_column]
+                    if not isinstance(label, int) or not 0 <= label < len(classes):
+                        raise _unusable(path, f"a label is {label}, with {len(classes)} classes")
+                    images.append((name, label))
     except (ArrowException, OSError) as error:
         # Arrow reports some damage as an error of the system, without its number.
         if getattr(error, "errno", None) is not None:
@@ -75,12 +78,6 @@ def _file(image: Any, row: int, path: Path) -> tuple[str, bytes]:
         raise _unusable(path, f"row {row} holds no image")
     suffix = PurePosixPath(str(image.get("path"))).suffix.lower()
     return f"{row:06}{suffix if suffix in _SUFFIXES else '.jpg'}", content
-
-
-def _label(label: Any, classes: int, path: Path) -> int:
-    if not isinstance(label, int) or not 0 <= label < classes:
-        raise _unusable(path, f"a label is {label}, with {classes} classes")
-    return label
 
 
 def _unusable(path: Path, reason: str) -> FD2Error:

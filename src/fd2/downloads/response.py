@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
-from typing import Any
-from urllib.request import Request
+from urllib.request import Request, urlopen
 
+#: Some servers answer 403 to clients that do not look like a browser.
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (compatible; fd2)"
 _PAGES = ("text/html", "application/xhtml+xml")
 _MARKUP = (b"<!doctype html", b"<html", b"<?xml")
 
@@ -45,12 +46,10 @@ class Body:
 
 
 @contextlib.contextmanager
-def open_body(
-    request: Request, offset: int, timeout: float, opener: Callable[..., Any]
-) -> Iterator[Body]:
+def open_body(url: str, offset: int, timeout: float) -> Iterator[Body]:
     """Ask for a file from byte ``offset`` on, and check the answer before any of it is written.
 
-    ``timeout`` is in seconds without a byte; ``opener`` is ``urllib.request.urlopen``.
+    ``timeout`` is in seconds without a byte.
 
     Raises:
         RefusedError: for a web page or an empty answer.
@@ -58,7 +57,10 @@ def open_body(
         HTTPError: for a status of 400 and above.
         OSError: where the connection fails.
     """
-    with opener(request, timeout=timeout) as response:
+    headers = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    with urlopen(Request(url, headers=headers), timeout=timeout) as response:
         kind = response.headers.get_content_type()
         if kind in _PAGES:
             raise RefusedError(f"a web page ({kind}) instead of the file")

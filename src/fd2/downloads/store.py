@@ -17,8 +17,8 @@ from fd2.errors import FD2Error, suggest
 def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, str]) -> Archive:
     """The archive at a user's own servers.
 
-    ``mirrors`` are addresses of folders that hold a file of the archive's name; they replace the
-    known ones, unless there are none. A digest, by archive name, replaces known sizes and digests.
+    ``mirrors`` are addresses of folders; if there are any, they replace the known ones. A digest,
+    by archive name, replaces known sizes and digests.
     """
     if mirrors:
         archive = replace(archive, urls=Archive.in_folders(archive.name, *mirrors).urls)
@@ -27,11 +27,10 @@ def redirected(archive: Archive, mirrors: Sequence[str], sha256: Mapping[str, st
 
 
 def obtain(routes: Sequence[Sequence[Archive]], folder: Path, where: str) -> list[dict[str, Any]]:
-    """Have all archives of one route unpacked in ``folder``; the first route that works is taken.
+    """Have all archives of the first route that works unpacked in ``folder``.
 
-    Each route is complete by itself. An archive gets a folder named by its stem, and a note beside
-    it; one that was unpacked before is not fetched again. The archive file is removed once its
-    folder is there.
+    An archive gets a folder named by its stem, and a note beside it; then its file is removed. One
+    that was unpacked before is not fetched again.
 
     Returns:
         The notes: for each archive its name, size, sha256, md5, and the mirror.

@@ -99,15 +99,13 @@ def _target(link: tarfile.TarInfo, members: Members) -> str:
 
 
 def _copy(links: dict[str, str], members: Members) -> None:
+    files = {}
     for name in links:
         target, steps = links[name], 0
         while target in links and steps < len(links):
             target, steps = links[target], steps + 1
         if target not in members.files:
             raise members.refusal(name, "links to no file of the archive")
-    # All lead somewhere, so none is left in the end.
-    while links:
-        name, target = links.popitem()
-        while target in links:
-            target = links[target]
+        files[name] = target
+    for name, target in files.items():
         members.copy_file(target, name)

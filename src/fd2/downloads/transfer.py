@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from fd2.downloads.archive import Archive, Identity, identify
 from fd2.downloads.response import Body, RefusedError, WrongRangeError, open_body
 from fd2.errors import FD2Error, cannot_write
 from fd2.runtime.progress import Progress
 
-#: Some servers answer 403 to clients that do not look like a browser.
-AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (compatible; fd2)"
 TIMEOUT_SECONDS = 60.0
 #: Requests to one mirror before the next is tried; each continues where the one before was cut.
 ATTEMPTS = 4
@@ -45,7 +42,11 @@ def fetch(archive: Archive, folder: Path) -> Fetched:
     """
     path = folder / archive.name
     if path.exists():
-        return _already_there(archive, path)
+        identity = identify(path)
+        if fault := identity.fault(archive):
+            fix = "delete it or put the right one"
+            raise FD2Error(f"not the known file: {fault}", str(path), fix)
+        return Fetched(path, None, identity)
     failures = []
     for url in archive.urls:
         print(f"fetch {url}", flush=True)
@@ -64,13 +65,6 @@ def fetch(archive: Archive, folder: Path) -> Fetched:
     )
 
 
-def _already_there(archive: Archive, path: Path) -> Fetched:
-    identity = identify(path)
-    if fault := identity.fault(archive):
-        raise FD2Error(f"not the known file: {fault}", str(path), "delete it or put the right one")
-    return Fetched(path, None, identity)
-
-
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"HTTP {error.code} {error.reason}"
@@ -78,7 +72,9 @@ def _reason(error: Exception) -> str:
 
 
 def _from_mirror(archive: Archive, url: str, path: Path) -> Identity:
-    part = _part(archive, url, path)
+    # Mirrors share an unfinished file only where a digest shows whether their parts fit.
+    mirror = "" if archive.identified else "." + hashlib.sha256(url.encode()).hexdigest()[:8]
+    part = path.with_name(f"{path.name}{mirror}.part")
     while True:
         continued = part.exists()
         _complete(archive, url, part)
@@ -93,25 +89,23 @@ def _from_mirror(archive: Archive, url: str, path: Path) -> Identity:
             raise RefusedError(fault)
 
 
-def _part(archive: Archive, url: str, path: Path) -> Path:
-    """Mirrors share an unfinished file only where a digest shows whether their parts fit."""
-    mirror = "" if archive.identified else "." + hashlib.sha256(url.encode()).hexdigest()[:8]
-    return path.with_name(f"{path.name}{mirror}.part")
-
-
 def _complete(archive: Archive, url: str, part: Path) -> None:
     """Request until the server has sent all; go on after a cut, start anew after a 416."""
     for remaining in reversed(range(ATTEMPTS)):
         offset = part.stat().st_size if part.exists() else 0
         try:
-            with open_body(_request(url, offset), offset, TIMEOUT_SECONDS, urlopen) as body:
-                _check_total(archive, body)
+            with open_body(url, offset, TIMEOUT_SECONDS) as body:
+                if archive.sizes and body.total not in (None, *archive.sizes):
+                    known = " or ".join(map(str, archive.sizes))
+                    raise RefusedError(f"offers {body.total} bytes, not {known}")
                 _write(body, part, archive)
             return
         except HTTPError as error:
             if error.code != 416 or offset == 0:
                 raise
-            if _is_complete(archive, error, offset):
+            # Nothing is left to send, by the known size or the answer's.
+            size = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
+            if offset in archive.sizes or size == str(offset):
                 return
             part.unlink()
         except WrongRangeError:
@@ -123,31 +117,8 @@ def _complete(archive: Archive, url: str, part: Path) -> None:
     raise RefusedError(f"cut off {ATTEMPTS} times")
 
 
-def _request(url: str, offset: int) -> Request:
-    headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-    return Request(url, headers=headers, method="GET")
-
-
-def _is_complete(archive: Archive, error: HTTPError, offset: int) -> bool:
-    """Whether a 416 means that nothing is left to send, by the known size or the answer's."""
-    size = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
-    return offset in archive.sizes or size == str(offset)
-
-
-def _check_total(archive: Archive, body: Body) -> None:
-    if archive.sizes and body.total is not None and body.total not in archive.sizes:
-        known = " or ".join(map(str, archive.sizes))
-        raise RefusedError(f"offers {body.total} bytes, not {known}")
-
-
 def _write(body: Body, part: Path, archive: Archive) -> None:
-    """Append to ``part``, or write it anew where the server sends all from the start.
-
-    Raises:
-        RefusedError: if the server sends more than the file can have; the part is removed.
-    """
+    """Append to ``part``, or write it anew where the server sends all from the start."""
     most = max(archive.sizes, default=None) if body.total is None else body.total
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -155,9 +126,8 @@ def _write(body: Body, part: Path, archive: Archive) -> None:
     except OSError as error:
         raise cannot_write(part, error) from error
     with stream:
-        expected = None if body.total is None else body.total - body.offset
         # Without a length the blocks cannot be counted beforehand.
-        blocks = -(-expected // BLOCK) if expected is not None else None
+        blocks = None if body.total is None else -(-(body.total - body.offset) // BLOCK)
         steps = iter(Progress(blocks, f"fetch {archive.name}", unit="MiB")) if blocks else None
         while block := body.read(BLOCK):
             if steps is not None:

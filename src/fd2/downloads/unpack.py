@@ -42,10 +42,9 @@ _DAMAGE = (
 
 
 def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
-    """Unpack a tar, zip or parquet file into ``folder``; any other file is copied there.
+    """Unpack a tar, compressed by gzip or not, zip or parquet file; any other one is copied.
 
-    A tar may be compressed by gzip; another file that is, is copied as it is. The content is
-    written to a temporary folder beside ``folder`` and renamed at the end, so that ``folder`` is
+    The content is written to a temporary folder and renamed at the end, so that ``folder`` is
     complete or missing. An existing folder is replaced.
 
     Raises:

@@ -14,7 +14,7 @@ from fd2.artifacts.remarks import sentences
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
 from fd2.config.figures import tabled_datasets
-from fd2.datasets._held_out import hold_out
+from fd2.datasets._shares import hold_out
 from fd2.datasets._source import listing_digest
 from fd2.downloads.archive import Archive, identify
 from fd2.errors import FD2Error

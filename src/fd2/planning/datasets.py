@@ -10,7 +10,7 @@ from fd2.artifacts.manifests import read_manifest
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
-from fd2.datasets._held_out import hold_out
+from fd2.datasets._shares import hold_out
 from fd2.image_counts import scored_images
 from fd2.planning.image_folders import folder_listing, prepared_listing
 from fd2.planning.project import Project

@@ -9,7 +9,7 @@ from typing import Any
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.pathvars import filled_in
-from fd2.datasets._held_out import hold_out
+from fd2.datasets._shares import hold_out
 from fd2.datasets._source import listing_digest
 from fd2.errors import FD2Error
 from fd2.image_counts import require_training_images

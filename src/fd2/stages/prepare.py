@@ -15,7 +15,6 @@ from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS, Remark
 from fd2.config import plugins
 from fd2.config.validation import validate
-from fd2.datasets._copies import remarks_on_copies
 from fd2.datasets._decode import (
     Decoded,
     channel_statistics,
@@ -23,7 +22,8 @@ from fd2.datasets._decode import (
     read_images,
     require_pictures,
 )
-from fd2.datasets._held_out import hold_out
+from fd2.datasets._groups import remarks_on_copies
+from fd2.datasets._shares import hold_out
 from fd2.datasets._source import ImageSource, SourceImage, listing_digest
 from fd2.errors import FD2Error
 from fd2.image_counts import require_training_images

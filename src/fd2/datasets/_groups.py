@@ -64,8 +64,8 @@ def grouped(
     joined = _joined(images, groups)
     sizes = Counter(joined)
     pairs = zip(images, joined, strict=True)
-    found_in = (replace(image, group=g) if sizes[g] > 1 else image for image, g in pairs)
-    return tuple(found_in), remarks, facts
+    listed = (replace(image, group=g) if sizes[g] > 1 else image for image, g in pairs)
+    return tuple(listed), remarks, facts
 
 
 def _of_expression(pattern: str, images: Sequence[SourceImage], place: str) -> dict[str, str]:

@@ -71,7 +71,8 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     class_of = _labels(folder / "labels.csv")
     images = [SourceImage(folder / name, name, label, "train") for name, label in class_of.items()]
     if split == "module":
-        test = _module_test(class_of)
+        cells = {cell for first, last in MODULE_TEST_BLOCKS for cell in range(first, last + 1)}
+        test = {name for name in class_of if _cell(name) in cells}
         group_of = _runs(class_of, test)
         images = [replace(image, group=group_of[image.name]) for image in images]
     else:
@@ -121,11 +122,6 @@ def _cell(name: str) -> int:
     return int(Path(name).stem.removeprefix("cell"))
 
 
-def _module_test(class_of: Mapping[str, int]) -> set[str]:
-    cells = {cell for first, last in MODULE_TEST_BLOCKS for cell in range(first, last + 1)}
-    return {name for name in class_of if _cell(name) in cells}
-
-
 def _runs(class_of: Mapping[str, int], test: set[str]) -> dict[str, str]:
     """Runs of consecutive cells of one type and split, by image name: each of complete modules.
 
@@ -134,6 +130,6 @@ def _runs(class_of: Mapping[str, int], test: set[str]) -> dict[str, str]:
     names = sorted(class_of, key=_cell)
     runs: dict[str, str] = {}
     for _, run in groupby(names, lambda name: (class_of[name] // 4, name in test)):
-        first, *others = run
-        runs |= dict.fromkeys((first, *others), f"cells from {first}")
+        cells = list(run)
+        runs |= dict.fromkeys(cells, f"cells from {cells[0]}")
     return runs

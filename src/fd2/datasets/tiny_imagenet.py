@@ -61,7 +61,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     # The list is in no order, so that it would number the classes otherwise than folders do.
     wnids = sorted(read_lines(root / "wnids.txt"))
     classes = _class_names(root / "words.txt", wnids)
-    images = (*_training(root, wnids), *_validation(root, wnids))
+    images = [*_training(root, wnids), *_validation(root, wnids)]
     return checked_source(classes, images, {**_FACTS, "wnids": wnids}, PUBLISHED, root)
 
 

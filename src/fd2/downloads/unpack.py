@@ -77,7 +77,8 @@ def unpack(path: Path, folder: Path, label_column: str = "label") -> None:
 
 
 def _extract(path: Path, folder: Path, label_column: str) -> None:
-    kind, named = _kind(path), _named(path.name.lower())
+    kind, name = _kind(path), path.name.lower()
+    named = next((kind for end, kind in _NAMES.items() if name.endswith(end)), None)
     if kind == _UNREAD:
         fix = "pack its content as .tgz, or unpack it yourself and set 'local_path'"
         raise FD2Error(f"{kind}, which is not read", str(path), fix)
@@ -98,10 +99,6 @@ def _extract(path: Path, folder: Path, label_column: str) -> None:
         shutil.copy2(path, folder / path.name)
     if kind in ("tar", "zip") and not members.files:
         raise ValueError("it holds no files")
-
-
-def _named(name: str) -> str | None:
-    return next((kind for end, kind in _NAMES.items() if name.endswith(end)), None)
 
 
 def _kind(path: Path) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from fd2.artifacts.manifests import SPLITS, Manifest
@@ -78,7 +77,7 @@ class Looked:
         remarks: what is to be told of them.
     """
 
-    plugin: ModuleType
+    plugin: Any
     source: ImageSource
     listing: str | None
     files: Mapping[str, list[SourceImage]]

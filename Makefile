@@ -10,10 +10,14 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
-.PHONY: help environment quickstart test test-all test-cluster faults lint rulegraph benchmark lock
+TOUR := $(BIN)/snakemake --cores $(CORES) \
+  --configfile $(patsubst %,config/%.yaml,condensation fashion_mnist fashion_mnist_small tour)
+
+.PHONY: help environment quickstart tour test test-all test-cluster faults lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
+	@echo "make tour         environment, then random garments against DM's in minutes (apt-get install dataset-fashion-mnist, or a network)"
 	@echo "make test         environment, then the tests that take minutes; WORKERS=4 for more at once"
 	@echo "make test-all     these and the slow ones (apt-get install g++ chromium dataset-fashion-mnist)"
 	@echo "make test-cluster the tests on a real SLURM of this machine (apt-get install slurm-wlm munge)"
@@ -44,6 +48,16 @@ quickstart: $(READY)
 	@echo "page:    results/report/index.html"
 	@echo "report:  report.html"
 	@grep -h '^device' logs/teachers/*/*/plain.log
+
+tour: $(READY)
+	$(TOUR)
+	@echo
+	@cat results/tables/tour.md
+	@echo
+	@echo "table:  results/tables/tour.md (.csv, .tex)"
+	@echo "curve:  results/figures/curves.png"
+	@echo "images before, during and after: results/figures/images.png"
+	@echo "page:   results/report/index.html"
 
 # One thread in each of the workers.
 test test-all: export OMP_NUM_THREADS = 1

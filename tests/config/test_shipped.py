@@ -50,6 +50,12 @@ AFTER = {
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
     "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
+    **dict.fromkeys(("fashion_mnist", "mnist", "cifar10", "cifar100"), ["condensation.yaml"]),
+    "fashion_mnist_small": ["condensation.yaml", "fashion_mnist.yaml"],
+    **dict.fromkeys(
+        ("like_for_like", "tour"),
+        ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
+    ),
 }
 
 
@@ -129,7 +135,7 @@ def build_every_stage(settings: Configuration, row: StudentRow) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "cells"), [("table1", 99), ("table2", 36), ("table3", 20), ("appendix1", 27)]
+    ("table", "cells"), [("table1", 99), ("table2", 36), ("table3", 20), ("appendix1", 63)]
 )
 def test_published_numbers_stand_where_students_start_as_theirs(table: str, cells: int) -> None:
     """FD²'s release starts ResNet50 from ImageNet; RDED and the rows of FADRM's paper do not."""
@@ -151,8 +157,9 @@ def test_published_numbers_stand_where_students_start_as_theirs(table: str, cell
     names = {(r.dataset, r.method, r.fd2, r.variant, r.ipc, r.student) for r in rows}
     for row in rows:
         own = (row.dataset, row.method, row.fd2, "base", row.ipc, row.student)
-        random = (row.dataset, "random", "plain", "base", row.ipc, row.student)
-        assert own in names or row.variant == "hard-labels"
+        direct = row.variant == "direct"
+        random = (row.dataset, "random", "plain", "direct" if direct else "base", *own[4:])
+        assert own in names or direct or row.variant == "hard-labels"
         assert random in names
         if row.variant == "imagenet-student":
             assert (*random[:3], row.variant, *random[4:]) in names
@@ -232,12 +239,66 @@ def test_appendix1_shows_72_published_numbers() -> None:
     names = {(row.dataset, row.method, row.fd2, row.ipc, row.student) for row in published}
     assert len(published) == len(names) == 72
     alone = Counter(row.method for row in published if not row.variant)
-    assert alone == dict.fromkeys(("Herding", "K-Center", "DSA", "DM", "DATM"), 9)
+    assert alone == {"DATM": 9}
+    networks = Counter((row.method, row.student, row.variant) for row in published if row.variant)
+    coresets = [(name, "resnet18", "hard-labels") for name in ("random", "herding", "kcenter")]
+    matched = [(name, "convnet", "direct") for name in ("dsa", "dm")]
+    assert {names: networks[names] for names in (*coresets, *matched)} == dict.fromkeys(
+        (*coresets, *matched), 9
+    )
     assert sum(sum(row.published) for row in published) == pytest.approx(1457.8)
     # The nine of random images under hard labels stand in table 1 too.
-    hard = {row for row in rows if row.variant == "hard-labels"}
+    hard = {row for row in rows if row.variant == "hard-labels" and row.method == "random"}
     assert len(hard) == 9
     assert hard <= set(shipped("paper", "table1").sheet("table1").rows_of(StudentRow))
+
+
+@pytest.mark.parametrize("table", ["fashion_mnist", "mnist", "cifar10", "cifar100"])
+def test_benchmarks_of_dataset_condensation_have_the_settings_of_its_code(table: str) -> None:
+    """Budgets, and students with DSA and as in the paper of DC; digits are never flipped."""
+    settings = shipped("paper", table, *AFTER[table], f"{table}.yaml")
+    rows = settings.sheet(table).rows_of(StudentRow)
+    of_dsa = ["color", "crop", "cutout", *([] if table == "mnist" else ["flip"])]
+    of_dsa += ["scale", "rotate"]
+    of_dc = (1001, ["crop", "scale", "rotate"]) if table == "mnist" else (301, [])
+    for row in rows:
+        if row.ipc is None:
+            continue
+        student = settings.evaluate(row.cells([0])[0])
+        assert (student["protocol"], student["labels"], row.student) == (
+            "direct",
+            "hard",
+            "convnet",
+        )
+        as_dc = row.variant.startswith("dc-students")
+        training = (student["epochs"], student["direct"]["augmentation"])
+        assert training == (of_dc if as_dc else (1001, of_dsa)), row
+        # Coresets and DC are published without DSA.
+        assert as_dc == (row.method in ("herding", "kcenter", "dc")) or row.method == "random"
+        values = settings.whole_set(row.set_name, row.ipc)["method_settings"]
+        if row.method in ("dc", "dsa", "dm"):
+            budget = {"dc": (1000, 0.1), "dsa": (1000, 0.1), "dm": (20000, 1.0)}[row.method]
+            assert (values["iterations"], values["images_learning_rate"]) == budget
+            assert (values["batch_real"], values["network"]) == (256, "convnet")
+            assert values["augmentation"] == ([] if row.method == "dc" else of_dsa)
+            assert values["initial_images"] == ("noise" if row.method == "dc" else "real")
+        elif row.method != "random":
+            assert values["teachers"] == ["convnet"] and values.get("start", "mean") == "mean"
+
+
+def test_rows_that_are_compared_like_for_like_differ_in_their_images_alone() -> None:
+    table = "like_for_like"
+    settings = shipped("paper", table, *AFTER[table], f"{table}.yaml")
+    trainings: dict[tuple[int | None, str], set[tuple[str | None, str | None]]] = {}
+    methods: dict[tuple[int | None, str], set[str]] = {}
+    for row in settings.sheet(table).rows_of(StudentRow):
+        assert row.student == "convnet"
+        key = (row.ipc, row.label)
+        trainings.setdefault(key, set()).add(students(settings, row))
+        methods.setdefault(key, set()).add(row.method)
+    assert len(trainings) == 4 and all(len(found) == 1 for found in trainings.values())
+    seven = {"random", "herding", "kcenter", "dm", "dsa", "rded", "sre2lpp"}
+    assert all(found == seven for found in methods.values())
 
 
 def override(name: str, where: list[str], *values: str) -> list[str]:

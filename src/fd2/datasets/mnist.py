@@ -65,6 +65,7 @@ class IdxKind:
         facts: of its `ImageSource`.
         INSTALLED: where Debian's package puts the files; None where there is no such package. They
             are compressed anew, so that their content alone compares with the published one.
+        INSTEAD: what a user may do where no mirror gives the files.
     """
 
     name: str
@@ -73,6 +74,7 @@ class IdxKind:
     mirrors: tuple[str, ...]
     facts: Mapping[str, Any]
     INSTALLED: Path | None = None
+    INSTEAD: str | None = None
     PUBLISHED: Published = PUBLISHED
 
     CHANNELS = 1
@@ -245,5 +247,6 @@ DATASETS = {
             "https://github.com/zalandoresearch/fashion-mnist",
         },
         INSTALLED=Path("/usr/share/datasets/fashion-mnist"),
+        INSTEAD="install Debian's package: apt-get install dataset-fashion-mnist",
     ),
 }

@@ -10,6 +10,7 @@ from fd2.artifacts.records import write_record
 from fd2.config import plugins
 from fd2.downloads.archive import Archive
 from fd2.downloads.store import check_names, obtain, redirected
+from fd2.errors import FD2Error
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,11 @@ def download(settings: DownloadSettings, folder: Path, record: Path) -> None:
         [redirected(archive, settings.mirrors, settings.sha256) for archive in route]
         for route in routes
     ]
-    notes = obtain(chosen, folder, where)
+    try:
+        notes = obtain(chosen, folder, where)
+    except FD2Error as error:
+        instead = getattr(plugin, "INSTEAD", None)
+        if instead is None:
+            raise
+        raise FD2Error(error.what, error.where, f"{instead}, or {error.fix}") from error
     write_record(record, {"stage": "download", "settings": asdict(settings), "archives": notes})

@@ -50,12 +50,10 @@ AFTER = {
     "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
     "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
     "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
-    **dict.fromkeys(("fashion_mnist", "mnist", "cifar10", "cifar100"), ["condensation.yaml"]),
+    **{name: ["condensation.yaml"] for name in ("fashion_mnist", "mnist", "cifar10", "cifar100")},
     "fashion_mnist_small": ["condensation.yaml", "fashion_mnist.yaml"],
-    **dict.fromkeys(
-        ("like_for_like", "tour"),
-        ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
-    ),
+    "like_for_like": ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
+    "tour": ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
 }
 
 

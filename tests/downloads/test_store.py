@@ -107,6 +107,14 @@ def test_a_digest_for_no_archive(tmp_path: Path) -> None:
     assert "did you mean 'CUB_200_2011.tgz'?" in caught.value.fix
 
 
+def test_without_a_mirror_debians_package_is_named(mirror: Any, tmp_path: Path) -> None:
+    for kind, named in {"fashion_mnist": True, "mnist": False}.items():
+        with pytest.raises(FD2Error, match="no mirror gives") as caught:
+            download(DownloadSettings(kind, [mirror.url]), tmp_path, tmp_path / "downloaded.json")
+        assert ("apt-get install dataset-fashion-mnist" in caught.value.fix) == named
+        assert "'local_path'" in caught.value.fix
+
+
 def test_the_record_is_the_same_for_a_second_run(mirror: Any, tmp_path: Path) -> None:
     digests = {}
     for archive in cars.ARCHIVES:

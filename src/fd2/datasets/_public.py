@@ -110,9 +110,10 @@ def find_required(root: Path, where: str, *names: str) -> Path:
 def _folders_within(root: Path) -> Iterator[Path]:
     """The folder and those below it, `DEPTH` levels deep, each level in order of their names."""
     level = [root]
-    for _ in range(DEPTH + 1):
+    for depth in range(DEPTH + 1):
+        if depth:
+            level = [folder / name for folder in level for name in _visible_folders(folder)]
         yield from level
-        level = [folder / name for folder in level for name in _visible_folders(folder)]
 
 
 def _visible_folders(folder: Path) -> list[str]:

@@ -54,6 +54,14 @@ def test_a_file_stands_after_those_that_it_needs(folder: Path) -> None:
         assert refused.value.fix == "write --configfile one.yaml two.yaml"
 
 
+@pytest.mark.parametrize("needed", ["config/one.yaml", "two.yaml", "", ".."])
+def test_what_a_file_needs_is_named_without_folders(folder: Path, needed: str) -> None:
+    write("two.yaml", f"a: 3\nafter: ['{needed}']\n")
+    with pytest.raises(FD2Error, match="'after' names") as refused:
+        read_layers(Path("config.yaml"), ["two.yaml"])
+    assert refused.value.where == "two.yaml, line 2" and "without folders" in refused.value.fix
+
+
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_page_names_what_shipped_files_need(path: Path) -> None:
     lines = (CONFIG / "README.md").read_text(encoding="utf-8").split("\n")

@@ -186,3 +186,8 @@ def test_a_name_is_read_back_from_its_path(
 
 def test_a_path_of_another_shape_has_no_fields() -> None:
     assert path_fields("teachers/elpv/resnet18") == path_fields("x/y.json") == {}
+
+
+def test_a_word_that_is_no_target(paths: ArtefactPaths) -> None:
+    for word, near in (("tabel1", "table1"), ("Images", "images"), ("al", "all")):
+        assert f"did you mean '{near}'?" in paths.no_target(word).fix

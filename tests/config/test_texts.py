@@ -65,8 +65,9 @@ def test_columns_in_any_order_and_without_published_numbers(tmp_path: Path) -> N
         ("a: 1\nb: Vögel\n".encode("latin-1"), ", line 2", ["0xf6", "WINDOWS-1252"]),
         ("a: 1\r\rb: Vögel\r".encode("cp1252"), ", line 3", ["not UTF-8"]),
         (b"\x89PNG\r\n\x1a\n\0\0", "", ["no text"]),
+        (b"PK\x03\x04\x14\0", "", ["a spreadsheet", "CSV UTF-8"]),
     ],
-    ids=["utf-16", "utf-16 without mark", "latin-1", "old mac", "picture"],
+    ids=["utf-16", "utf-16 without mark", "latin-1", "old mac", "picture", "xlsx"],
 )
 def test_other_encodings_are_told(
     read: object, tmp_path: Path, content: bytes, line: str, words: list[str]

@@ -77,6 +77,12 @@ def test_target(sources: Any, target: str, messages: list[str]) -> None:
         assert message in output
 
 
+def test_word_that_is_no_target(sources: Any) -> None:
+    output = refused(sources, "--dry-run", "quickstrt", "--configfile", "config/quickstart.yaml")
+    for message in ("no target 'quickstrt'", "did you mean 'quickstart'?", "fix:"):
+        assert message in output
+
+
 def test_figure(finished: Any, changed: Any) -> None:
     arguments = changed({"figures": {"figure1b": {"class": "craked"}}})
     output = refused(finished, "--dry-run", "figure1b", *arguments)

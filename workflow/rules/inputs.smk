@@ -440,6 +440,11 @@ def export_groups(wildcards):
     return assemble_groups(wildcards) if wildcards.method in OPTIMISING else []
 
 
+def no_target(wildcards):
+    """No files: the nearest name of a target."""
+    raise WorkflowError(str(PATHS.no_target(wildcards.name)))
+
+
 def unknown_path(wildcards):
     """No files: the reason why there is no such target."""
     raise WorkflowError(str(PATHS.fault(wildcards.path)))

@@ -8,3 +8,13 @@ rule unknown:
         "<results>/{path}",
     wildcard_constraints:
         path=f"(?!(?:{PATHS.regex()})$).+",
+
+
+# A word that names neither a target nor a file; code has folders or a suffix in its paths.
+rule no_target:
+    input:
+        no_target,
+    output:
+        "{name}",
+    wildcard_constraints:
+        name="[^/.]+",

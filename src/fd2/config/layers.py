@@ -15,6 +15,8 @@ from fd2.errors import FD2Error, shown, suggest
 
 #: In a config file: the files that must stand before it on the command line.
 AFTER = "after"
+#: Of config files.
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def _read_in_order(paths: Sequence[Path], folder: Path) -> list[Layer]:
         if path in paths[:position]:
             fix = "name it once; later files win"
             raise FD2Error("a config file named twice", f"--configfile {named(path)}", fix)
-        if path.suffix not in (".yaml", ".yml", ".json"):
+        if path.suffix not in SUFFIXES:
             fix = "put targets before --configfile; config files end in .yaml"
             raise FD2Error(f"{shown(named(path))} is no config file", "--configfile", fix)
         layer = read_yaml(path)
@@ -87,6 +89,10 @@ def _require_before(
 ) -> None:
     if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
         raise FD2Error(f"'{AFTER}' is {shown(needed)}", where, "list names of config files")
+    others = (name for name in needed if name != Path(name).name or name == path.name)
+    if wrong := [*others, *(name for name in needed if Path(name).suffix not in SUFFIXES)]:
+        fix = "list the names of other config files, without folders"
+        raise FD2Error(f"'{AFTER}' names {shown(wrong[0])}", where, fix)
     missing = [name for name in needed if name not in [other.name for other in before]]
     if missing:
         order = [path.with_name(name) for name in needed]

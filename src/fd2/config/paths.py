@@ -11,7 +11,8 @@ from fd2.config import plugins
 from fd2.config.names import FD2
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.resolve import Configuration
-from fd2.errors import FD2Error, suggest
+from fd2.config.stages import TARGETS
+from fd2.errors import FD2Error, shown, suggest
 
 #: Every artefact's path below the results folder, as the rules write it; ``{field}`` or
 #: ``{field:set}`` where a field takes other words in other places.
@@ -112,6 +113,15 @@ class ArtefactPaths:
     def regex(self) -> str:
         """A regular expression that fully matches every path there is, without groups' names."""
         return "|".join(self._regex(template) for template in TEMPLATES)
+
+    def no_target(self, name: str) -> FD2Error:
+        """What is wrong with the name of a target that there is not."""
+        near = suggest(name, [*self.names("table"), *self.names("figure"), *TARGETS])
+        return FD2Error(
+            f"no target {shown(name)}",
+            "command line",
+            f"{near}; a sheet is one where a config lists it under 'tables'",
+        )
 
     def fault(self, path: str) -> FD2Error:
         """What is wrong with a path that `regex` does not match.

@@ -57,7 +57,9 @@ STAGES = (
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.
 SECTIONS = tuple(stage.name for stage in STAGES if stage.keys)
-#: Targets and rules of the workflow beside the tables and figures, whose names these must not have.
+#: Targets of the workflow beside the tables and figures.
+TARGETS = ("all", "partial", "ablations", "measurements", "figures", "diagnostics")
+#: Its targets and other rules, whose names tables and figures must not have.
 RULES = (
     *(stage.name for stage in STAGES),
     *(
@@ -69,6 +71,6 @@ RULES = (
         "export",
         "preview",
     ),
-    *("summarise", "summarise_partial", "unknown", "all", "partial", "ablations"),
-    *("measurements", "figures", "diagnostics"),
+    *("summarise", "summarise_partial", "unknown", "no_target"),
+    *TARGETS,
 )

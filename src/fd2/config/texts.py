@@ -39,6 +39,9 @@ def read_text(path: Path) -> str:
         fix = "name a file that can be read"
         raise FD2Error(f"cannot read: {error.strerror}", named(path), fix) from error
     convert = f"save it as UTF-8 (in Excel: 'CSV UTF-8'), or: iconv -f %s -t UTF-8 {path}"
+    if content.startswith(b"PK"):
+        fix = "save it from the spreadsheet as csv (in Excel: 'CSV UTF-8')"
+        raise FD2Error("a spreadsheet or an archive, no text", named(path), fix)
     if content.startswith(_UTF16_MARKS) or b"\0" in content:
         raise FD2Error("UTF-16, or no text", named(path), convert % "UTF-16")
     content = content.removeprefix(_BYTE_ORDER_MARK)

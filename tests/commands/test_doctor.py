@@ -129,6 +129,12 @@ def test_what_was_told_of_prepared_pictures_is_told_again(
     assert (code, now) == (0, "47 images are there, not prepared yet")
 
 
+def test_archives_of_unknown_size_are_not_said_to_be_empty(doctor: Any, workflow: Path) -> None:
+    sheet = workflow / "config/tables/cells.csv"
+    sheet.write_text(sheet.read_text().replace("cells,", "imagewoof,").replace(",3,", ",1,"))
+    assert "fetches archives of unknown size" in doctor()[1]["data imagewoof"]["fact"]
+
+
 def test_a_damaged_archive_is_found(doctor: Any, workflow: Path) -> None:
     archive = workflow / "resources/cub200/CUB_200_2011.tgz"
     archive.parent.mkdir(parents=True)

@@ -119,6 +119,7 @@ def test_a_record_of_another_file_is_found(artefacts: Path, fd2: Any) -> None:
     ("path", "expected"),
     [
         ("results/nothing.json", "file not found"),
+        ("results/data", "a folder, not a file"),
         ("config/config.yaml", "not below"),
     ],
 )

@@ -179,7 +179,9 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 def not_found(path: str | Path) -> FD2Error:
-    """The error for an artefact that does not exist yet."""
+    """The error for an artefact that does not exist yet, or is a folder."""
+    if Path(path).is_dir():
+        return FD2Error("a folder, not a file", str(path), "name a file in it")
     return FD2Error("file not found", str(path), f"make it: snakemake {path}")
 
 

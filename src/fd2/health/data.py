@@ -57,7 +57,8 @@ def _source(project: Project, dataset: str, subject: str) -> Iterator[Finding]:
         folder = project.path("resources", kind)
         yield from _archives(plugin.ARCHIVES, folder)
         if not (folder / "downloaded.json").is_file():
-            size = amount(archive_bytes(kind))
+            known = archive_bytes(kind)
+            size = amount(known) if known else "archives of unknown size"
             yield Finding(subject, f"not downloaded yet; the run fetches {size}")
             return
         yield from _unpacked(folder, subject)

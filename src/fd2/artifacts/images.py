@@ -106,4 +106,7 @@ def read_distilled(path: str | Path) -> DistilledSet:
 
 def _check(images: Tensor, types: tuple[torch.dtype, ...]) -> None:
     if images.dtype not in types or images.ndim != 5:
-        raise ValueError(f"{types} with 5 axes expected, got {images.dtype} {images.shape}")
+        allowed = " or ".join(str(kind).removeprefix("torch.") for kind in types)
+        raise ValueError(
+            f"{allowed} images with 5 axes expected, got {images.dtype} {images.shape}"
+        )

@@ -15,6 +15,8 @@ class Sizes:
         classes: images optimised together, one a class.
         size: height and width in pixels.
         images: of the stages other than distil.
+        batch_real: real images of a class in a step of DM and DSA.
+        epochs: of a student of DM and DSA, and at most of a network between two steps of DSA.
         repetitions: of every contender.
         matrix: rows of the matrices that measure the machine.
     """
@@ -22,14 +24,16 @@ class Sizes:
     classes: int
     size: int
     images: int
+    batch_real: int
+    epochs: int
     repetitions: int
     matrix: int
 
 
 #: A dense and a depthwise network: what helps one may harm the other.
 TRAINED = ("resnet18", "tf_efficientnet_lite0")
-FULL = Sizes(classes=100, size=224, images=100, repetitions=5, matrix=3072)
-QUICK = Sizes(classes=4, size=32, images=8, repetitions=1, matrix=128)
+FULL = Sizes(100, 224, images=100, batch_real=256, epochs=50, repetitions=5, matrix=3072)
+QUICK = Sizes(4, 32, images=8, batch_real=4, epochs=1, repetitions=1, matrix=128)
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,18 @@ class Contender:
     Attributes:
         group: contenders of a group do the same work and alternate.
         label: within the group.
-        measure: ``distil``, ``teacher``, ``patches``, ``relabel`` or ``student``.
+        measure: ``distil``, ``teacher``, ``patches``, ``relabel`` or ``student``; ``dm``,
+            ``dsa``, or ``direct`` for a student of that protocol.
         unit: what is counted.
-        implementation: ``engine`` or ``reference``; ``plain`` or ``cal`` for teachers.
+        implementation: ``engine`` or ``reference``; ``plain`` or ``cal`` for teachers; the
+            engine of DM and DSA is ``all classes at once`` or ``class by class``.
         teachers: backbones, in turn; the one that is trained.
         fd2: with FD²'s loss terms.
         precision: ``float32`` or ``bfloat16``.
         allocator: ``default``, as a reader's own script runs, or ``tuned``, as jobs run.
         memory_format: as the setting of that name.
         compile: likewise; needs a compiler unless ``none``.
+        images_per_class: of DM, DSA and their students.
     """
 
     group: str
@@ -61,6 +68,7 @@ class Contender:
     allocator: str = "tuned"
     memory_format: str = "channels_last"
     compile: str = "none"
+    images_per_class: int = 1
 
 
 def contenders(
@@ -102,6 +110,18 @@ def contenders(
                 replace(student_step, teachers=(backbone,)),
             )
         ),
+        *(way for images_per_class in (1, 10) for way in _matching(images_per_class)),
+    ]
+
+
+def _matching(count: int) -> list[Contender]:
+    """DM, DSA and students of theirs at so many images per class."""
+    ways = ("reference", "all classes at once", "class by class")
+    rows = [(name, "step", way) for name in ("DM", "DSA") for way in ways]
+    rows += [("direct", "epoch", way) for way in ("reference", "engine")]
+    return [
+        Contender(f"{name}, IPC {count}", way, name.lower(), unit, way, images_per_class=count)
+        for name, unit, way in rows
     ]
 
 

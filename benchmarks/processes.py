@@ -71,8 +71,7 @@ class _Worker:
 
     def __init__(self, contender: Contender, sizes: Sizes, threads: int, device: str) -> None:
         self.contender = contender
-        problem = {"classes": sizes.classes, "size": sizes.size, "images": sizes.images}
-        case = {**asdict(contender), **problem, "threads": threads, "device": device}
+        case = {**asdict(contender), **asdict(sizes), "threads": threads, "device": device}
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", json.dumps(case)],

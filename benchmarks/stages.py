@@ -56,9 +56,9 @@ def teacher_training(
     job: Job,
 ) -> Repetition:
     """One epoch of a teacher; ``training`` is ``plain`` or ``cal``, ``ways`` change settings."""
-    values = {**_configuration().pretrain(Teacher(DATASET, backbone, training)), **ways}
+    values = {**configuration().pretrain(Teacher(DATASET, backbone, training)), **ways}
     settings = replace(build(PretrainSettings, values), initialisation="scratch")
-    training = TeacherTraining(settings, _dataset(classes, size, images), job)
+    training = TeacherTraining(settings, random_dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
     run = _Run(optimiser, teacher_schedule(optimiser, settings, images))
     return lambda: training._epoch(0, run, NO_STATE, None), images
@@ -66,8 +66,8 @@ def teacher_training(
 
 def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:
     """Scores the crops of all images; counts crops."""
-    settings = build(PatchSettings, _configuration().patches(DATASET, "2x2"))
-    dataset = _dataset(classes, size, images)
+    settings = build(PatchSettings, configuration().patches(DATASET, "2x2"))
+    dataset = random_dataset(classes, size, images)
     members = dataset.class_indices(dataset.train)
     teacher = _teacher(classes, job)
     return (
@@ -78,7 +78,7 @@ def patch_scoring(classes: int, size: int, images: int, job: Job) -> Repetition:
 
 def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     """One epoch of soft labels."""
-    values = _configuration().relabel(SET, 1)
+    values = configuration().relabel(SET, 1)
     settings = replace(build(RelabelSettings, values), epochs=1)
     teacher = _teacher(classes, job)
     set_label_mode(teacher.network, settings.teacher_mode, settings.teacher_dropout)
@@ -92,7 +92,7 @@ def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
         cutmix_alpha=settings.cutmix_alpha,
     )
     replay = Replay(
-        teacher.normaliser.normalise(_pixels(images, size).to(job.device)), augmentation
+        teacher.normaliser.normalise(random_pixels(images, size).to(job.device)), augmentation
     )
     # No snapshot is due for years, so that none is written.
     state = StageState(Path("state"), {}, 1e9, Interruption(), job.device)
@@ -108,7 +108,7 @@ def student_training(
     job: Job,
 ) -> Repetition:
     """One epoch of a student on soft labels, ``ways`` change settings; counts optimiser steps."""
-    values = _configuration().evaluate(Cell(SET, 1, backbone, seed=0))
+    values = configuration().evaluate(Cell(SET, 1, backbone, seed=0))
     settings = replace(build(EvaluateSettings, {**values, **ways}), epochs=1)
     augmentation = plan_augmentation(
         ("benchmark",),
@@ -121,36 +121,41 @@ def student_training(
     )
     logits = np.random.default_rng(0).standard_normal((1, images, classes)).astype(np.float16)
     distilled = DistilledSet(
-        _pixels(images, size),
+        random_pixels(images, size),
         torch.arange(images) % classes,
         1,
         {"mean": list(MEAN), "std": list(STD)},
     )
     labels = SoftLabels(augmentation, logits, {})
-    shared = StudentData(_dataset(classes, size, images), distilled, labels, job.device)
+    shared = StudentData(random_dataset(classes, size, images), distilled, labels, job.device)
     training = StudentTraining(settings, shared, job.device)
     optimiser = student_optimiser(training.student, settings.learning_rate, settings.weight_decay)
     steps = len(augmentation.half_sizes) // 2
     return lambda: training._epoch(0, optimiser), steps
 
 
-def _configuration() -> Configuration:
+def configuration() -> Configuration:
+    """``config/config.yaml``."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     return Configuration(config, "config/config.yaml", ROOT / "config")
 
 
-def _pixels(count: int, size: int) -> torch.Tensor:
+def random_pixels(count: int, size: int, channels: int = 3) -> torch.Tensor:
+    """The same uint8 ``[count, channels, size, size]`` each time."""
     generator = torch.Generator().manual_seed(0)
-    shape = (count, 3, size, size)
+    shape = (count, channels, size, size)
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
 
-def _dataset(classes: int, size: int, images: int) -> PreparedDataset:
+def random_dataset(classes: int, size: int, images: int, channels: int = 3) -> PreparedDataset:
+    """Random pixels as training and test images, classes in turn."""
     labels = torch.arange(images) % classes
     files = [{"path": str(i), "class": int(c), "sha256": ""} for i, c in enumerate(labels)]
     names = tuple(f"class{c:03d}" for c in range(classes))
-    manifest = Manifest(DATASET, size, names, {"train": files, "test": files}, MEAN, STD, {})
-    pixels = np.ascontiguousarray(_pixels(images, size).permute(0, 2, 3, 1).numpy())
+    statistics = (MEAN[:channels], STD[:channels])
+    manifest = Manifest(DATASET, size, names, {"train": files, "test": files}, *statistics, {})
+    drawn = random_pixels(images, size, channels)
+    pixels = np.ascontiguousarray(drawn.permute(0, 2, 3, 1).numpy())
     digest = hashlib.sha256(pixels.data).hexdigest()
     split = Split(pixels, labels, Path("random.npy"), digest)
     return PreparedDataset(manifest, split, split)

@@ -64,6 +64,10 @@ def build(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:
         return stages.relabelling(classes, size, images, job)
     if case["measure"] == "student":
         return stages.student_training(backbone, ways, classes, size, images, job)
+    if case["measure"] in ("dm", "dsa", "direct"):
+        from benchmarks.matching import matching_repetition
+
+        return matching_repetition(case, job.device)
     return _distil(case, job)
 
 

@@ -20,9 +20,12 @@ from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
 GROUP = "SRe²L++ + FD², ResNet18"
-#: What is compiled needs a compiler, and minutes.
+#: What is compiled needs a compiler, and minutes; ten images a class take as long as all the rest.
 OTHERS = [
-    pytest.param(each, marks=[] if each.compile == "none" else pytest.mark.slow)
+    pytest.param(
+        each,
+        marks=pytest.mark.slow if each.compile != "none" or each.images_per_class > 1 else [],
+    )
     for each in contenders(QUICK_TEACHERS, QUICK_TRAINED)
     if each.group != GROUP
 ]
@@ -48,7 +51,7 @@ def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) 
 
 @pytest.mark.parametrize("contender", OTHERS, ids=lambda each: f"{each.group}, {each.label}")
 def test_every_other_contender_runs(contender: Contender) -> None:
-    case = {**asdict(contender), "classes": 4, "size": 32, "images": QUICK.images}
+    case = {**asdict(contender), **asdict(QUICK)}
     repetition, units = build(case, Job(device=torch.device("cpu"), threads=1, started=""))
     flops, moved = arithmetic_and_traffic(repetition)
     repetition()

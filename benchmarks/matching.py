@@ -1,0 +1,72 @@
+"""Steps of DM and DSA, and epochs of students of the protocol ``direct``, on random pixels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmarks.matching_reference import ReferenceMatching, reference_epochs
+from benchmarks.stages import DATASET, MEAN, STD, configuration, random_dataset, random_pixels
+from fd2.artifacts.images import DistilledSet
+from fd2.config import plugins
+from fd2.config.names import Cell, SetName
+from fd2.config.settings import EvaluateSettings, build
+from fd2.matching.matching import _Matching
+from fd2.training.direct_training import DirectTraining
+from fd2.training.student_training import StudentData
+
+#: Those of Fashion-MNIST, at which ``convnet`` is the ConvNet-3 of the public code.
+CLASSES, SIZE, CHANNELS = 10, 28, 1
+
+
+def matching_repetition(
+    case: Mapping[str, Any], device: torch.device
+) -> tuple[Callable[[], object], int]:
+    """The first step in the next fresh network, with the training after it; or some epochs."""
+    way, count, epochs = (case[key] for key in ("implementation", "images_per_class", "epochs"))
+    if case["measure"] == "direct":
+        train = reference_epochs if way == "reference" else engine_epochs
+        return partial(train, direct_training(count, device), epochs), epochs
+    by_class = way == "class by class"
+    engine = matching(case["measure"], count, case["batch_real"], epochs, by_class, device)
+    step = ReferenceMatching(engine).step if way == "reference" else engine.step
+    numbers = itertools.count(step=engine._recipe.outer_loops)
+    return lambda: step(next(numbers)), 1
+
+
+def matching(
+    method: str, count: int, batch_real: int, epochs: int, by_class: bool, device: torch.device
+) -> _Matching:
+    """The method with its own settings but these; a network trains for ``epochs`` at most."""
+    values = configuration().whole_set(SetName(DATASET, method, "plain", "base"), count)
+    recipe = plugins.load("methods", method).recipe(values["method_settings"], count)
+    recipe = replace(
+        recipe,
+        batch_real=batch_real,
+        inner_epochs=min(epochs, recipe.inner_epochs),
+        class_by_class=by_class,
+    )
+    images = CLASSES * max(batch_real, count)
+    return _Matching(recipe, random_dataset(CLASSES, SIZE, images, CHANNELS), count, 0, device)
+
+
+def direct_training(count: int, device: torch.device) -> DirectTraining:
+    """A student with the protocol's settings, before its first epoch."""
+    cell = Cell(SetName(DATASET, "dm", "plain", "direct"), count, "convnet", seed=0)
+    settings = build(EvaluateSettings, configuration().evaluate(cell))
+    pixels, labels = random_pixels(CLASSES * count, SIZE, CHANNELS), torch.arange(CLASSES)
+    statistics = {"mean": list(MEAN[:CHANNELS]), "std": list(STD[:CHANNELS])}
+    distilled = DistilledSet(pixels, labels.repeat_interleave(count), count, statistics)
+    dataset = random_dataset(CLASSES, SIZE, CLASSES, CHANNELS)
+    return DirectTraining(settings, StudentData(dataset, distilled, None, device), device)
+
+
+def engine_epochs(training: DirectTraining, epochs: int) -> list[torch.Tensor]:
+    """Train for so many epochs at the first rate; their losses."""
+    optimiser = training._optimiser()
+    return [training._epoch(epoch, optimiser) for epoch in range(epochs)]

@@ -57,7 +57,7 @@ def teacher_training(
 ) -> Repetition:
     """One epoch of a teacher; ``training`` is ``plain`` or ``cal``, ``ways`` change settings."""
     values = {**configuration().pretrain(Teacher(DATASET, backbone, training)), **ways}
-    settings = replace(build(PretrainSettings, values), initialisation="scratch")
+    settings = build(PretrainSettings, values)
     training = TeacherTraining(settings, random_dataset(classes, size, images), job)
     optimiser = teacher_optimiser(training.teacher, settings)
     run = _Run(optimiser, teacher_schedule(optimiser, settings, images))
@@ -135,8 +135,9 @@ def student_training(
 
 
 def configuration() -> Configuration:
-    """``config/config.yaml``."""
+    """``config/config.yaml``, with teachers that train from random weights."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    config["pretrain"]["initialisation"] = "scratch"
     return Configuration(config, "config/config.yaml", ROOT / "config")
 
 

@@ -126,6 +126,8 @@ class Chain:
         return float((stored.images != patches).double().mean())
 
 
+# First, because xdist's own hook reads the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups for ``pytest -n 2 --dist loadgroup``: what is shared is made by one process.
 

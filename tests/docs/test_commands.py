@@ -48,7 +48,10 @@ def workspace(
         copy(ROOT / name, root / name)
     for document in ("docs/own-data.md", "docs/reproduce.md"):
         for block in blocks(document, "yaml"):
-            (root / block.splitlines()[0].removeprefix("# ")).write_text(block)
+            first = block.splitlines()[0].removeprefix("# ")
+            # Others are pieces of a file.
+            if first.startswith("config/") and first.endswith(".yaml"):
+                (root / first).write_text(block)
     for name, sheet in zip(("mine", "mine_sweep"), blocks("docs/own-data.md", "csv"), strict=True):
         (root / f"config/tables/{name}.csv").write_text(sheet)
     for label in ("crow", "wren"):

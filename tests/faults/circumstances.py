@@ -64,7 +64,7 @@ def diverging_loss(chain: Chain, wanted: dict[str, str], tally: Tally) -> None:
     config = chain.own
     before = config.read_text()
     settings = json.loads(before)
-    too_high = {**settings.get("evaluate", {}), "learning_rate": 1e30}
+    too_high = {**settings.get("evaluate", {}), "learning_rate": 1e15}
     config.write_text(json.dumps({**settings, "evaluate": too_high}))
     done = chain.run()
     config.write_text(before)

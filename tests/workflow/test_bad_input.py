@@ -150,6 +150,8 @@ def test_device_that_is_not_there(expendable: Any) -> None:
         (expendable.folder / "config/tiny.yaml").read_text().replace("device: cpu", "device: cuda"),
     )
     arguments = (HARD_CELL, "--forcerun", "evaluate", *TINY)
+    for log in (expendable.folder / "logs").rglob("*/random/**/seed0.log"):
+        log.unlink()
     assert expendable.dry_run(*arguments)["evaluate"] == 1
     done = expendable.snakemake(*arguments, "--cores", "1", CUDA_VISIBLE_DEVICES="")
     output = done.stdout + done.stderr

@@ -41,10 +41,18 @@ def prepare_images(wildcards):
 
 @cache
 def counted_images(dataset):
-    """Training images of each class of a user's folder, counted once; None of other data."""
+    """Training images of each class of a user's folder, counted once; None of other data.
+
+    None of a faulty folder with --keep-going: its own job refuses it, and other data go on.
+    """
     prepared = Path(RESULTS, "data", dataset, "manifest.json").is_file()
     where = SETTINGS.where("datasets", dataset)
-    return training_counts(SETTINGS.prepare(dataset), where, prepared)
+    try:
+        return training_counts(SETTINGS.prepare(dataset), where, prepared)
+    except FD2Error:
+        if getattr(workflow.execution_settings, "keep_going", False):
+            return None
+        raise
 
 
 def images_before(output, dataset):

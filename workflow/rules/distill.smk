@@ -51,6 +51,7 @@ rule assemble:
     wildcard_constraints:
         method=either(OPTIMISING),
         variant=either(SETTINGS.variants_at("distill")),
+    priority: 75
     conda:
         "../../envs/fd2.yaml"
     threads: 1
@@ -77,6 +78,7 @@ rule select_images:
     wildcard_constraints:
         method=either(SELECTING),
         variant=either(SETTINGS.variants_at("distill")),
+    priority: 75
     conda:
         "../../envs/fd2.yaml"
     threads: select_threads

@@ -39,7 +39,9 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     assert all(needed <= set(row) for row in rows.values())
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
     diagnostics = {"diagnose", "diagnose_real", "measure_distill"}
-    assert on_gpus == {"pretrain", "patches", "distill", "relabel", "evaluate"} | diagnostics
+    assert (
+        on_gpus == {"pretrain", "patches", "distill", "match", "relabel", "evaluate"} | diagnostics
+    )
 
 
 def test_triggers_are_those_of_a_local_run(sources: Any, profile: dict[str, Any]) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from fd2.augment.differentiable import OPERATIONS
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_yaml
-from fd2.config.names import Cell, SetName
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
+from fd2.config.schema import config_schema
 from fd2.errors import FD2Error
+from fd2.planning.jobs import RuleJob
+from fd2.planning.stage_settings import inputs_of
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 DM = SetName("cub200", "dm", "plain", "base")
@@ -71,3 +75,18 @@ def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None
     values["evaluate"]["protocol"] = "direct"
     with pytest.raises(FD2Error, match="protocol 'direct' with soft labels"):
         configured(values).evaluate(base)
+
+
+def test_the_operations_that_may_be_set_are_those_that_there_are() -> None:
+    assert config_schema()["$defs"]["augmentation"]["items"]["enum"] == list(OPERATIONS)
+
+
+@pytest.mark.parametrize("fd2", ["plain", "fd2"])
+def test_a_coreset_looks_at_a_plain_teacher(values: dict[str, Any], fd2: str) -> None:
+    """With FD² its labels alone are of another; its record names the one that it looked at."""
+    settings = configured(values)
+    name = SetName("cub200", "herding", fd2, "base")
+    plain = Teacher("cub200", "resnet18", "plain")
+    assert settings.distill_teachers(name) == [plain]
+    job = RuleJob("select_images", f"distilled/{name}/ipc1", (name.images(1),), pending=True)
+    assert inputs_of(settings, job) == {"teacher0": plain.path()}

@@ -69,7 +69,7 @@ rule select_images:
         code=select_code,
         manifest="<results>/data/{dataset}/manifest.json",
         patches=distill_patches,
-        teachers=select_teachers,
+        teachers=distill_teachers,
     output:
         distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
         record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",

@@ -174,22 +174,14 @@ def select_code(wildcards):
     counts = images_before(name.images(ipc), name.dataset)
     if counts is not None and SETTINGS.patch_kind(name) is None:
         require_whole_images(name.dataset, counts, ipc)
-    backbones = [teacher.backbone for teacher in SETTINGS.select_teachers(name)]
+    backbones = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
     plugins_of = (f"methods.{name.method}", *(f"backbones.{one}" for one in backbones))
     return code("select_images", *plugins_of)
 
 
 def select_threads(wildcards):
     """One where nothing is computed."""
-    return THREADS["distill"] if select_teachers(wildcards) else 1
-
-
-@explained
-def select_teachers(wildcards):
-    return [
-        folder(teacher.path())
-        for teacher in SETTINGS.select_teachers(of_set(wildcards))
-    ]
+    return THREADS["distill"] if distill_teachers(wildcards) else 1
 
 
 @explained

@@ -195,8 +195,7 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
     """
     student = settings.evaluate(Cell(row.set_name, ipc, row.student, seed=0))
     teachers = settings.relabel_teachers(row.set_name, ipc) if student["labels"] == "soft" else []
-    if "teachers" in settings.method_settings(row.set_name):
-        teachers += settings.distill_teachers(row.set_name)
+    teachers += settings.distill_teachers(row.set_name)
     kind = settings.patch_kind(row.set_name)
     if kind is not None:
         teachers.append(settings.patch_scorer(row.dataset, kind))

@@ -142,7 +142,7 @@ def check_batch_norm(backbones: Sequence[str], where: str) -> None:
         FD2Error: for the first backbone that sets ``BATCH_NORM = False``.
     """
     for backbone in backbones:
-        if not getattr(plugins.load("backbones", backbone), "BATCH_NORM", True):
+        if not _has_batch_norm(backbone):
             raise FD2Error(
                 f"teacher '{backbone}' has no batch norm, whose statistics the images would match",
                 where,
@@ -157,14 +157,14 @@ def check_no_batch_norm(backbone: str, where: str) -> None:
     Raises:
         FD2Error: for a backbone that does not set ``BATCH_NORM = False``.
     """
-    if getattr(plugins.load("backbones", backbone), "BATCH_NORM", True):
-        fitting = [
-            name
-            for name in plugins.names("backbones")
-            if not getattr(plugins.load("backbones", name), "BATCH_NORM", True)
-        ]
+    if _has_batch_norm(backbone):
+        fitting = [name for name in plugins.names("backbones") if not _has_batch_norm(name)]
         raise FD2Error(
             f"network '{backbone}' has batch norm, through which the images of a batch meet",
             where,
             f"take one without: {', '.join(fitting)}",
         )
+
+
+def _has_batch_norm(backbone: str) -> bool:
+    return bool(getattr(plugins.load("backbones", backbone), "BATCH_NORM", True))

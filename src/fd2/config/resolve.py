@@ -145,15 +145,14 @@ class Configuration(GivenConfig):
         return settings
 
     def distill_teachers(self, set_name: SetName) -> list[Teacher]:
-        """Teachers that an optimising method looks through."""
-        backbones = self.method_settings(set_name)["teachers"]
-        return [self.teacher(set_name, backbone) for backbone in backbones]
+        """Teachers that the method looks at; none for one that sets none.
 
-    def select_teachers(self, set_name: SetName) -> list[Teacher]:
-        """Teachers whose features a selecting method compares: FD² is in the labels alone."""
-        plain = replace(set_name, fd2="plain")
+        Those of a selection are plain ones: with FD², only its labels are of others.
+        """
+        if self._kind(set_name) == "selection":
+            set_name = replace(set_name, fd2="plain")
         backbones = self.method_settings(set_name).get("teachers", [])
-        return [self.teacher(plain, backbone) for backbone in backbones]
+        return [self.teacher(set_name, backbone) for backbone in backbones]
 
     def slots(self, set_name: SetName) -> int:
         """Distilled images per class at most."""
@@ -167,9 +166,9 @@ class Configuration(GivenConfig):
         Raises:
             FD2Error: with the number of slots.
         """
-        slots = self.slots(set_name)
         if self._kind(set_name) == "matching":
             return
+        slots = self.slots(set_name)
         if not owns_patches(self.method_settings(set_name)):
             slots = min(slots, self._patch_slots(set_name.dataset))
         if ipc > slots:

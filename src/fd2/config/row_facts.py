@@ -88,12 +88,9 @@ def _images(
     dropped = _NAMES if slots else (*_NAMES, "slots")
     made = {key: value for key, value in made.items() if key not in dropped}
     patches = {key: value for key, value in patches.items() if key not in _NAMES}
-    if not selects:
-        looking = settings.distill_teachers(name)
-    elif patch_kind is not None:
+    looking = settings.distill_teachers(name)
+    if selects and patch_kind is not None:
         looking = [settings.patch_scorer(row.dataset, patch_kind)]
-    else:
-        looking = settings.select_teachers(name)
     # The training's name is not among the settings of distillation.
     teachers = [teacher.training for teacher in looking]
     trained, teacher_seeds = _without_seeds(settings, looking)

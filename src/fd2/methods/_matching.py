@@ -10,8 +10,6 @@ from fd2.methods._optimising import closed
 
 _WHOLE = {"type": "integer", "minimum": 1}
 _RATE = {"type": "number", "exclusiveMinimum": 0}
-#: Operations of `fd2.augment.differentiable`, which imports torch.
-OPERATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 _COMMON: dict[str, Any] = {
     "network": {"$ref": "#/$defs/backbone", "description": "Without batch norm."},
     "iterations": {**_WHOLE, "description": "Networks that the images are matched in."},
@@ -29,9 +27,7 @@ _COMMON: dict[str, Any] = {
         "description": "What the images start from.",
     },
     "augmentation": {
-        "type": "array",
-        "uniqueItems": True,
-        "items": {"type": "string", "enum": list(OPERATIONS)},
+        "$ref": "#/$defs/augmentation",
         "description": "Operations, of which one is drawn for each class and step; none for none.",
     },
     "class_by_class": {
@@ -63,9 +59,7 @@ GRADIENT_SCHEMA = closed({**_COMMON, **_TRAINED})
 
 def feature_recipe(settings: Mapping[str, Any]) -> MatchRecipe:
     """The recipe of settings of `FEATURE_SCHEMA`: networks are not trained."""
-    untrained = {"outer_loops": 1, "inner_epochs": 1}
-    unused = {"network_learning_rate": 0.01, "batch_synthetic": 1}
-    return _recipe("features", {**settings, **untrained, **unused})
+    return _recipe("features", settings)
 
 
 def gradient_recipe(settings: Mapping[str, Any], images_per_class: int) -> MatchRecipe:

@@ -40,10 +40,8 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill" | "measure_distill":
+        case "distill" | "measure_distill" | "select_images":
             return settings.distill_teachers(SetName.parse(fields))
-        case "select_images":
-            return settings.select_teachers(SetName.parse(fields))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
     return []
@@ -71,7 +69,8 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             return {f"group{number}": name.group(group) for number, group in enumerate(groups)}
         case "select_images":
             kind = settings.patch_kind(SetName.parse(fields))
-            return {} if kind is None else {"patches": _patches(settings, job)}
+            patches = {} if kind is None else {"patches": _patches(settings, job)}
+            return {**patches, **of_teachers}
         case "relabel":
             return {"distilled": _distilled(settings, job), **of_teachers}
         case "evaluate":

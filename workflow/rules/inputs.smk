@@ -41,18 +41,10 @@ def prepare_images(wildcards):
 
 @cache
 def counted_images(dataset):
-    """Training images of each class of a user's folder, counted once; None of other data.
-
-    None of a faulty folder with --keep-going: its own job refuses it, and other data go on.
-    """
+    """Training images of each class of a user's folder, counted once; None of other data."""
     prepared = Path(RESULTS, "data", dataset, "manifest.json").is_file()
     where = SETTINGS.where("datasets", dataset)
-    try:
-        return training_counts(SETTINGS.prepare(dataset), where, prepared)
-    except FD2Error:
-        if getattr(workflow.execution_settings, "keep_going", False):
-            return None
-        raise
+    return training_counts(SETTINGS.prepare(dataset), where, prepared)
 
 
 def images_before(output, dataset):

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from fd2.artifacts.files import file_digest
+from fd2.artifacts.images import write_distilled
+from fd2.artifacts.manifests import Manifest
 from fd2.errors import FD2Error
 from fd2.figures._drawing import write_picture
 from fd2.figures._mosaic import mosaic, mosaic_figure
@@ -31,6 +34,7 @@ def spec(rows: list[dict[str, str]]) -> dict[str, Any]:
         "rows": rows,
         "classes": ["cat", "ant"],
         "columns": None,
+        "stretched": False,
         "slots": 2,
     }
 
@@ -80,6 +84,23 @@ def test_classes_by_id(spec: dict[str, Any], files: dict[str, list[Path]]) -> No
     assert collect({**spec, "classes": every_other}, files)[1] == ["ant", "cat"]
     with pytest.raises(FD2Error, match=r"class id 4 with 3 classes(.|\n)*ids go from 0 to 2"):
         collect({**spec, "classes": {**every_other, "count": 3}}, files)
+
+
+def test_pixels_beyond_white_are_seen_where_images_are_stretched(
+    spec: dict[str, Any], manifest: Manifest, locate: Locate, tmp_path: Path
+) -> None:
+    """A ramp from -1 to 3: clipped, most of it is black or white."""
+    spec["rows"] = spec["rows"][:1]
+    named = inputs(spec, [0])
+    ramp = torch.linspace(-1, 3, 32 * 32).reshape(32, 32).expand(3, 3, 3, 32, 32).contiguous()
+    write_distilled(tmp_path / named["row0"][0], ramp, {"manifest": manifest.digest()})
+    files = locate(named)
+    clipped, _, _ = collect(spec, files)
+    stretched, _, _ = collect(spec | {"stretched": True}, files)
+    assert len(np.unique(clipped)) == len(np.unique(stretched)) == 256
+    assert (clipped == 0).mean() > 0.2 and (clipped == 255).mean() > 0.4
+    assert (stretched == 0).mean() < 0.02 and (stretched == 255).mean() < 0.02
+    assert (np.diff(stretched[0, 0, :, :, 0].ravel().astype(int)) >= 0).all()
 
 
 def test_classes_go_on_below_after_so_many_columns() -> None:

@@ -173,7 +173,13 @@ def test_figures(grey: Grey) -> None:
     row = {"method": "sre2lpp", "fd2": "fd2", "variant": "base"}
     spec: dict[str, Any] = {
         **{"kind": "attention_maps", "dataset": "cells", "ipc": IPC, "rows": [row], "slots": 2},
-        **{"class": "mono_000", "teacher": "resnet10t", "classes": None, "columns": None},
+        **{
+            "class": "mono_000",
+            "teacher": "resnet10t",
+            "classes": None,
+            "columns": None,
+            "stretched": False,
+        },
     }
     draw: dict[str, Callable[..., Any]] = {
         "attention_maps": attention_maps.draw,

@@ -17,6 +17,8 @@ from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 _STORED = (torch.uint8, torch.float32)
+#: Quantiles of an image's pixels that become black and white, and the least range between them.
+_STRETCHED, _FLAT = (0.01, 0.99), 1e-6
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,22 @@ class DistilledSet:
     images_per_class: int
     metadata: dict[str, Any]
 
-    def pictures(self) -> Tensor:
-        """The images as uint8: floating ones clipped and rounded, as a viewer shows them."""
+    def pictures(self, *, stretched: bool = False) -> Tensor:
+        """The images as uint8: floating ones clipped and rounded, as a viewer shows them.
+
+        Args:
+            stretched: whether each floating image is first stretched over the range of its own
+                pixels, without the hundredth at either end, so that what lies beyond black and
+                white is seen.
+        """
         if self.images.dtype == torch.uint8:
             return self.images
-        return (self.images.clamp(0, 1) * 255).round().to(torch.uint8)
+        shares = self.images
+        if stretched:
+            ends = shares.new_tensor(_STRETCHED)
+            low, high = shares.flatten(1).quantile(ends, dim=1)[..., None, None, None]
+            shares = (shares - low) / (high - low).clamp(min=_FLAT)
+        return (shares.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def write_slots(

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from fd2.artifacts.manifests import Manifest
 
 
-def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.ndarray]]:
+def open_sets(
+    paths: Sequence[Path], manifest: Path, *, stretched: bool = False
+) -> tuple[Manifest, list[np.ndarray]]:
     """The manifest of a dataset, and each of its distilled sets as uint8 ``[C, n, H, W, K]``.
 
-    K is 3 for RGB, 1 for grey.
+    K is 3 for RGB, 1 for grey. ``stretched`` is that of `DistilledSet.pictures`.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
@@ -31,7 +33,7 @@ def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[np.
     digests = {str(path): one.metadata["manifest"] for path, one in zip(paths, sets, strict=True)}
     same_manifest({str(manifest): described.digest(), **digests})
     arrays = [
-        one.pictures()
+        one.pictures(stretched=stretched)
         .unflatten(0, (len(described.classes), one.images_per_class))
         .permute(0, 1, 3, 4, 2)
         .numpy()

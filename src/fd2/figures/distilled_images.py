@@ -20,6 +20,11 @@ SETTINGS_SCHEMA = schema(
         **{"type": ["integer", "null"], "minimum": 1},
         "description": "Classes side by side; more go on below. null: all in one line.",
     },
+    stretched={
+        "type": "boolean",
+        "description": "Whether each image of a matching method, whose pixels leave the range from "
+        "black to white, is stretched over the range of its own; else they are clipped.",
+    },
 )
 
 
@@ -53,7 +58,9 @@ def collect(
     from fd2.figures._sets import open_sets
 
     rows = row_files(spec, files)
-    manifest, sets = open_sets([path for _, (path,) in rows], files["manifest"][0])
+    manifest, sets = open_sets(
+        [path for _, (path,) in rows], files["manifest"][0], stretched=spec["stretched"]
+    )
     where = f"figure of kind '{spec['kind']}', setting classes"
     ids = class_ids(spec["classes"], manifest.classes, where)
     classes = [manifest.classes[position] for position in ids]
@@ -85,4 +92,6 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
     names = [label for label, _ in row_files(spec, files) for _ in range(spec["slots"])]
     shown = "slot 0" if spec["slots"] == 1 else f"slots 0 to {spec['slots'] - 1}"
     title = f"{spec['dataset']}, IPC {spec['ipc']}: distilled images, {shown}"
+    if spec["stretched"]:
+        title += ", each over the range of its own pixels"
     return mosaic_figure(images, names, classes, title, spec["columns"]), numbers

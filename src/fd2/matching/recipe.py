@@ -12,7 +12,7 @@ class MatchRecipe:
     Attributes:
         objective: ``features`` or ``gradients``, a key of `fd2.matching.pixel_gradient.OBJECTIVES`.
         network: a backbone without batch norm.
-        iterations: networks, each with fresh weights.
+        iterations: networks, each with fresh weights; with 0 the images stay as they started.
         images_learning_rate: of the SGD of the images, in normalised pixels.
         images_momentum: of that SGD.
         batch_real: real images of a class in a step; all of a class that has fewer.

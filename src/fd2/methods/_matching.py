@@ -12,7 +12,11 @@ _WHOLE = {"type": "integer", "minimum": 1}
 _RATE = {"type": "number", "exclusiveMinimum": 0}
 _COMMON: dict[str, Any] = {
     "network": {"$ref": "#/$defs/backbone", "description": "Without batch norm."},
-    "iterations": {**_WHOLE, "description": "Networks that the images are matched in."},
+    "iterations": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "Networks that the images are matched in; with 0 they stay as they started.",
+    },
     "images_learning_rate": {**_RATE, "description": "Of the images' SGD, in normalised pixels."},
     "images_momentum": {
         "type": "number",

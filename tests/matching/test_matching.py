@@ -118,6 +118,26 @@ def test_class_by_class_gives_the_same_images(
     torch.testing.assert_close(alone, made(short, dataset), rtol=1e-3, atol=1e-3)
 
 
+def test_real_images_in_half_precision_move_the_loss_by_no_more_than_rounding(
+    dataset: PreparedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = []
+    for mixed in (False, True):
+        made(replace(DM, iterations=1, mixed_precision=mixed), dataset)
+        losses.append(float(capsys.readouterr().out.split("loss=")[1]))
+    exact, rounded = losses
+    assert 0 < abs(rounded - exact) < torch.finfo(torch.bfloat16).eps * exact
+
+
+@pytest.mark.slow
+def test_compiled_features_give_the_same_images(dataset: PreparedDataset) -> None:
+    """In every network: the second one has other weights in the same kernels."""
+    eager = made(replace(DM, iterations=2), dataset)
+    fast = made(replace(DM, iterations=2, compile="default"), dataset)
+    torch.testing.assert_close(fast, eager, rtol=0, atol=1e-3)
+    assert (eager - made(replace(DM, iterations=1), dataset)).abs().max() > 1e-2
+
+
 def test_one_channel_stays_one(prepared: Callable[[int], PreparedDataset]) -> None:
     assert made(DSA, prepared(1)).shape == (2, 3, 1, 16, 16)
 

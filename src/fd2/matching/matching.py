@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -11,16 +14,18 @@ from fd2.augment.differentiable import draw_augmentations
 from fd2.config import plugins
 from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
+from fd2.matching.features import feature_distance
 from fd2.matching.pixel_gradient import OBJECTIVES, pixel_gradient
 from fd2.matching.real_images import RealImages
 from fd2.matching.recipe import MatchRecipe
 from fd2.networks.backbone import Backbone
-from fd2.networks.formats import on_device
+from fd2.networks.compilation import compiled
+from fd2.networks.formats import at_least_float32, on_device
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, seed_from, torch_generator
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
-from fd2.training.mixed_precision import precision_on
+from fd2.training.mixed_precision import MixedPrecision, precision_on
 from fd2.training.snapshots import (
     prefixed,
     restore_training,
@@ -100,6 +105,22 @@ class _Matching:
         self._optimiser = torch.optim.SGD([self.images], rate, momentum=momentum)
         self._precision = precision_on(device, mixed=False)
         self._network = self._fresh(0)
+        self._objective = OBJECTIVES[recipe.objective]
+        if recipe.mixed_precision or recipe.compile != "none":
+            self._objective = partial(feature_distance, real_features=self._faster_features())
+
+    def _faster_features(self) -> Callable[[Tensor], Tensor]:
+        """The network's features for images through which no gradient flows."""
+        recipe, device = self._recipe, self._device
+        half = torch.bfloat16 if recipe.mixed_precision else None
+        precision = MixedPrecision(device.type, half)
+        features = compiled(self._network.features, recipe.compile, device, "compile")
+
+        def faster(images: Tensor) -> Tensor:
+            with precision.autocast():
+                return at_least_float32(features(images))
+
+        return faster
 
     def _fresh(self, iteration: int) -> Backbone:
         name, seed = self._recipe.network, seed_from(*self._names, "network", iteration)
@@ -111,21 +132,23 @@ class _Matching:
                 "network of a matching method",
                 "take one without, such as 'convnet'",
             )
-        return on_device(network, self._device)
+        # These networks have instance norm, which is slow in the other order.
+        return on_device(network, self._device, "contiguous")
 
     def step(self, number: int) -> Tensor:
         """One step of the images, then training of the network; the mean loss of the classes."""
         recipe = self._recipe
         iteration, loop = divmod(number, recipe.outer_loops)
         if loop == 0 and number > 0:
-            self._network = self._fresh(iteration)
+            # Into the same network, which may be compiled.
+            self._network.load_state_dict(self._fresh(iteration).state_dict())
         draws = torch_generator(*self._names, "step", number)
         batch = self.real.draw(numpy_generator(*self._names, "step", number), recipe.batch_real)
         record = None
         if recipe.augmentation:
             record = draw_augmentations(draws, recipe.augmentation, self._classes)
         losses, gradient = pixel_gradient(
-            OBJECTIVES[recipe.objective],
+            self._objective,
             self._network,
             self.images,
             batch,

@@ -20,6 +20,9 @@ class MatchRecipe:
         augmentation: operations of `fd2.augment.differentiable`, of which one is drawn for each
             class and step, and for each batch that the network is trained on; none for none.
         class_by_class: one class at a time, in less memory, with the same numbers but for rounding.
+        mixed_precision: whether features of real images, through which no gradient flows, are
+            computed in bfloat16. Gradients of weights would lose more than rounding.
+        compile: mode of ``torch.compile`` for these features, or ``none``.
         outer_loops: steps of the images in one network. With one the network is not trained, and
             what follows has no meaning.
         inner_epochs: in which the network is trained on the images between two steps.
@@ -36,6 +39,8 @@ class MatchRecipe:
     initial_images: str
     augmentation: tuple[str, ...]
     class_by_class: bool
+    mixed_precision: bool = False
+    compile: str = "none"
     outer_loops: int = 1
     inner_epochs: int = 0
     network_learning_rate: float = 0.0

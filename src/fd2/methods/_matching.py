@@ -39,6 +39,14 @@ _COMMON: dict[str, Any] = {
         "description": "One class at a time: less memory, the same numbers but for rounding.",
     },
 }
+_REAL_FEATURES: dict[str, Any] = {
+    "mixed_precision": {
+        "type": "boolean",
+        "description": "Whether real images, through which no gradient flows, pass the network in "
+        "bfloat16.",
+    },
+    "compile": {"$ref": "#/$defs/compile", "description": "Of the features of real images."},
+}
 _TRAINED: dict[str, Any] = {
     "outer_loops": {
         "type": ["integer", "null"],
@@ -57,7 +65,7 @@ _TRAINED: dict[str, Any] = {
 _LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 _EPOCHS_IN_ALL = 500
 
-FEATURE_SCHEMA = closed(_COMMON)
+FEATURE_SCHEMA = closed({**_COMMON, **_REAL_FEATURES})
 GRADIENT_SCHEMA = closed({**_COMMON, **_TRAINED})
 
 

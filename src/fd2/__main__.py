@@ -13,7 +13,7 @@ from fd2.errors import FD2Error, system_fault
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
 #: the exit code.
-COMMANDS = ("plan", "cost", "doctor", "why", "adopt")
+COMMANDS = ("init", "plan", "cost", "doctor", "why", "adopt")
 
 
 def parser() -> argparse.ArgumentParser:

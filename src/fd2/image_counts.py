@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 
 from fd2.config.settings import PatchSettings
 from fd2.errors import FD2Error, listing
@@ -126,3 +127,21 @@ def half_batch_sizes(count: int, batch_size: int) -> list[int]:
             "distil at least 4 images in all, and give a batch size of at least 7",
         )
     return sizes
+
+
+def visible_difference(counts: Collection[int], accuracy: float = 0.5) -> float:
+    """How far apart two rows' class-balanced accuracies must be for test images to tell them apart.
+
+    2.8 √(p (1 − p) / n), which is 1.96 standard errors of the difference of two accuracies p on
+    separate images. With K classes of n_k images n is K² / Σ 1/n_k, their number where all are
+    equal. Rows are tested on the same images, so that less may show where they err alike.
+
+    Args:
+        counts: test images of each class, at least 1.
+        accuracy: p, in [0, 1]; one half gives the largest difference.
+
+    Returns:
+        Points of percent.
+    """
+    images = len(counts) ** 2 / sum(1 / count for count in counts)
+    return 280 * math.sqrt(accuracy * (1 - accuracy) / images)

@@ -27,7 +27,8 @@ class Sheet:
         kind: one of `KINDS`; a line ``# kind: teachers`` before the header says it, and students
             need none.
         rows: in the file's order, all of one kind.
-        notes: other lines that begin with ``#``: what a reader of the table must know.
+        notes: other lines that begin with ``#``: what a reader of the table must know. Those with
+            ``##`` are for who edits the sheet, and left out.
         lines: each row's number in the file, from 1.
     """
 
@@ -85,7 +86,8 @@ def read_sheet(path: Path, asked: str = "") -> Sheet:
     if not rows:
         fix = "write a row, or take the table off its list"
         raise FD2Error("the sheet has no rows", named(path), fix)
-    notes = [line.lstrip("# ").rstrip() for line in text.comments if not _KIND.match(line)]
+    told = [line for line in text.comments if not _KIND.match(line) and not line.startswith("##")]
+    notes = [line.lstrip("# ").rstrip() for line in told]
     sheet = Sheet(path, kind, tuple(rows), tuple(notes), tuple(number for number, _ in lines))
     _require_once(sheet)
     return sheet

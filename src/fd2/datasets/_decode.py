@@ -56,6 +56,7 @@ class Decoded:
         sums: int64 ``[2, channels]``: per channel the sum and the sum of squares over all pixels.
         notes: what is to be told of each; see `fd2.datasets._picture`.
         largest: the largest value of each where it has 16 bits a channel.
+        sizes: width and height of each picture as it was read, upright; (0, 0) of a faulty one.
     """
 
     images: np.ndarray
@@ -65,6 +66,7 @@ class Decoded:
     sums: np.ndarray
     notes: list[list[str]]
     largest: list[int | None]
+    sizes: list[tuple[int, int]]
 
 
 def read_images(
@@ -90,6 +92,7 @@ def read_images(
     faults: dict[int, Fault] = {}
     notes: list[list[str]] = [[] for _ in images]
     largest: list[int | None] = [None] * count
+    sizes = [(0, 0)] * count
 
     def read(position: int) -> None:
         image, row = images[position], rows[position]
@@ -103,6 +106,7 @@ def read_images(
             picture.notes.append(GREYED)
         digests[position] = picture.sha256
         notes[position], largest[position] = picture.notes, picture.largest
+        sizes[position] = picture.rgb.size
         pixels[position] = hashlib.sha256(row.data).hexdigest()
         wide = row.astype(np.int64)
         sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
@@ -113,7 +117,7 @@ def read_images(
         for _ in Progress(count, f"{verb} {what}", unit="image"):
             next(results)
     in_order = dict(sorted(faults.items()))
-    return Decoded(rows, digests, pixels, in_order, sums.sum(axis=0), notes, largest)
+    return Decoded(rows, digests, pixels, in_order, sums.sum(axis=0), notes, largest, sizes)
 
 
 def _picture(source: ImageSource, image: SourceImage, resolution: int) -> Picture:

@@ -54,6 +54,11 @@ def _split_folders(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return by_role["train"], by_role["test"] or by_role["validation"]
 
 
+def has_splits(folders: Sequence[Path]) -> bool:
+    """Whether there are folders to train on and folders to test on."""
+    return all(_split_folders(folders))
+
+
 def chosen_splits(folders: Sequence[Path], where: str) -> tuple[Path, Path]:
     """The folders to train and to test on.
 

@@ -1,0 +1,125 @@
+"""``fd2 init``: the config and the sheet for a folder of images."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fd2.artifacts.files import write_text
+from fd2.artifacts.remarks import sentences
+from fd2.config.pathvars import filled_in
+from fd2.config.yaml_reader import read_yaml
+from fd2.errors import FD2Error, shown
+from fd2.planning.project import DEFAULT_CONFIG, require_workflow
+from fd2.runtime.device import DEVICES, planned_device
+
+HELP = "look at every picture of a folder, and write a config and a sheet that suit it"
+EXAMPLE = "fd2 init photos/birds --name birds"
+_NAME = re.compile(r"[A-Za-z0-9_]{1,80}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("folder", help="one folder a class, or these below train/ and test/")
+    parser.add_argument("--name", help="of the dataset, its config and its table")
+    parser.add_argument("--ipc", type=_positive, metavar="N", help="images per class")
+    parser.add_argument("--resolution", type=_positive, metavar="PIXELS", help="height and width")
+    parser.add_argument("--student", metavar="NETWORK", help="what is trained on the images")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="budgets are for it")
+    parser.add_argument("--force", action="store_true", help="write over the files of this name")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
+    """Write the two files, and print what was found and what to do next.
+
+    Raises:
+        FD2Error: for a folder that cannot be a dataset, a faulty name, or files that are there.
+    """
+    if options or arguments.configfile:
+        raise FD2Error(
+            "options of a run", "fd2 init", "leave out --configfile, and what follows --"
+        )
+    require_workflow(Path.cwd())
+    folder = _folder(arguments.folder)
+    name = _name(arguments.name, folder)
+    paths = {"config": f"{name}.yaml", "sheet": f"tables/{name}.csv"}
+    config = DEFAULT_CONFIG.parent
+    there = [str(config / path) for path in paths.values() if (config / path).exists()]
+    if there and not arguments.force:
+        fix = "choose another --name, or add --force to write anew"
+        raise FD2Error("already there", ", ".join(there), fix)
+    # They load numpy and Pillow, for which a faulty name does not wait.
+    from fd2.planning.first_config import Wanted, choices, require_accepted, written
+    from fd2.planning.own_images import look_at
+
+    # Progress belongs to the log, not into what init prints.
+    with contextlib.redirect_stdout(sys.stderr):
+        images = look_at(folder, len(os.sched_getaffinity(0)))
+    gpu = planned_device(arguments.device) == "cuda"
+    asked = {key: getattr(arguments, key) for key in ("device", "ipc", "resolution", "student")}
+    values = choices(images, Wanted(name=name, gpu=gpu, **asked))
+    files = {path: written(f"{kind}.j2", values) for kind, path in paths.items()}
+    require_accepted(config, name, files)
+    for path, text in files.items():
+        write_text(config / path, text)
+    moved = folder.with_name(f"{folder.name}_broken")
+    broken = [shlex.quote(str(path)) for path in images.broken]
+    shown_values = {
+        **values,
+        "told": sentences(images.told),
+        "shared": images.shared and str(images.shared),
+        "move": f"mkdir -p {shlex.quote(str(moved))} && mv --backup=numbered -t "
+        f"{shlex.quote(str(moved))} {' '.join(broken)}",
+        "written": [str(config / path) for path in files],
+    }
+    print(_json(shown_values) if arguments.json else written("found.j2", shown_values), flush=True)
+    return 0
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser().resolve()
+    if not folder.is_dir():
+        what = f"'{folder}' is a file" if folder.exists() else f"no such folder: {folder}"
+        raise FD2Error(what, "fd2 init", "name the folder that holds one folder a class")
+    if filled_in(str(folder), "fd2 init") != folder or not str(folder).isprintable():
+        what = "a path that a config would read otherwise"
+        raise FD2Error(what, shown(str(folder)), "rename the folder: no $, no control characters")
+    return folder
+
+
+def _name(given: str | None, folder: Path) -> str:
+    """The dataset's name: the given one, or the folder's, with _ for what a name cannot have."""
+    name = given or re.sub(r"[^A-Za-z0-9]+", "_", folder.name).strip("_").lower()[:80]
+    if not _NAME.fullmatch(name):
+        fix = "give --name, of letters, digits and _, at most 80"
+        raise FD2Error(f"{shown(name)} is no name of a dataset", "--name", fix)
+    if name.casefold() in map(str.casefold, read_yaml(DEFAULT_CONFIG)["datasets"]):
+        fix = "choose another --name"
+        raise FD2Error(f"{shown(name)} is a dataset of {DEFAULT_CONFIG}", "--name", fix)
+    return name
+
+
+def _json(values: dict[str, Any]) -> str:
+    images = values["images"]
+    found = {
+        **{"classes": images.counts, "told": values["told"], "shared": values["shared"]},
+        "broken": {str(path): reason for path, reason in images.broken.items()},
+    }
+    chosen = {key: values[key] for key in ("name", "ipc", "resolution", "student", "teacher")}
+    budget = asdict(values["budget"])
+    return json.dumps({**chosen, "steps": budget, **found, "written": values["written"]}, indent=1)

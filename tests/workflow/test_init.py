@@ -1,0 +1,225 @@
+"""`fd2 init` on a folder with the faults of a first evening, and what the planner makes of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags, Image
+from tests.workflow.conftest import Project, Server, copy_sources
+
+from fd2.__main__ import main
+from fd2.config.rows import StudentRow
+from fd2.config.sheets import read_sheet
+from fd2.config.yaml_reader import read_yaml
+from fd2.image_counts import visible_difference
+from fd2.planning.first_config import fitting_resolution
+
+pytestmark = pytest.mark.workflow
+#: Of each class; a quarter of them, rounded up, is for testing.
+COUNTS = {"cracked": 32, "Dark Spot": 20, "sound": 12}
+#: Photographs of solar cells are 300 pixels wide and high.
+SIZES = ((300, 300), (200, 260), (180, 90))
+SUFFIXES = ("png", "jpg", "tif", "webp", "bmp")
+Init = Callable[..., dict[str, Any]]
+
+
+def write_faulty(folder: Path) -> None:
+    """Photographs of one class each, in several formats and sizes; the smallest class has nine."""
+    spec = find_spec("elpv_dataset")
+    assert spec is not None and spec.origin is not None
+    photographs = iter(sorted((Path(spec.origin).parent / "data/images").iterdir()))
+    for name, count in COUNTS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(9 if name == "sound" else count):
+            with Image.open(next(photographs)) as image:
+                picture = image.convert("RGB").resize(SIZES[number % len(SIZES)])
+            exif = Image.Exif()
+            if number == 1:
+                exif[ExifTags.Base.Orientation] = 6
+            path = folder / name / f"{number}.{SUFFIXES[number % len(SUFFIXES)]}"
+            picture.save(path, exif=exif) if number == 1 else picture.save(path)
+    (folder / "cracked" / "cut off.jpg").write_bytes(
+        (folder / "cracked" / "6.jpg").read_bytes()[:600]
+    )
+    shutil.copy(folder / "cracked" / "0.png", folder / "Dark Spot" / "same.png")
+    (folder / "sound" / ".DS_Store").write_bytes(b"")
+    (folder / "sound" / "Thumbs.db").write_bytes(b"")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The faulty folder; leave it as it is."""
+    folder = tmp_path_factory.mktemp("own") / "Solar cells"
+    write_faulty(folder)
+    return folder
+
+
+@pytest.fixture
+def project(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the sources, as the present folder."""
+    copied = copy_sources(tmp_path / "repository", server)
+    monkeypatch.chdir(copied.folder)
+    return copied
+
+
+@pytest.fixture
+def init(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Init:
+    """Runs the command; what it found, or why it was refused."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def run(folder: Path, *words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        code = main(["init", str(folder), "--json", *words])
+        told = capsys.readouterr()
+        return dict(json.loads(told.out)) if code == 0 else {"error": told.err}
+
+    return run
+
+
+def test_a_folder_with_many_faults_becomes_a_plan(
+    project: Project,
+    init: Init,
+    photographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photographs = shutil.copytree(photographs, tmp_path / photographs.name)
+    found = init(photographs)
+    assert found["classes"]["train"] == {"Dark Spot": 15, "cracked": 24, "sound": 6}
+    assert found["classes"]["test"] == {"Dark Spot": 6, "cracked": 8, "sound": 3}
+    assert list(found["broken"]) == [str(photographs / "cracked/cut off.jpg")]
+    told = " ".join(found["told"])
+    for words in ("EXIF orientation", "copies of a picture of another class", "machine-made"):
+        assert words in told
+    config = read_yaml(Path("config/solar_cells.yaml"))
+    entry = config["datasets"]["solar_cells"]
+    assert (entry["path"], entry["test_fraction"]) == (str(photographs), 0.25)
+    # The middle of the shorter sides, 90, 180 or 200 and 300, would take 128 on a CPU.
+    assert entry["resolution"] == 128 and config["device"] == "auto"
+    # Six images of the smallest class: five of four crops each would need twenty.
+    methods = config["distill"]["methods"]
+    assert (methods["sre2lpp"]["patches"], methods["rded"]["patches"]["tiling"]) == ("1x1", "1x1")
+    sheet = read_sheet(Path("config/tables/solar_cells.csv"))
+    assert len(sheet.notes) == 1 and sheet.notes[0].startswith("hard: ")
+    sets = [(row.method, row.fd2, row.variant, row.ipc) for row in sheet.rows_of(StudentRow)]
+    assert sets == [
+        *(("full", fd2, "base", None) for fd2 in ("plain", "fd2", "plain")),
+        ("random", "plain", "hard", 5),
+        *((method, "plain", "base", 5) for method in ("random",)),
+        ("random", "fd2", "base", 5),
+        *(("rded", "plain", "base", 5), ("sre2lpp", "plain", "base", 5)),
+        ("sre2lpp", "fd2", "base", 5),
+    ]
+    assert project.dry_run("--configfile", "config/solar_cells.yaml") == {
+        **{"prepare": 1, "pretrain": 3, "patches": 2, "select_images": 3, "distill": 4},
+        **{"assemble": 2, "relabel": 5, "evaluate_seeds": 6, "draw": 2, "tabulate": 1},
+        **{"summarise": 1, "all": 1},
+    }
+    assert "config/solar_cells.yaml" in init(photographs)["error"]
+    assert main(["init", str(photographs), "--force", "--ipc", "6"]) == 0
+    said = capsys.readouterr().out
+    move = next(line for line in said.splitlines() if "mv " in line)
+    done = subprocess.run(["bash", "-c", move], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    again = init(photographs, "--force")
+    assert again["broken"] == {}
+    assert again["classes"] == found["classes"]
+
+
+def test_small_pictures_get_small_networks_and_matching(
+    project: Project, init: Init, photographs: Path
+) -> None:
+    words = ("--name", "on", "--resolution", "32", "--ipc", "2", "--device", "cpu")
+    found = init(photographs, *words)
+    assert (found["student"], found["teacher"]) == ("convnet", "resnet10t")
+    rows = read_sheet(Path("config/tables/on.csv")).rows_of(StudentRow)
+    assert "dm" in {row.method for row in rows} and {row.ipc for row in rows} == {None, 2}
+    counts = project.dry_run("on", "--configfile", "config/on.yaml")
+    assert (counts["match"], counts["evaluate_seeds"]) == (1, 7)
+
+
+def test_pictures_that_training_and_test_share_are_told(
+    project: Project, init: Init, photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "splits"
+    for name in ("cracked", "sound"):
+        shutil.copytree(photographs / name, folder / "train" / name)
+        (folder / "test" / name).mkdir(parents=True)
+        shutil.copy(folder / "train" / name / "5.png", folder / "test" / name / "again.png")
+        shutil.move(folder / "train" / name / "0.png", folder / "test" / name)
+    found = init(folder)
+    assert found["shared"].startswith("test images of which training has a copy")
+    assert "again.png" in found["shared"]
+    assert "test_fraction" not in read_yaml(Path("config/splits.yaml"))["datasets"]["splits"]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--name", "my-cells"), "no name of a dataset"),
+        (("--name", "ELPV"), "is a dataset of config/config.yaml"),
+        (("--name", "quickstart"), "config/tables/quickstart.csv"),
+        (("--name", "export"), "a target of the workflow itself"),
+        (("--student", "resnet_18"), "did you mean 'resnet18'"),
+        (("--ipc", "7"), "the smallest class has 6"),
+        (("--resolution", "9"), "the nearest is 16"),
+        (("--configfile", "config/quickstart.yaml"), "leave out --configfile"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(
+    sources: Project,
+    init: Init,
+    photographs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    what: str,
+) -> None:
+    monkeypatch.chdir(sources.folder)
+    before = sorted(Path("config").rglob("*"))
+    assert what in init(photographs, *words)["error"]
+    assert sorted(Path("config").rglob("*")) == before
+
+
+def test_folders_that_are_no_dataset_are_refused(
+    sources: Project,
+    init: Init,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(sources.folder)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no class folders" in init(empty)["error"]
+    assert "no such folder" in init(tmp_path / "none")["error"]
+    (empty / "cracked").mkdir()
+    (empty / "sound").mkdir()
+    assert "2 class(es) without images" in init(empty)["error"]
+    (empty / "sound").rmdir()
+    shutil.copy(photographs / "sound/0.png", empty / "cracked")
+    assert "one class folder only: 'cracked'" in init(empty)["error"]
+    assert "rename the folder" in init(shutil.copytree(empty, tmp_path / "a$HOME"))["error"]
+
+
+@pytest.mark.parametrize(
+    ("side", "gpu", "resolution"),
+    [(20, True, 32), (63, True, 32), (64, False, 64), (500, False, 128), (500, True, 224)],
+)
+def test_resolutions_enlarge_nothing(side: int, gpu: bool, resolution: int) -> None:
+    assert fitting_resolution(side, gpu=gpu) == resolution
+
+
+def test_the_difference_that_test_images_show() -> None:
+    # 100 images at one half: a standard error of 5 points, and that of a difference √2 times it.
+    assert visible_difference([50, 50]) == pytest.approx(1.96 * math.sqrt(2) * 5, rel=0.02)
+    # Each class counts as much: the smallest says how much is known.
+    assert visible_difference([90, 10]) > visible_difference([50, 50])
+    assert visible_difference([50, 50], 0.9) == pytest.approx(0.6 * visible_difference([50, 50]))

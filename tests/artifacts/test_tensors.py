@@ -61,6 +61,44 @@ def test_slots_and_distilled_sets(tmp_path: Path) -> None:
         assert torch.equal(made.images[row], images[row % 2, row // 2])
 
 
+def test_what_a_method_learned_beside_images(tmp_path: Path) -> None:
+    images, path = torch.rand(2, 3, 1, 4, 4), tmp_path / "d"
+    logits = torch.randn(2, 3, 3)
+    write_distilled(path, images, FACTS, learned_labels=logits, learned_rate=0.03)
+    made = read_distilled(path)
+    assert made.learned_labels is not None and made.learned_rate == 0.03
+    for row in range(6):
+        assert torch.equal(made.learned_labels[row], logits[row % 2, row // 2])
+    write_distilled(path, images, FACTS)
+    assert set(read_tensors(path)[0]) == {"images", "labels"}
+    made = read_distilled(path)
+    assert made.learned_labels is None and made.learned_rate is None
+
+
+def test_learned_values_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    images, path = torch.rand(2, 3, 1, 4, 4), tmp_path / "d"
+    for shape, kind in (((2, 3, 4), torch.float32), ((2, 3, 3), torch.float64)):
+        with pytest.raises(ValueError, match="learned labels"):
+            write_distilled(path, images, FACTS, learned_labels=torch.zeros(shape, dtype=kind))
+    for rate in (0.0, -0.1, float("nan")):
+        with pytest.raises(FD2Error, match="tensor 'learned_rate' holds"):
+            write_distilled(path, images, FACTS, learned_rate=rate)
+    with pytest.raises(FD2Error, match="'learned_labels' holds 1 of 18 values that are not finite"):
+        logits = torch.zeros(2, 3, 3)
+        logits[1, 2, 0] = torch.inf
+        write_distilled(path, images, FACTS, learned_labels=logits)
+    assert not path.exists()
+    whole = {"images": images.flatten(0, 1), "labels": torch.arange(6) // 2}
+    facts = {**FACTS, "images_per_class": 2}
+    for learned, fault in (
+        ({"learned_labels": torch.zeros(6, 4)}, "learned labels"),
+        ({"learned_rate": torch.ones(1)}, "a learned rate of shape"),
+    ):
+        write_tensors(path, {**whole, **learned}, facts)
+        with pytest.raises(FD2Error, match=f"damaged file: {fault}"):
+            read_distilled(path)
+
+
 def test_other_types_and_shapes_are_not_written(tmp_path: Path) -> None:
     def slots(bad: torch.Tensor) -> None:
         write_slots(tmp_path / "x", bad, (0, 1), {})

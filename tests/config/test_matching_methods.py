@@ -10,7 +10,7 @@ import pytest
 from fd2.augment.differentiable import OPERATIONS
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
-from fd2.config.layers import read_yaml
+from fd2.config.layers import read_layers, read_yaml
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.schema import config_schema
@@ -20,6 +20,19 @@ from fd2.planning.stage_settings import inputs_of
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 DM = SetName("cub200", "dm", "plain", "base")
+MINE = """\
+tables: []
+ablations: []
+measurements: []
+variants:
+  own-labels: {evaluate: {protocol: direct, labels: learned}}
+  own-rate:
+    evaluate:
+      protocol: direct
+      labels: hard
+      learning_rate: learned
+  stored: {evaluate: {labels: hard, learning_rate: learned}}
+"""
 
 
 @pytest.fixture
@@ -75,6 +88,38 @@ def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None
     values["evaluate"]["protocol"] = "direct"
     with pytest.raises(FD2Error, match="protocol 'direct' with soft labels"):
         configured(values).evaluate(base)
+
+
+def test_what_a_method_does_not_learn_is_refused_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    settings = configured(read_layers(CONFIG / "config.yaml", [path]))
+
+    def cell(variant: str) -> Cell:
+        return Cell(SetName("cub200", "dm", "plain", variant), 1, "convnet", 0)
+
+    for variant, line, message in (
+        ("own-labels", 5, "'evaluate.labels' is 'learned', and method 'dm' learns no labels"),
+        ("own-rate", 10, "'evaluate.learning_rate' is 'learned', and method 'dm' learns no rate"),
+        ("stored", 11, "'evaluate.learning_rate' is 'learned' under protocol 'decoupled'"),
+    ):
+        with pytest.raises(FD2Error) as refused:
+            settings.evaluate(cell(variant))
+        assert refused.value.what == message
+        assert f"mine.yaml, line {line}" in refused.value.where
+        assert cell(variant).path() in refused.value.where
+    monkeypatch.setattr(plugins.load("methods", "dm"), "LEARNS", ("labels", "rate"), raising=False)
+    assert settings.evaluate(cell("own-labels"))["labels"] == "learned"
+    assert settings.evaluate(cell("own-rate"))["learning_rate"] == "learned"
+
+
+def test_stored_labels_are_not_of_pictures(values: dict[str, Any]) -> None:
+    values["evaluate"]["pictures"] = True
+    cell = Cell(SetName("cub200", "dm", "plain", "base"), 1, "resnet18", 0)
+    with pytest.raises(FD2Error, match=r"'evaluate\.pictures' with soft labels"):
+        configured(values).evaluate(cell)
 
 
 def test_the_operations_that_may_be_set_are_those_that_there_are() -> None:

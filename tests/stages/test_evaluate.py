@@ -17,6 +17,8 @@ from torch import Tensor
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import read_soft_labels
+from fd2.augment.normalise import Normaliser
+from fd2.config.settings import DirectSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import StateSettings
 from fd2.stages.evaluate import evaluate
@@ -114,6 +116,56 @@ def test_hard_labels_need_no_labels(chain: Chain, nine: Path, tmp_path: Path) ->
     assert set(made["inputs"]) == {"distilled"}
     again = cell(chain, nine, None, tmp_path / "again.json", labels="hard", seed=1)
     assert made["result"]["curve"][0]["loss"] != again["result"]["curve"][0]["loss"]
+
+
+def test_students_of_what_a_method_learned(chain: Chain, nine: Path, tmp_path: Path) -> None:
+    """Labels and rate come with the set; without them nothing is trained."""
+    images, path = read_distilled(nine), tmp_path / "learned.safetensors"
+    slots = images.images.unflatten(0, (3, 3)).transpose(0, 1).float() / 255
+    logits = 9 * torch.eye(3).expand(3, 3, 3)
+    write_distilled(path, slots, images.metadata, learned_labels=logits, learned_rate=0.02)
+    direct = DirectSettings(0.9, 8, ())
+    own = {"student": "convnet", "protocol": "direct", "direct": direct}
+
+    def loss(distilled: Path, **changes: Any) -> float:
+        made = cell(chain, distilled, None, tmp_path / "cell.json", **{**own, **changes})
+        assert set(made["inputs"]) == {"distilled"}
+        return float(made["result"]["curve"][-1]["loss"])
+
+    learned = loss(path, labels="learned", learning_rate="learned")
+    # Labels of nearly one class each are nearly class labels.
+    assert learned == loss(path, labels="learned", learning_rate=0.02)
+    assert learned == pytest.approx(loss(path, labels="hard", learning_rate=0.02), rel=0.05)
+    assert learned != loss(path, labels="hard", learning_rate=0.02)
+    assert abs(learned - loss(path, labels="learned", learning_rate=0.001)) > 1e-3
+    for changes, what in (
+        ({"labels": "learned"}, "the set holds no learned labels"),
+        ({"labels": "hard", "learning_rate": "learned"}, "the set holds no learned rate"),
+    ):
+        with pytest.raises(FD2Error, match=what) as refused:
+            loss(nine, **changes)
+        assert refused.value.where == str(nine)
+
+
+def test_students_of_pictures_see_a_set_as_it_is_exported(
+    chain: Chain, nine: Path, tmp_path: Path, fed: list[Tensor]
+) -> None:
+    """Clipped to black and white, in 8 bits."""
+    images, path = read_distilled(nine), tmp_path / "float.safetensors"
+    slots = images.images.unflatten(0, (3, 3)).transpose(0, 1).float() / 255
+    beyond = slots + 0.3 * torch.randn(slots.shape, generator=torch.Generator().manual_seed(1))
+    write_distilled(path, beyond, images.metadata)
+    own = {"student": "convnet", "protocol": "direct", "direct": DirectSettings(0.9, 9, ())}
+    shared = {**own, "labels": "hard", "epochs": 1}
+    cell(chain, path, None, tmp_path / "cell.json", pictures=True, **shared)
+    cell(chain, path, None, tmp_path / "cell.json", **shared)
+    normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
+    eight_bits, as_they_are = map(normaliser.denormalise, fed)
+    levels = 255 * eight_bits
+    assert levels.min() > -1e-2 and levels.max() < 255 + 1e-2
+    assert (levels - levels.round()).abs().max() < 1e-2
+    gap = (eight_bits - as_they_are.clamp(0, 1)).abs().max()
+    assert as_they_are.min() < -0.2 and gap < 0.5 / 255 + 1e-4
 
 
 def test_same_seed_same_cell(chain: Chain, nine: Path, labels: Path, tmp_path: Path) -> None:

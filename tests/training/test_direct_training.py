@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fd2.artifacts.images import read_distilled
+from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.augment.differentiable import OPERATIONS, draw_augmentations
 from fd2.config.settings import DirectSettings, EvaluateSettings
@@ -27,29 +27,46 @@ if TYPE_CHECKING:
 EPOCHS, BATCH, RATE, DECAY, MOMENTUM = 5, 4, 0.05, 5e-3, 0.9
 
 
-@pytest.fixture(params=[(), OPERATIONS], ids=["plain", "augmented"])
+@pytest.fixture(
+    params=[("hard", ()), ("hard", OPERATIONS), ("learned", OPERATIONS)],
+    ids=["plain", "augmented", "learned"],
+)
 def settings(request: pytest.FixtureRequest, chain: Chain) -> EvaluateSettings:
+    labels, operations = request.param
     return chain.evaluate_settings(
         student="convnet",
         protocol="direct",
-        direct=DirectSettings(MOMENTUM, BATCH, request.param),
-        labels="hard",
+        direct=DirectSettings(MOMENTUM, BATCH, operations),
+        labels=labels,
         epochs=EPOCHS,
-        learning_rate=RATE,
+        learning_rate="learned" if labels == "learned" else RATE,
         weight_decay=DECAY,
         test_every=EPOCHS,
         memory_format="contiguous",
     )
 
 
+@pytest.fixture
+def learned(nine: Path, tmp_path: Path) -> Path:
+    """The nine images with soft labels and a rate, as if their method had learned them."""
+    images, path = read_distilled(nine), tmp_path / "learned.safetensors"
+    slots = images.images.unflatten(0, (3, 3)).transpose(0, 1)
+    logits = 2 * torch.randn(3, 3, 3, generator=torch.Generator().manual_seed(4))
+    write_distilled(path, slots, images.metadata, learned_labels=logits, learned_rate=RATE)
+    return path
+
+
 def plain_loop(
     student: Backbone,
     images: Tensor,
-    labels: Tensor,
+    shares: Tensor,
     names: tuple[object, ...],
     operations: tuple[str, ...],
 ) -> list[float]:
-    """SGD by hand; another optimiser, with a tenth of the rate, from the fourth of five epochs."""
+    """SGD by hand; another optimiser, with a tenth of the rate, from the fourth of five epochs.
+
+    ``shares`` of each class in each image's label add up to 1.
+    """
     velocity: dict[str, Tensor] = {}
     losses = []
     for epoch in range(EPOCHS):
@@ -64,7 +81,7 @@ def plain_loop(
             if operations:
                 seen = draw_augmentations(draws, operations, len(ids), shared=True).apply(seen)
             student.zero_grad()
-            loss = functional.cross_entropy(student(seen), labels[ids])
+            loss = -(shares[ids] * student(seen).log_softmax(1)).sum() / len(ids)
             loss.backward()
             losses.append(float(loss.detach()))
             with torch.no_grad():
@@ -78,18 +95,24 @@ def plain_loop(
 
 
 def test_a_student_is_that_of_a_plain_loop(
-    chain: Chain, nine: Path, settings: EvaluateSettings
+    chain: Chain, learned: Path, settings: EvaluateSettings
 ) -> None:
-    data = StudentData(open_prepared(chain.data), read_distilled(nine), None, chain.job.device)
+    data = StudentData(open_prepared(chain.data), read_distilled(learned), None, chain.job.device)
+    assert data.learned_labels is not None
     # In float64, in which rounding does not grow from step to step.
     data.images, data.test_images = data.images.double(), data.test_images.double() / 255
+    data.learned_labels = data.learned_labels.double()
+    shares = functional.one_hot(data.labels, 3).double()
+    if settings.labels == "learned":
+        powers = data.learned_labels.exp()
+        shares = powers / powers.sum(1, keepdim=True)
     ours = DirectTraining(settings, data, chain.job.device)
     ours.student.double()
     theirs = copy.deepcopy(ours.student).train()
     result = ours.run()
     assert settings.direct is not None
     names = ("student", settings.seed, settings.dataset, settings.student)
-    losses = plain_loop(theirs, data.images, data.labels, names, settings.direct.augmentation)
+    losses = plain_loop(theirs, data.images, shares, names, settings.direct.augmentation)
     for (name, mine), plain in zip(
         ours.student.named_parameters(), theirs.parameters(), strict=True
     ):
@@ -102,9 +125,9 @@ def test_a_student_is_that_of_a_plain_loop(
 
 
 def test_other_seeds_see_other_augmentations(
-    chain: Chain, nine: Path, settings: EvaluateSettings
+    chain: Chain, learned: Path, settings: EvaluateSettings
 ) -> None:
-    data = StudentData(open_prepared(chain.data), read_distilled(nine), None, chain.job.device)
+    data = StudentData(open_prepared(chain.data), read_distilled(learned), None, chain.job.device)
     curves = [
         DirectTraining(replace(settings, seed=seed), data, chain.job.device).run()["curve"]
         for seed in (0, 0, 1)

@@ -237,9 +237,9 @@ def of_cells(wildcards):
 
 @explained
 def cell_labels(wildcards):
-    """The soft labels' two files, or nothing where the student learns from class labels."""
+    """The soft labels' two files, or nothing where the student learns from others."""
     cell = of_cell(wildcards)
-    if SETTINGS.evaluate(cell)["labels"] == "hard":
+    if SETTINGS.evaluate(cell)["labels"] != "soft":
         return []
     labels = SETTINGS.set_at(cell.set_name, "relabel").labels(cell.ipc)
     return [

@@ -47,12 +47,16 @@ class DistilledSet:
         labels: int64 ``[C * n]``.
         images_per_class: n.
         metadata: what shaped it; holds ``manifest``, ``mean`` and ``std``.
+        learned_labels: logits float32 ``[C * n, C]`` of a method that learns soft labels.
+        learned_rate: of students, above 0, from a method that learns it.
     """
 
     images: Tensor
     labels: Tensor
     images_per_class: int
     metadata: dict[str, Any]
+    learned_labels: Tensor | None = None
+    learned_rate: float | None = None
 
     def pictures(self, *, stretched: bool = False) -> Tensor:
         """The images as uint8: floating ones clipped and rounded, as a viewer shows them.
@@ -93,15 +97,39 @@ def read_slots(path: str | Path) -> SlotImages:
     return SlotImages(images, slots, metadata)
 
 
-def write_distilled(path: str | Path, slots_images: Tensor, metadata: Mapping[str, Any]) -> None:
-    """Write a distilled set from uint8 or float32 ``[n, C, K, H, W]`` in slot order."""
+def write_distilled(
+    path: str | Path,
+    slots_images: Tensor,
+    metadata: Mapping[str, Any],
+    *,
+    learned_labels: Tensor | None = None,
+    learned_rate: float | None = None,
+) -> None:
+    """Write a distilled set from uint8 or float32 ``[n, C, K, H, W]`` in slot order.
+
+    Args:
+        path: of the file.
+        slots_images: the images.
+        metadata: what shaped them.
+        learned_labels: logits float32 ``[n, C, C]`` of the images, in the same order.
+        learned_rate: of students.
+
+    Raises:
+        FD2Error: if a value is not finite, or the rate not above 0.
+    """
     _check(slots_images, _STORED)
     count, classes = slots_images.shape[:2]
-    images = slots_images.transpose(0, 1).reshape(classes * count, *slots_images.shape[2:])
-    labels = torch.arange(classes).repeat_interleave(count)
-    write_tensors(
-        path, {"images": images, "labels": labels}, {**metadata, "images_per_class": count}
-    )
+    tensors = {
+        "images": slots_images.transpose(0, 1).flatten(0, 1),
+        "labels": torch.arange(classes).repeat_interleave(count),
+    }
+    if learned_labels is not None:
+        tensors["learned_labels"] = learned_labels.transpose(0, 1).flatten(0, 1)
+        if fault := _label_fault(tensors["learned_labels"], (classes * count, classes)):
+            raise ValueError(fault)
+    if learned_rate is not None:
+        tensors["learned_rate"] = torch.tensor(learned_rate, dtype=torch.float64)
+    write_tensors(path, tensors, {**metadata, "images_per_class": count})
 
 
 def read_distilled(path: str | Path) -> DistilledSet:
@@ -110,11 +138,28 @@ def read_distilled(path: str | Path) -> DistilledSet:
     Raises:
         FD2Error: if it is missing or damaged.
     """
-    tensors, metadata = read_tensors(path, ("images", "labels"))
-    images, labels = tensors["images"], tensors["labels"]
+    tensors, metadata = read_tensors(path)
+    if not tensors.keys() >= {"images", "labels"}:
+        raise damaged(path, f"it holds {sorted(tensors)}, not images and labels")
+    images, labels, count = tensors["images"], tensors["labels"], metadata["images_per_class"]
     if images.ndim != 4 or len(images) != len(labels) or images.dtype not in _STORED:
         raise damaged(path, f"images {tuple(images.shape)} {images.dtype}, {len(labels)} labels")
-    return DistilledSet(images, labels, metadata["images_per_class"], metadata)
+    learned, rate = tensors.get("learned_labels"), tensors.get("learned_rate")
+    if learned is not None and (
+        fault := _label_fault(learned, (len(labels), len(labels) // count))
+    ):
+        raise damaged(path, fault)
+    if rate is not None and rate.shape:
+        raise damaged(path, f"a learned rate of shape {tuple(rate.shape)}")
+    return DistilledSet(
+        images, labels, count, metadata, learned, None if rate is None else float(rate)
+    )
+
+
+def _label_fault(logits: Tensor, wanted: tuple[int, int]) -> str | None:
+    if logits.dtype == torch.float32 and logits.shape == wanted:
+        return None
+    return f"learned labels {tuple(logits.shape)} {logits.dtype}, not {wanted} torch.float32"
 
 
 def _check(images: Tensor, types: tuple[torch.dtype, ...]) -> None:

@@ -31,6 +31,8 @@ RANGES = {
 }
 #: Sums in floating point may end just outside of a range.
 _ROUNDING = 1e-4
+#: Tensors whose values are above 0.
+_POSITIVE = ("learned_rate",)
 #: Values that users write have ranges of their own, in the schemas.
 _SETTINGS = "settings"
 
@@ -67,9 +69,11 @@ def _faults(
 
 
 def tensor_fault(tensors: Mapping[str, Tensor]) -> str | None:
-    """The first tensor that holds a value that is not finite, and how many it holds."""
+    """The first tensor that holds a value that is not finite or out of its range, and how many."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             count = int((~tensor.isfinite()).sum())
             return f"tensor '{name}' holds {count} of {tensor.numel()} values that are not finite"
+        if name in _POSITIVE and not (tensor > 0).all():
+            return f"tensor '{name}' holds {float(tensor.min()):g}, it should be above 0"
     return None

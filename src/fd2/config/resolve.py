@@ -16,6 +16,7 @@ from fd2.config.schema import check_recipe, regularisers_of
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.stages import SECTIONS
+from fd2.config.students import check_student
 from fd2.errors import FD2Error
 
 
@@ -248,31 +249,22 @@ class Configuration(GivenConfig):
         """Settings of one cell.
 
         Raises:
-            FD2Error: if the student trains for more epochs than labels are stored for, or its
-                protocol does not take soft labels.
+            FD2Error: see `check_student`.
         """
         context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
         section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
         check_network(section, cell.student, self.values["datasets"][cell.set_name.dataset])
         relabel = self._relabel(cell.set_name, cell.ipc)
-        direct = section["protocol"] == "direct"
-        if direct and section["labels"] == "soft":
-            raise FD2Error(
-                "protocol 'direct' with soft labels",
-                f"{self.where_of('evaluate', context, 'protocol')}, cell {cell.path()}",
-                "set 'evaluate.labels' to hard: stored soft labels belong to 'decoupled'",
-            )
-        if section["labels"] == "soft" and section["epochs"] > relabel["epochs"]:
-            raise FD2Error(
-                f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only "
-                f"{relabel['epochs']}",
-                f"{self.where_of('evaluate', context, 'epochs')}, cell {cell.path()}",
-                "store labels for at least as many epochs as the student trains",
-            )
+        check_student(
+            section,
+            cell.set_name.method,
+            relabel["epochs"],
+            lambda key: f"{self.where_of('evaluate', context, key)}, cell {cell.path()}",
+        )
         return {
             **section,
             **context,
-            "direct": section["direct"] if direct else None,
+            "direct": section["direct"] if section["protocol"] == "direct" else None,
             "seed": cell.seed,
             "preset": self.values["preset"],
             **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},

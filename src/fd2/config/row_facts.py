@@ -65,8 +65,9 @@ def _students(
     # The preset is no name here: it is written beside a student's own settings.
     training = {k: v for k, v in student.items() if k not in _NAMES or k == "preset"}
     facts = {"initialisation": str(student["initialisation"]), "training": _text(training)}
-    if student["labels"] == "hard":
-        return {**facts, "labels": "hard", "labels_of_any_teacher": "hard"}, []
+    if student["labels"] != "soft":
+        own = student["labels"]
+        return {**facts, "labels": own, "labels_of_any_teacher": own}, []
     relabel, teachers = settings.relabel(name, ipc), settings.relabel_teachers(name, ipc)
     trained, seeds = _without_seeds(settings, teachers)
     facts["labels"] = _text([relabel, [asdict(teacher) for teacher in teachers]])

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from fd2.config.names import OfSet
 
 T = TypeVar("T")
+#: In place of a student's labels or learning rate: those that the set's method learned.
+LEARNED = "learned"
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,8 @@ class DirectSettings:
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
-    ``direct`` is None under the protocol ``decoupled``.
+    ``direct`` is None under the protocol ``decoupled``. ``labels`` and ``learning_rate`` may be
+    `LEARNED`: they come with the set.
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both ways match.
     """
@@ -216,11 +219,12 @@ class EvaluateSettings(OfSet):
     protocol: str
     direct: DirectSettings | None
     labels: str
+    pictures: bool
     initialisation: str
     stem: str
     temperature: float
     epochs: int
-    learning_rate: float
+    learning_rate: float | str
     weight_decay: float
     eta: float
     batch_size: int

@@ -132,7 +132,7 @@ def _readable(
         case "enum":
             fix = suggest(str(instance), map(str, bound)) + about
         case "type":
-            kinds = [bound] if isinstance(bound, str) else bound
+            kinds = _kinds(rule)
             fix = f"give {' or '.join(_WORDS[kind] for kind in kinds)}{about}"
             fix += "".join(f"; {nearest}" for nearest in _nearest(instance, kinds))
         case "minimum" | "maximum":
@@ -145,7 +145,7 @@ def _readable(
             keys = (*keys, instance)
             what, fix = f"the name {shown(instance)}", _name_fix(instance, rule)
         case "pattern" | "maxLength":
-            fix = _name_fix(instance, rule)
+            fix = "; ".join([_name_fix(instance, rule), *_nearest_of_text(instance, _kinds(rule))])
         case "minItems" | "maxItems":
             exactly = rule.get("minItems") == rule.get("maxItems")
             words = "" if exactly else "at least " if error.validator == "minItems" else "at most "
@@ -172,6 +172,11 @@ def _elsewhere(schema: Mapping[str, Any], key: str) -> Iterator[str]:
     for section, block in properties.items():
         if key in block.get("properties", {}):
             yield f"'{section}.{key}'"
+
+
+def _kinds(rule: Mapping[str, Any]) -> list[str]:
+    kinds: str | list[str] = rule.get("type", [])
+    return [kinds] if isinstance(kinds, str) else kinds
 
 
 def _nearest(value: Any, kinds: list[str]) -> Iterator[str]:

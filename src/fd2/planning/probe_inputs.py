@@ -100,10 +100,11 @@ class ProbeInputs:
         return path
 
     def distilled(self, count: int) -> Path:
-        """A distilled set of so many images per class."""
+        """A distilled set of so many images per class, with all that a method may learn."""
         path = self.folder / "distilled.safetensors"
         images = self._pixels(count * self.classes).unflatten(0, (count, self.classes))
-        write_distilled(path, images, self._facts)
+        logits = torch.zeros(count, self.classes, self.classes)
+        write_distilled(path, images, self._facts, learned_labels=logits, learned_rate=0.01)
         return path
 
     def labels(self, distilled: Path, count: int, settings: EvaluateSettings) -> Path:

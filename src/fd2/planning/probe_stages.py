@@ -224,7 +224,7 @@ def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     distilled = inputs.distilled(count)
     size = replace(task.size, test=_TEST_IMAGES)
     typed = build(EvaluateSettings, settings)
-    labels = None if typed.labels == "hard" else inputs.labels(distilled, count, typed)
+    labels = inputs.labels(distilled, count, typed) if typed.labels == "soft" else None
     return task.work(settings, size, count), lambda: evaluate(
         {folder / "cell.json": typed}, data, distilled, labels, job
     )

@@ -76,7 +76,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
         case "evaluate":
             cell = Cell.parse(fields)
             inputs = {"distilled": _distilled(settings, job)}
-            if settings.evaluate(cell)["labels"] == "hard":
+            if settings.evaluate(cell)["labels"] != "soft":
                 return inputs
             folder = settings.set_at(cell.set_name, "relabel").labels(cell.ipc)
             files = {"logits": "logits.npy", "augmentation": "augmentation.safetensors"}

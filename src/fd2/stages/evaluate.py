@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS
 from fd2.artifacts.soft_labels import SoftLabels, read_soft_labels
 from fd2.config.datasets import TESTED_ON
-from fd2.config.settings import EvaluateSettings
+from fd2.config.settings import LEARNED, EvaluateSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 from fd2.runtime.state import Snapshot, StageState, stage_state
@@ -32,13 +32,14 @@ def evaluate(
     labels: Path | None,
     job: Job,
 ) -> None:
-    """Train and test students one after the other; write a cell each.
+    """Train and test students that differ in their seeds one after the other; write a cell each.
 
     Each ends in the numbers that it has alone. A job that was stopped goes on from its state and
-    ends in the same numbers. Labels are a folder of soft labels; None for hard labels.
+    ends in the same numbers. Labels are a folder of soft labels; None for hard or learned labels.
 
     Raises:
-        FD2Error: if inputs do not belong together, or the loss stops being finite.
+        FD2Error: if inputs do not belong together, the set lacks what its method was to learn, or
+            the loss stops being finite.
         StoppedError: if a signal came; the state is written.
     """
     dataset = open_prepared(data)
@@ -49,6 +50,7 @@ def evaluate(
         inputs["logits"] = labels / "logits.npy"
         inputs["augmentation"] = labels / "augmentation.safetensors"
     manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
+    _require_learned(students.values(), images, distilled)
     longest = max(settings.epochs for settings in students.values())
     if soft is not None and longest > len(soft.logits):
         raise FD2Error(
@@ -56,6 +58,8 @@ def evaluate(
             str(labels),
             "raise 'relabel.epochs' or lower 'evaluate.epochs'",
         )
+    if any(settings.pictures for settings in students.values()):
+        images = replace(images, images=images.pictures())
     shared = StudentData(dataset, images, soft, job.device)
     states = []
     for output, settings in students.items():
@@ -95,6 +99,22 @@ def _cell(
         "result": result,
         **record(shaped, clock.facts()),
     }
+
+
+def _require_learned(
+    students: Iterable[EvaluateSettings], images: DistilledSet, path: Path
+) -> None:
+    for settings in students:
+        for asked, held, what in (
+            (settings.labels, images.learned_labels, "labels"),
+            (settings.learning_rate, images.learned_rate, "rate"),
+        ):
+            if asked == LEARNED and held is None:
+                raise FD2Error(
+                    f"the set holds no learned {what}",
+                    str(path),
+                    "delete the file and run again; its stage makes it anew",
+                )
 
 
 def _require_fitting(

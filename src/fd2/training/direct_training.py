@@ -1,4 +1,4 @@
-"""Training of students as in dataset condensation, protocol ``direct``: class labels and DSA."""
+"""Training of students as in dataset condensation, protocol ``direct``: SGD and DSA."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from fd2.augment.differentiable import draw_augmentations
+from fd2.config.settings import LEARNED
 from fd2.image_counts import even_sizes
 from fd2.runtime.seeds import torch_generator
 from fd2.runtime.state import Snapshot
@@ -18,19 +19,26 @@ _STEP = 0.1
 
 
 class DirectTraining(StudentTraining):
-    """One student's training run on class labels.
+    """One student's training run on class labels, or on those that the set's method learned.
 
     SGD with momentum and one weight decay for all; after half of the epochs the rate falls to a
     tenth and the momentum starts anew. Each batch sees one operation of differentiable
     augmentation, each of its images with parameters of its own. Source: the public code of DC, DSA
     and DM, utils.py, https://github.com/VICO-UoE/DatasetCondensation. There the last batch holds
     what is left over; here all have nearly equal sizes, as everywhere in fd2.
+
+    On learned labels the loss is the cross-entropy with their softmax, without a temperature.
+    Source: the public code of DATM, distill/evaluation.py, https://github.com/NUS-HPC-AI-Lab/DATM.
     """
 
     def _prepare(self) -> None:
         direct = self.settings.direct
         assert direct is not None
         self.direct = direct
+        self._targets = self.data.labels
+        if self.settings.labels == LEARNED:
+            assert self.data.learned_labels is not None
+            self._targets = self.data.learned_labels.softmax(dim=1)
         self._sizes = even_sizes(len(self.data.images), direct.batch_size)
         self.batches = len(self._sizes)
 
@@ -38,7 +46,7 @@ class DirectTraining(StudentTraining):
         settings = self.settings
         return torch.optim.SGD(
             self.student.parameters(),
-            settings.learning_rate,
+            self.learning_rate,
             momentum=self.direct.momentum,
             weight_decay=settings.weight_decay,
             fused=True,
@@ -48,7 +56,7 @@ class DirectTraining(StudentTraining):
         self, epoch: int, optimiser: torch.optim.Optimizer, resumed: Snapshot | None
     ) -> None:
         last_high = self.settings.epochs // 2
-        rate = self.settings.learning_rate
+        rate = self.learning_rate
         set_learning_rate(optimiser, rate if epoch <= last_high else _STEP * rate)
         if epoch == last_high + 1 and resumed is None:
             optimiser.state.clear()
@@ -64,8 +72,7 @@ class DirectTraining(StudentTraining):
             if number < begin:
                 continue
             rows = ids.to(self.device, non_blocking=True)
-            images, labels = data.images[rows], data.labels[rows]
+            images = data.images[rows]
             logits = self._logits(images if record is None else record.apply(images))
-            yield iter(
-                [("cross-entropy", functional.cross_entropy(logits, labels), logits, labels)]
-            )
+            loss = functional.cross_entropy(logits, self._targets[rows])
+            yield iter([("cross-entropy", loss, logits, data.labels[rows])])

@@ -15,7 +15,7 @@ from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logi
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
 from fd2.config.networks import NetworkInput
-from fd2.config.settings import EvaluateSettings
+from fd2.config.settings import LEARNED, EvaluateSettings
 from fd2.epochs import is_tested
 from fd2.networks.backbone import Backbone
 from fd2.networks.compilation import compiled
@@ -49,7 +49,7 @@ Pass = tuple[str, Tensor, Tensor, Tensor]
 
 
 class StudentData:
-    """What students of several seeds share, on the device; without soft labels, hard ones."""
+    """What students of several seeds share, on the device; ``soft`` are stored labels."""
 
     def __init__(
         self,
@@ -63,6 +63,9 @@ class StudentData:
         self.normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
         self.images = self.normaliser.normalise(images.images.to(device))
         self.labels = images.labels.to(device)
+        learned = images.learned_labels
+        self.learned_labels = None if learned is None else learned.to(device)
+        self.learned_rate = images.learned_rate
         self.replay = None if soft is None else Replay(self.images, soft.augmentation)
         self.test_images = dataset.test.all_images(device)
         self.test_labels = dataset.test.labels
@@ -94,6 +97,9 @@ class StudentTraining:
             self.student.features, settings.compile, device, "evaluate.compile"
         )
         self.precision = precision_on(device, settings.mixed_precision)
+        given = data.learned_rate if settings.learning_rate == LEARNED else settings.learning_rate
+        assert isinstance(given, float)
+        self.learning_rate = given
         self._prepare()
 
     def _prepare(self) -> None:
@@ -152,14 +158,14 @@ class StudentTraining:
 
     def _optimiser(self) -> torch.optim.Optimizer:
         settings = self.settings
-        return student_optimiser(self.student, settings.learning_rate, settings.weight_decay)
+        return student_optimiser(self.student, self.learning_rate, settings.weight_decay)
 
     def _begin(
         self, epoch: int, optimiser: torch.optim.Optimizer, resumed: Snapshot | None
     ) -> None:
         """Set the optimiser for an epoch; one of a snapshot is within it."""
         settings = self.settings
-        rate = stretched_cosine(settings.learning_rate, epoch, settings.epochs, settings.eta)
+        rate = stretched_cosine(self.learning_rate, epoch, settings.epochs, settings.eta)
         set_learning_rate(optimiser, rate)
 
     def _epoch(

@@ -1,0 +1,71 @@
+"""What a student is refused for before any job runs: labels or a rate that it cannot have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fd2.config import plugins
+from fd2.config.settings import LEARNED
+from fd2.errors import FD2Error
+
+#: Settings that may ask for what a method learned, by its word in the method's ``LEARNS``.
+_ASKED = {"labels": "labels", "rate": "learning_rate"}
+
+
+def check_student(
+    section: Mapping[str, Any], method: str, labelled_epochs: int, where: Callable[[str], str]
+) -> None:
+    """Refuse a student whose settings do not fit each other or its set's method.
+
+    Args:
+        section: ``evaluate`` of the config, for the cell.
+        method: that makes the set.
+        labelled_epochs: ``relabel.epochs``.
+        where: a setting's line and the cell, by the setting's name.
+
+    Raises:
+        FD2Error: for more epochs than labels are stored for; stored labels with the protocol
+            ``direct``, or with pictures, which they are not of; or what the method does not learn.
+    """
+    if section["labels"] == "soft":
+        _check_stored(section, labelled_epochs, where)
+    learns: tuple[str, ...] = getattr(plugins.load("methods", method), "LEARNS", ())
+    for word, key in _ASKED.items():
+        if section[key] != LEARNED:
+            continue
+        if section["protocol"] != "direct":
+            raise FD2Error(
+                f"'evaluate.{key}' is '{LEARNED}' under protocol '{section['protocol']}'",
+                where(key),
+                f"set 'evaluate.protocol' to direct, or 'evaluate.{key}' to another value",
+            )
+        if word not in learns:
+            raise FD2Error(
+                f"'evaluate.{key}' is '{LEARNED}', and method '{method}' learns no {word}",
+                where(key),
+                "give another value, or write it into an override 'where' the method learns them",
+            )
+
+
+def _check_stored(
+    section: Mapping[str, Any], labelled_epochs: int, where: Callable[[str], str]
+) -> None:
+    if section["protocol"] == "direct":
+        raise FD2Error(
+            "protocol 'direct' with soft labels",
+            where("protocol"),
+            "set 'evaluate.labels' to hard: stored soft labels belong to 'decoupled'",
+        )
+    if section["pictures"]:
+        raise FD2Error(
+            "'evaluate.pictures' with soft labels, which are stored of the images as they are",
+            where("pictures"),
+            "set 'evaluate.labels' to hard, as an exported set has them",
+        )
+    if section["epochs"] > labelled_epochs:
+        raise FD2Error(
+            f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only {labelled_epochs}",
+            where("epochs"),
+            "store labels for at least as many epochs as the student trains",
+        )

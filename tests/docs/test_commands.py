@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from fd2.__main__ import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "config/README.md")
 PAGES = ("cluster", "own-data", "questions", "reproduce", "results", "running")
-COPIED = ("Snakefile", "workflow", "src", "config", "profiles", "envs", "pyproject.toml")
 NEEDS = re.compile(r"^# needs .*\b(GPUs?|network|cluster)\b")
-IMAGES_PER_CLASS = 44  # a quarter is tested, a quarter of the rest held out, 20 are distilled
 
 
 def commands(blocks: Callable[[str, str], list[str]]) -> Iterator[list[str]]:
@@ -35,32 +30,6 @@ def commands(blocks: Callable[[str, str], list[str]]) -> Iterator[list[str]]:
                     words = shlex.split(line, comments=True)
                     if words:
                         yield words
-
-
-@pytest.fixture(scope="module")
-def workspace(
-    tmp_path_factory: pytest.TempPathFactory, blocks: Callable[[str, str], list[str]]
-) -> Path:
-    """A copy of the workflow with the configs, sheets and photographs of docs/own-data.md."""
-    root = tmp_path_factory.mktemp("documents")
-    for name in COPIED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, root / name)
-    for document in ("docs/own-data.md", "docs/reproduce.md"):
-        for block in blocks(document, "yaml"):
-            first = block.splitlines()[0].removeprefix("# ")
-            # Others are pieces of a file.
-            if first.startswith("config/") and first.endswith(".yaml"):
-                (root / first).write_text(block)
-    for name, sheet in zip(("mine", "mine_sweep"), blocks("docs/own-data.md", "csv"), strict=True):
-        (root / f"config/tables/{name}.csv").write_text(sheet)
-    for label in ("crow", "wren"):
-        folder = root / "photos/mine" / label
-        folder.mkdir(parents=True)
-        for number in range(IMAGES_PER_CLASS):
-            pixels = np.full((8, 8, 3), number, dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{number}.png")
-    return root
 
 
 def test_every_command_is_of_a_known_program(blocks: Callable[[str, str], list[str]]) -> None:

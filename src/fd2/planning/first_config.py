@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_layers
+from fd2.config.yaml_reader import parse_value
 from fd2.errors import FD2Error, require_known
 from fd2.image_counts import half_batch_sizes, visible_difference
 from fd2.planning.own_images import OwnImages
@@ -93,6 +94,7 @@ def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:
     batches = len(half_batch_sizes(len(classes) * ipc, _STUDENT_BATCH)) // 2
     return {
         **vars(wanted),
+        "key": wanted.name if _is_text(wanted.name) else f'"{wanted.name}"',
         **{"ipc": ipc, "resolution": resolution, "photographs": photographs},
         **{"teacher": teacher, "student": student, "seeds": [0, 1, 2]},
         "pretrained_student": photographs and bool(_package(student)),
@@ -120,6 +122,14 @@ def fitting_resolution(side: int, *, gpu: bool) -> int:
 def _epochs(steps: int, batches: int) -> int:
     """Passes over so many batches that make up the steps, within `_EPOCHS`."""
     return min(max(math.ceil(steps / batches), _EPOCHS[0]), _EPOCHS[1])
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name needs no quotes in YAML: not one that can be read in two ways, as ``on``."""
+    try:
+        return bool(parse_value(f"{name}: 0", "a name") == {name: 0})
+    except FD2Error:
+        return False
 
 
 def _package(backbone: str) -> str:

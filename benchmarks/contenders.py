@@ -50,10 +50,10 @@ class Contender:
             engine of DM and DSA is ``all classes at once`` or ``class by class``.
         teachers: backbones, in turn; the one that is trained.
         fd2: with FD²'s loss terms.
-        precision: ``float32`` or ``bfloat16``.
+        precision: ``float32`` or ``bfloat16``; of DM that of real images.
         allocator: ``default``, as a reader's own script runs, or ``tuned``, as jobs run.
         memory_format: as the setting of that name.
-        compile: likewise; needs a compiler unless ``none``.
+        compile: likewise, of DM for real images; needs a compiler unless ``none``.
         images_per_class: of DM, DSA and their students.
     """
 
@@ -119,10 +119,13 @@ def _matching(count: int) -> list[Contender]:
     ways = ("reference", "all classes at once", "class by class")
     rows = [(name, "step", way) for name in ("DM", "DSA") for way in ways]
     rows += [("direct", "epoch", way) for way in ("reference", "engine")]
-    return [
+    found = [
         Contender(f"{name}, IPC {count}", way, name.lower(), unit, way, images_per_class=count)
         for name, unit, way in rows
     ]
+    half = replace(found[1], label=f"{ways[1]}, bfloat16", precision="bfloat16")
+    fast = replace(half, label=f"{half.label}, compiled", compile="default")
+    return [*found[: len(ways)], half, fast, *found[len(ways) :]]
 
 
 def _ways(group: str, default: Contender) -> list[Contender]:

@@ -32,24 +32,34 @@ def matching_repetition(
     if case["measure"] == "direct":
         train = reference_epochs if way == "reference" else engine_epochs
         return partial(train, direct_training(count, device), epochs), epochs
-    by_class = way == "class by class"
-    engine = matching(case["measure"], count, case["batch_real"], epochs, by_class, device)
+    ways = {"class_by_class": way == "class by class"}
+    if case["measure"] == "dm":
+        ways |= {"mixed_precision": case["precision"] == "bfloat16", "compile": case["compile"]}
+    engine = matching(case["measure"], count, case["batch_real"], epochs, ways, device)
     step = ReferenceMatching(engine).step if way == "reference" else engine.step
     numbers = itertools.count(step=engine._recipe.outer_loops)
     return lambda: step(next(numbers)), 1
 
 
 def matching(
-    method: str, count: int, batch_real: int, epochs: int, by_class: bool, device: torch.device
+    method: str,
+    count: int,
+    batch_real: int,
+    epochs: int,
+    ways: Mapping[str, Any],
+    device: torch.device,
 ) -> _Matching:
-    """The method with its own settings but these; a network trains for ``epochs`` at most."""
+    """The method with its own settings but these; a network trains for ``epochs`` at most.
+
+    ``ways`` are settings of how it computes.
+    """
     values = configuration().whole_set(SetName(DATASET, method, "plain", "base"), count)
     recipe = plugins.load("methods", method).recipe(values["method_settings"], count)
     recipe = replace(
         recipe,
         batch_real=batch_real,
         inner_epochs=min(epochs, recipe.inner_epochs),
-        class_by_class=by_class,
+        **ways,
     )
     images = CLASSES * max(batch_real, count)
     return _Matching(recipe, random_dataset(CLASSES, SIZE, images, CHANNELS), count, 0, device)

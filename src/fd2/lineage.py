@@ -138,12 +138,16 @@ def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, An
     dataset = parts[1] if len(parts) > 1 else "*"
     if role == "scorer":
         return [f"teachers/{dataset}/{settings['scorer']}/plain*.safetensors"]
+    if role == "network":
+        training = settings["training"]
+        return [f"teachers/{dataset}/{settings['backbone']}/{training}.safetensors"]
     if role == "patches":
         return [f"patches/{dataset}/*.safetensors"]
     if role.startswith("group"):
         return [str(name.parent / f"{role}.safetensors")]
     if role.startswith("teacher"):
-        training = "cal" if parts[3] == "fd2" else "plain"
+        # A selection looks at plain teachers: with FD², only its labels are of others.
+        training = "cal" if parts[3] == "fd2" and stage != "select_images" else "plain"
         backbone = "*"
         if stage == "distill":
             backbone = settings["method_settings"]["teachers"][int(role.removeprefix("teacher"))]

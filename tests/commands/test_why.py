@@ -13,6 +13,9 @@ import pytest
 
 from fd2.artifacts.files import file_digest, read_json
 from fd2.artifacts.manifests import read_manifest, write_manifest
+from fd2.config.settings import DiagnoseSettings
+from fd2.stages.diagnose import diagnose
+from fd2.stages.select_images import select_images
 
 CELL = "cells/sre2lpp/fd2/base"
 SET = f"results/distilled/{CELL}/ipc3.safetensors"
@@ -60,6 +63,23 @@ def test_the_origin_goes_down_to_the_data(artefacts: Path, fd2: Any) -> None:
     patches = {"results/patches/cells/1x1.safetensors": plain}
     cal = {f"{TEACHERS}/cal.safetensors": {}}
     assert paths(found) == {SET: {GROUP: patches | cal}, **cal}
+
+
+def test_networks_that_look_at_images_are_found(artefacts: Path, chain: Any, fd2: Any) -> None:
+    """The one of a diagnosis by its name; a coreset's is plain, also where FD² labels it."""
+    diagnosed = Path("results/diagnostics", CELL, "ipc3/resnet10t/plain.safetensors")
+    values = ("cells", "sre2lpp", "fd2", "base", 3, "resnet10t", "plain", "paper", 2)
+    beside = diagnosed.with_suffix(".json")
+    settings = DiagnoseSettings(*values)
+    diagnose(settings, chain.data, Path(SET), chain.plain, diagnosed, beside, chain.job)
+    chosen = Path("results/distilled/cells/herding/fd2/base/ipc1.safetensors")
+    selection = chain.select_settings("herding", 1, teachers=["resnet10t"])
+    teachers, record = [chain.plain], chosen.with_suffix(".json")
+    select_images(selection, chain.data, None, teachers, chosen, record, chain.job)
+    for path in (diagnosed, chosen):
+        done = fd2("why", str(path))
+        assert done.code == 0, done.out
+        assert f"{TEACHERS}/plain.safetensors, unchanged" in done.out
 
 
 def test_the_text_names_what_a_reader_asks_for(artefacts: Path, fd2: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.contour import ContourSet
 
+from fd2.artifacts.images import write_distilled
 from fd2.artifacts.manifests import Manifest
 from fd2.augment.normalise import Normaliser
 from fd2.config import plugins
@@ -24,10 +25,11 @@ from fd2.figures._attention import (
     attention_of,
     normalised_mean,
     overlays,
+    read_attention,
 )
 from fd2.figures.attention_maps import inputs, lines_of
 from fd2.networks.cal import CounterfactualAttention
-from fd2.networks.stored_teacher import build_teacher, write_teacher
+from fd2.networks.stored_teacher import build_teacher, read_teacher, write_teacher
 from fd2.networks.teacher import Teacher
 from fd2.stages.draw import draw
 
@@ -142,11 +144,12 @@ def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
     backbone = plugins.load("backbones", "resnet10t").build(3, "scratch", seed=0)
     cal = CounterfactualAttention(backbone.feature_channels, 4, 3, seed=0)
     teacher = Teacher(backbone, cal).train()
-    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, 64, 64), generator=generator, dtype=torch.uint8)
     together = attention_of(teacher, NORMALISER, images, "file")
     assert together.shape[:2] == (2, 4)
     assert not teacher.training
-    pixels = torch.from_numpy(images[1]).permute(2, 0, 1)[None] / 255
+    pixels = images[1:] / 255
     mean = torch.tensor([0.5, 0.4, 0.3])[:, None, None]
     with torch.no_grad():
         alone = teacher((pixels - mean) / 0.2).attention
@@ -155,7 +158,7 @@ def test_attention_is_of_normalised_images_in_evaluation_mode() -> None:
 
 def test_a_plain_teacher_is_refused() -> None:
     teacher = Teacher(plugins.load("backbones", "resnet10t").build(3, "scratch", seed=0))
-    images = np.zeros((1, 64, 64, 3), np.uint8)
+    images = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     with pytest.raises(FD2Error, match="no attention head") as caught:
         attention_of(teacher, NORMALISER, images, "t/plain.safetensors")
     assert caught.value.where == "t/plain.safetensors"
@@ -201,6 +204,24 @@ def test_draw_writes_distance_and_coverage_of_each_row(
     assert maps.columns.tolist() == ["map_0_0"], "32 pixels leave one cell"
     assert (maps.to_numpy() == 1).all()
     assert (tmp_path / "attention.png").stat().st_size > 0
+
+
+def test_a_float_set_is_seen_as_it_is_and_shown_as_pictures(
+    spec: dict[str, Any], files: dict[str, list[Path]], manifest: Manifest
+) -> None:
+    """As in its diagnosis: what lies beyond black and white is there for the teacher."""
+    spec["rows"] = spec["rows"][:1]
+    images = 3 * torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(2)) - 1
+    write_distilled(files["row0"][0], images, {"manifest": manifest.digest()})
+    (row,) = read_attention(spec, files, [1, 0])
+    stored = read_teacher(files["teacher"][0], torch.device("cpu"))
+    bees = images[[1, 0], 1]
+    seen = attention_of(stored.network, stored.normaliser, bees, "file")
+    clipped = attention_of(stored.network, stored.normaliser, bees.clamp(0, 1), "file")
+    torch.testing.assert_close(row.attention, seen)
+    assert (seen - clipped).abs().max() > 0.01 * seen.abs().max()
+    shown = (bees.clamp(0, 1) * 255).round().permute(0, 2, 3, 1)
+    assert np.array_equal(row.images, shown.numpy())
 
 
 def test_a_teacher_of_other_data_is_refused(

@@ -18,7 +18,7 @@ from fd2.diagnostics.attention_spread import ATTENDED
 from fd2.errors import FD2Error
 from fd2.figures._mosaic import gap_of, mosaic, mosaic_figure
 from fd2.figures._rows import class_ids, row_files
-from fd2.figures._sets import open_sets
+from fd2.figures._sets import open_sets, pictures_by_class
 from fd2.losses.distance import normalised_distance
 from fd2.networks.stored_teacher import read_teacher
 from fd2.networks.teacher import Teacher
@@ -38,8 +38,8 @@ class RowAttention:
     Attributes:
         label: the row's name for readers.
         slots: the slots' numbers, K of them.
-        images: uint8 ``[K, H, W, channels]``.
-        attention: ``[K, M, h, w]``, non-negative.
+        images: uint8 ``[K, H, W, channels]``, as they are shown.
+        attention: ``[K, M, h, w]``, non-negative, on the set's own pixels.
     """
 
     label: str
@@ -85,25 +85,23 @@ def read_attention(
     same_manifest({"manifest": manifest.digest(), str(path): teacher.metadata["manifest"]})
     found = []
     for (label, _), images in zip(rows, sets, strict=True):
-        shown = images[chosen][list(slots)]
-        attention = attention_of(teacher.network, teacher.normaliser, shown, str(path))
+        seen = images.images[[chosen * images.images_per_class + slot for slot in slots]]
+        attention = attention_of(teacher.network, teacher.normaliser, seen, str(path))
+        shown = pictures_by_class(images)[chosen][list(slots)]
         found.append(RowAttention(label, tuple(slots), shown, attention))
     return found
 
 
-def attention_of(
-    teacher: Teacher, normaliser: Normaliser, images: np.ndarray, where: str
-) -> Tensor:
-    """Attention ``[K, M, h, w]`` of a teacher on images uint8 ``[K, H, W, channels]``.
+def attention_of(teacher: Teacher, normaliser: Normaliser, images: Tensor, where: str) -> Tensor:
+    """Attention ``[K, M, h, w]`` of a teacher on a set's images ``[K, channels, H, W]``.
 
     The teacher is put into evaluation mode; ``where`` is its file, for the error.
 
     Raises:
         FD2Error: if the teacher has no attention head.
     """
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        attention: Tensor | None = teacher.eval()(normaliser.normalise(pixels)).attention
+        attention: Tensor | None = teacher.eval()(normaliser.normalise(images)).attention
     if attention is None:
         raise FD2Error(
             "the teacher has no attention head", where, "give one trained with attention"

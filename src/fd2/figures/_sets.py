@@ -11,15 +11,12 @@ from fd2.figures._rows import row_files
 if TYPE_CHECKING:
     import numpy as np
 
+    from fd2.artifacts.images import DistilledSet
     from fd2.artifacts.manifests import Manifest
 
 
-def open_sets(
-    paths: Sequence[Path], manifest: Path, *, stretched: bool = False
-) -> tuple[Manifest, list[np.ndarray]]:
-    """The manifest of a dataset, and each of its distilled sets as uint8 ``[C, n, H, W, K]``.
-
-    K is 3 for RGB, 1 for grey. ``stretched`` is that of `DistilledSet.pictures`.
+def open_sets(paths: Sequence[Path], manifest: Path) -> tuple[Manifest, list[DistilledSet]]:
+    """The manifest of a dataset, and each of its distilled sets.
 
     Raises:
         FD2Error: if a file is missing or damaged, or was made from other data.
@@ -32,14 +29,17 @@ def open_sets(
     sets = [read_distilled(path) for path in paths]
     digests = {str(path): one.metadata["manifest"] for path, one in zip(paths, sets, strict=True)}
     same_manifest({str(manifest): described.digest(), **digests})
-    arrays = [
-        one.pictures(stretched=stretched)
-        .unflatten(0, (len(described.classes), one.images_per_class))
-        .permute(0, 1, 3, 4, 2)
-        .numpy()
-        for one in sets
-    ]
-    return described, arrays
+    return described, sets
+
+
+def pictures_by_class(images: DistilledSet, *, stretched: bool = False) -> np.ndarray:
+    """Pictures uint8 ``[C, n, H, W, K]`` of a set; K is 3 for RGB, 1 for grey.
+
+    ``stretched`` is that of `DistilledSet.pictures`.
+    """
+    pictures = images.pictures(stretched=stretched).unflatten(0, (-1, images.images_per_class))
+    array: np.ndarray = pictures.permute(0, 1, 3, 4, 2).numpy()
+    return array
 
 
 def open_diagnosed(

@@ -55,18 +55,17 @@ def collect(
     import pandas as pd
 
     from fd2.artifacts.files import file_digest
-    from fd2.figures._sets import open_sets
+    from fd2.figures._sets import open_sets, pictures_by_class
 
     rows = row_files(spec, files)
-    manifest, sets = open_sets(
-        [path for _, (path,) in rows], files["manifest"][0], stretched=spec["stretched"]
-    )
+    manifest, sets = open_sets([path for _, (path,) in rows], files["manifest"][0])
     where = f"figure of kind '{spec['kind']}', setting classes"
     ids = class_ids(spec["classes"], manifest.classes, where)
     classes = [manifest.classes[position] for position in ids]
     blocks, lines = [], []
     for (label, (path,)), images in zip(rows, sets, strict=True):
-        block = images[ids][:, : spec["slots"]]
+        pictures = pictures_by_class(images, stretched=spec["stretched"])
+        block = pictures[ids][:, : spec["slots"]]
         blocks.append(block.swapaxes(0, 1))
         digest = file_digest(path)
         lines += [

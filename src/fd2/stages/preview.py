@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fd2.figures._drawing import write_picture
 from fd2.figures._mosaic import mosaic_figure
-from fd2.figures._sets import open_sets
+from fd2.figures._sets import open_sets, pictures_by_class
 
 MAXIMUM_CLASSES = 20
 MAXIMUM_SLOTS = 10
@@ -18,7 +18,8 @@ def preview(distilled: Path, manifest: Path, output: Path) -> None:
     Raises:
         FD2Error: if an input is missing or damaged, or the set was made from other data.
     """
-    described, (images,) = open_sets([distilled], manifest)
+    described, (distilled_set,) = open_sets([distilled], manifest)
+    images = pictures_by_class(distilled_set)
     shown = images[:MAXIMUM_CLASSES, :MAXIMUM_SLOTS]
     classes, slots = shown.shape[:2]
     title = (

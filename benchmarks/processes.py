@@ -26,6 +26,7 @@ class Measurement:
         units: iterations, images or steps of one repetition.
         flops: floating-point operations of one repetition.
         moved: bytes that its convolutions and matrix products must read and write.
+        operators: shares of its time in the operators that take most.
         seconds: of every repetition.
         peak_memory_mb: of the process, MiB.
     """
@@ -34,6 +35,7 @@ class Measurement:
     units: int
     flops: int
     moved: int
+    operators: dict[str, float]
     seconds: list[float] = field(default_factory=list)
     peak_memory_mb: dict[str, float] = field(default_factory=dict)
 
@@ -85,7 +87,8 @@ class _Worker:
     def ready(self) -> Measurement:
         """Wait until it has built and warmed up its repetition."""
         answer = self._answer()
-        return Measurement(self.contender, answer["units"], answer["flops"], answer["bytes"])
+        counted = (answer[name] for name in ("units", "flops", "bytes", "operators"))
+        return Measurement(self.contender, *counted)
 
     def repeat(self) -> float:
         """Seconds of one repetition."""

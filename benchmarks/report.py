@@ -10,8 +10,12 @@ from typing import Any
 from benchmarks.processes import Measurement
 from benchmarks.traffic import bound_seconds
 
-HEADER = "| | median | least | most | a second | share of bound | peak MiB | against first |"
-RULE = "|---|---|---|---|---|---|---|---|"
+COLUMNS = (
+    *("", "median", "least", "most", "a second", "share of bound", "peak MiB", "against first"),
+    "most time in",
+)
+HEADER = "| " + " | ".join(COLUMNS) + " |"
+RULE = "|---" * len(COLUMNS) + "|"
 
 
 def record(
@@ -81,7 +85,8 @@ def _row(each: Measurement, first: Measurement, rates: Mapping[str, float]) -> s
     memory = each.peak_memory_mb.get("gpu", each.peak_memory_mb["resident"])
     figures = (_short(middle), _short(min(times)), _short(max(times)), f"{1 / middle:.3g}")
     share = f"{100 * share_of_bound(each, rates):.0f} %"
-    cells = (each.contender.label, *figures, share, f"{memory:.0f}", f"{ratio:.2f}×")
+    most = ", ".join(f"{name} {100 * part:.0f} %" for name, part in each.operators.items())
+    cells = (each.contender.label, *figures, share, f"{memory:.0f}", f"{ratio:.2f}×", most)
     return "| " + " | ".join(cells) + " |"
 
 

@@ -37,7 +37,9 @@ def main(case: dict[str, Any]) -> None:
     flops, moved = arithmetic_and_traffic(repetition)
     # Under the counters nothing is compiled.
     repetition()
-    print(json.dumps({"units": units, "flops": flops, "bytes": moved}), file=answers)
+    shares = operator_shares(repetition, job.device)
+    counted = {"units": units, "flops": flops, "bytes": moved, "operators": shares}
+    print(json.dumps(counted), file=answers)
     for _ in sys.stdin:
         synchronise(job.device)
         start = time.perf_counter()
@@ -45,6 +47,21 @@ def main(case: dict[str, Any]) -> None:
         synchronise(job.device)
         print(json.dumps({"seconds": time.perf_counter() - start}), file=answers)
     print(json.dumps({"peak_memory_mb": peak_memory_mb(job.device)}), file=answers)
+
+
+def operator_shares(
+    repetition: Callable[[], object], device: Any, shown: int = 4
+) -> dict[str, float]:
+    """Shares of a repetition's time in the operators that take most, the largest first."""
+    from torch.profiler import profile
+
+    with profile() as profiler:
+        repetition()
+        synchronise(device)
+    field = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    times = {each.key: getattr(each, field) for each in profiler.key_averages()}
+    most = sorted(times, key=lambda name: times[name], reverse=True)[:shown]
+    return {name.removeprefix("aten::"): times[name] / sum(times.values()) for name in most}
 
 
 def build(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:

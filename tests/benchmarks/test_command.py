@@ -40,7 +40,7 @@ def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) 
     assert list(measured) == wanted
     for one in measured.values():
         assert one["flops"] > 0 and one["moved"] > 0 and one["peak_memory_mb"]["resident"] > 0
-        assert len(one["seconds"]) == 1
+        assert len(one["seconds"]) == 1 and 0 < sum(one["operators"].values()) <= 1
     assert all(rate > 0 for rate in content["ceilings"].values())
     flops = {label: one["flops"] for label, one in measured.items()}
     # The same forward pass; the engine's gradient of the first layer has a padded kernel.
@@ -75,5 +75,5 @@ def test_the_start_of_processes_is_timed() -> None:
 def test_the_bound_is_the_slower_of_arithmetic_and_traffic() -> None:
     contender = contenders()[0]
     rates = {"float32": 100.0, "bfloat16": 400.0, "copy": 10.0}
-    assert share_of_bound(Measurement(contender, 1, 1000, 50, [20.0]), rates) == 0.5
-    assert share_of_bound(Measurement(contender, 1, 1000, 150, [20.0]), rates) == 0.75
+    assert share_of_bound(Measurement(contender, 1, 1000, 50, {}, [20.0]), rates) == 0.5
+    assert share_of_bound(Measurement(contender, 1, 1000, 150, {}, [20.0]), rates) == 0.75

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import ExifTags, Image
 from tests.workflow.conftest import Project, Server, copy_sources
@@ -159,6 +162,62 @@ def test_pictures_that_training_and_test_share_are_told(
     assert found["shared"].startswith("test images of which training has a copy")
     assert "again.png" in found["shared"]
     assert "test_fraction" not in read_yaml(Path("config/splits.yaml"))["datasets"]["splits"]
+
+
+def test_a_table_of_paths_and_labels(
+    project: Project, init: Init, photographs: Path, tmp_path: Path
+) -> None:
+    lines = [
+        f"{path if label == 'sound' else os.path.relpath(path, tmp_path)};{label} cell;{split}"
+        for label in ("cracked", "sound")
+        for number, path in enumerate(sorted((photographs / label).glob("[0-9].*")))
+        for split in ("valid" if number < 3 else "train",)
+    ]
+    table = tmp_path / "cells.csv"
+    table.write_text("\n".join(["\ufeffpath;label;split", *lines]) + "\n", encoding="utf-8")
+    found = init(table)
+    assert found["classes"] == {
+        "train": {"cracked cell": 7, "sound cell": 6},
+        "test": {"cracked cell": 3, "sound cell": 3},
+    }
+    assert project.dry_run("cells", "--configfile", "config/cells.yaml")["evaluate_seeds"] == 6
+    # Names, which say what is for testing where no split is named, do not hang on other lines.
+    links = project.folder / "resources/own/cells/images"
+    before = {path.name for path in links.rglob("*.*")}
+    table.write_text("\n".join(["path;label;split", *lines[:-1][::-1]]), encoding="utf-8")
+    init(table, "--force")
+    assert {path.name for path in links.rglob("*.*")} < before
+    table.write_text("path,label\nnone.png,a\n", encoding="utf-8")
+    assert "1 of 1 pictures are not there" in init(table, "--force")["error"]
+    table.write_text(f"path,label\n{next(links.rglob('*.jpg'))},a\n", encoding="utf-8")
+    assert "would be deleted" in init(table, "--force")["error"]
+    assert links.is_dir()
+    names = ["path,label", *(f"{photographs}/{c}/0.png,{c[0]}{e}" for c in COUNTS for e in "?")]
+    table.write_text("\n".join([*names[:2], names[2].replace("D?", "c!")]), encoding="utf-8")
+    assert "give the same folder" in init(table, "--force")["error"]
+
+
+def test_parquet_files_of_the_hub(
+    project: Project, init: Init, photographs: Path, tmp_path: Path
+) -> None:
+    classes = ["cracked", "sound"]
+    info = {"info": {"features": {"label": {"names": classes}}}}
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("image", image), ("label", pa.int64())], {"huggingface": json.dumps(info)})
+    rows = [
+        {"image": {"bytes": path.read_bytes(), "path": path.name}, "label": label}
+        for label, name in enumerate(classes)
+        for path in sorted((photographs / name).glob("[0-8].*"))
+    ]
+    folder = tmp_path / "hub"
+    (folder / "data").mkdir(parents=True)
+    for split, part in (("train", rows[::2]), ("test", rows[1::2])):
+        target = folder / f"data/{split}-00000-of-00001.parquet"
+        pq.write_table(pa.Table.from_pylist(part, schema), target)
+    assert init(folder)["classes"] == {
+        "train": {"cracked": 5, "sound": 4},
+        "test": {"cracked": 4, "sound": 5},
+    }
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,11 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,80}")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("folder", help="one folder a class, or these below train/ and test/")
+    parser.add_argument(
+        "folder",
+        help="one folder a class, or these below train/ and test/; a csv file with the columns "
+        "path,label and perhaps split; or a folder of the Hugging Face hub's parquet files",
+    )
     parser.add_argument("--name", help="of the dataset, its config and its table")
     parser.add_argument("--ipc", type=_positive, metavar="N", help="images per class")
     parser.add_argument("--resolution", type=_positive, metavar="PIXELS", help="height and width")
@@ -48,15 +52,15 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     """Write the two files, and print what was found and what to do next.
 
     Raises:
-        FD2Error: for a folder that cannot be a dataset, a faulty name, or files that are there.
+        FD2Error: for pictures that cannot be a dataset, a faulty name, or files that are there.
     """
     if options or arguments.configfile:
         raise FD2Error(
             "options of a run", "fd2 init", "leave out --configfile, and what follows --"
         )
     require_workflow(Path.cwd())
-    folder = _folder(arguments.folder)
-    name = _name(arguments.name, folder)
+    source = _source(arguments.folder)
+    name = _name(arguments.name, source)
     paths = {"config": f"{name}.yaml", "sheet": f"tables/{name}.csv"}
     config = DEFAULT_CONFIG.parent
     there = [str(config / path) for path in paths.values() if (config / path).exists()]
@@ -65,8 +69,13 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         raise FD2Error("already there", ", ".join(there), fix)
     # They load numpy and Pillow, for which a faulty name does not wait.
     from fd2.planning.first_config import Wanted, choices, require_accepted, written
+    from fd2.planning.linked_images import is_table, link_images
     from fd2.planning.own_images import look_at
 
+    folder = source
+    if is_table(source):
+        resources = read_yaml(DEFAULT_CONFIG)["pathvars"]["resources"]
+        folder = link_images(source, filled_in(resources, "fd2 init").resolve() / "own" / name)
     # Progress belongs to the log, not into what init prints.
     with contextlib.redirect_stdout(sys.stderr):
         images = look_at(folder, len(os.sched_getaffinity(0)))
@@ -91,20 +100,22 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     return 0
 
 
-def _folder(text: str) -> Path:
-    folder = Path(text).expanduser().resolve()
-    if not folder.is_dir():
-        what = f"'{folder}' is a file" if folder.exists() else f"no such folder: {folder}"
-        raise FD2Error(what, "fd2 init", "name the folder that holds one folder a class")
-    if filled_in(str(folder), "fd2 init") != folder or not str(folder).isprintable():
+def _source(text: str) -> Path:
+    path = Path(text).expanduser().resolve()
+    if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
+        what = f"'{path}' is a file" if path.exists() else f"no such folder: {path}"
+        fix = "name the folder that holds one folder a class, or a csv file of paths and labels"
+        raise FD2Error(what, "fd2 init", fix)
+    if filled_in(str(path), "fd2 init") != path or not str(path).isprintable():
         what = "a path that a config would read otherwise"
-        raise FD2Error(what, shown(str(folder)), "rename the folder: no $, no control characters")
-    return folder
+        raise FD2Error(what, shown(str(path)), "rename the folder: no $, no control characters")
+    return path
 
 
-def _name(given: str | None, folder: Path) -> str:
-    """The dataset's name: the given one, or the folder's, with _ for what a name cannot have."""
-    name = given or re.sub(r"[^A-Za-z0-9]+", "_", folder.name).strip("_").lower()[:80]
+def _name(given: str | None, source: Path) -> str:
+    """The dataset's name: the given one, or the source's, with _ for what a name cannot have."""
+    stem = source.stem if source.is_file() else source.name
+    name = given or re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_").lower()[:80]
     if not _NAME.fullmatch(name):
         fix = "give --name, of letters, digits and _, at most 80"
         raise FD2Error(f"{shown(name)} is no name of a dataset", "--name", fix)

@@ -32,7 +32,8 @@ _MATCHED = 64
 _IMAGES_PER_CLASS = 5
 #: Images of a step of a teacher, of a student.
 _TEACHER_BATCH, _STUDENT_BATCH = 32, 20
-_EPOCHS = (20, 1000)
+#: The fewest of a teacher, of a student; the most of both.
+_TEACHER_EPOCHS, _STUDENT_EPOCHS, _MOST_EPOCHS = 3, 20, 1000
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,13 @@ def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:
         "smallest": smallest,
         "budget": budget,
         "teacher_batch": _TEACHER_BATCH,
-        "teacher_epochs": _epochs(budget.teacher, math.ceil(training / _TEACHER_BATCH)),
+        "least_teacher_epochs": _TEACHER_EPOCHS,
+        "teacher_epochs": _epochs(
+            budget.teacher, math.ceil(training / _TEACHER_BATCH), _TEACHER_EPOCHS
+        ),
         "student_batch": _STUDENT_BATCH,
-        "student_epochs": _epochs(budget.student, batches),
+        "least_student_epochs": _STUDENT_EPOCHS,
+        "student_epochs": _epochs(budget.student, batches, _STUDENT_EPOCHS),
         "class_step": math.ceil(len(classes) / 10),
         "shown_classes": math.ceil(len(classes) / math.ceil(len(classes) / 10)),
         "images": images,
@@ -119,9 +124,9 @@ def fitting_resolution(side: int, *, gpu: bool) -> int:
     return max((one for one in RESOLUTIONS if one <= min(side, most)), default=RESOLUTIONS[0])
 
 
-def _epochs(steps: int, batches: int) -> int:
-    """Passes over so many batches that make up the steps, within `_EPOCHS`."""
-    return min(max(math.ceil(steps / batches), _EPOCHS[0]), _EPOCHS[1])
+def _epochs(steps: int, batches: int, least: int) -> int:
+    """Passes over so many batches that make up the steps, at most `_MOST_EPOCHS`."""
+    return min(max(math.ceil(steps / batches), least), _MOST_EPOCHS)
 
 
 def _is_text(name: str) -> bool:

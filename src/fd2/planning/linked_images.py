@@ -1,0 +1,107 @@
+"""Pictures that a table or parquet files name, as class folders of links to them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fd2.artifacts.records import parsing, read_content
+from fd2.config.texts import CsvText
+from fd2.datasets._folder_layout import role_of
+from fd2.downloads.image_table import LISTING
+from fd2.downloads.unpack import unpack
+from fd2.errors import FD2Error, listing
+from fd2.stages.export import safe_name
+
+#: How deep parquet files lie, as in copies of the Hugging Face hub.
+_DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A picture with what names it; ``split`` is empty where nothing says it."""
+
+    path: Path
+    name: str
+    label: str
+    split: str
+
+
+def is_table(source: Path) -> bool:
+    """Whether a path is a csv file, or a folder of parquet files."""
+    return source.suffix.lower() == ".csv" or bool(_parquet_files(source))
+
+
+def link_images(source: Path, folder: Path) -> Path:
+    """Make class folders of links, below split folders where the source has several splits.
+
+    A csv file has the columns ``path`` (or ``file_name``), relative to the file or absolute, and
+    ``label``, and may have ``split``. Parquet files are as the Hugging Face hub has them, with the
+    columns ``image`` and ``label``; their pictures are written out. What lay in ``folder`` is
+    deleted.
+
+    Returns:
+        The folder of class or split folders.
+
+    Raises:
+        FD2Error: for a table that cannot be read, pictures that are not there, or labels whose
+            folders would have the same name.
+    """
+    tables = _parquet_files(source)
+    images = [] if tables else list(_of_csv(source))
+    if missing := [str(image.path) for image in images if not image.path.is_file()]:
+        what = f"{len(missing)} of {len(images)} pictures are not there: {listing(missing, most=3)}"
+        raise FD2Error(what, str(source), "write paths as from the folder of the table")
+    if any(path.is_relative_to(folder) for path in (source, *(image.path for image in images))):
+        raise FD2Error("its pictures would be deleted", str(folder), "move them elsewhere")
+    if folder.exists():
+        shutil.rmtree(folder)
+    images += _of_parquet(tables, folder / "unpacked")
+    folders: dict[str, str] = {}
+    for label in sorted({image.label for image in images}):
+        if (twin := folders.setdefault(safe_name(label), label)) != label:
+            fix = "rename one: letters, digits and blanks count"
+            raise FD2Error(f"labels {twin!r} and {label!r} give the same folder", str(source), fix)
+    split = len({image.split for image in images}) > 1
+    for image in images:
+        place = folder / "images" / (image.split if split else "") / safe_name(image.label)
+        place.mkdir(parents=True, exist_ok=True)
+        # A name that no other line changes, since names say which pictures are for testing.
+        start = hashlib.sha256(image.name.encode()).hexdigest()[:12]
+        (place / f"{start}_{image.path.name}").symlink_to(image.path.resolve())
+    return folder / "images"
+
+
+def _parquet_files(source: Path) -> list[Path]:
+    return sorted(path for depth in _DEPTHS for path in source.glob(depth))
+
+
+def _of_csv(table: Path) -> Iterator[_Named]:
+    text = CsvText.read(table)
+    header = text.lines[0][1] if text.lines else ""
+    column = "file_name" if "file_name" in header else "path"
+    seen: set[str] = set()
+    for number, row in text.rows((column, "label", "split"), ("split",), "a table of pictures"):
+        name, label = row[column], row["label"]
+        if not name or not label or name in seen:
+            what = f"{name!r} stands twice" if name in seen else "a path or a label is empty"
+            raise FD2Error(what, text.where(number), "write one line for each picture")
+        seen.add(name)
+        yield _Named(table.parent / name, name, label, safe_name(row.get("split") or "all"))
+
+
+def _of_parquet(tables: list[Path], folder: Path) -> Iterator[_Named]:
+    for table in tables:
+        # As in data/train-00000-of-00002.parquet or default/train/0000.parquet.
+        names = (table.stem.split("-")[0], table.parent.name)
+        split = next((name for name in names if role_of(name)), "all")
+        place = folder / split / table.stem
+        unpack(table, place)
+        content = read_content(place / LISTING)
+        with parsing(place / LISTING):
+            for file, label in content["images"]:
+                name = f"{split}/{table.stem}/{file}"
+                yield _Named(place / file, name, str(content["classes"][label]), split)

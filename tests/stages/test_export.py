@@ -21,6 +21,7 @@ from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import read_distilled, write_distilled, write_slots
 from fd2.artifacts.manifests import Manifest
 from fd2.artifacts.prepared import write_prepared
+from fd2.artifacts.records import write_record
 from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.stages.export import export, folder_names, safe_name
@@ -44,6 +45,11 @@ HOSTILE = (
     "鳥" * 200,
     "\u202egnp.exe",
 )
+RUN = {
+    **{"commit": None, "dirty": None, "versions": {}, "host": "Linux", "device": "cpu"},
+    **{"device_name": "abacus", "threads": 1, "started": "", "finished": "", "seconds": 1.0},
+    "peak_memory_mb": {"resident": 1.0},
+}
 LICENCE = {"licence": "CC BY-NC-SA 4.0", "attribution": "A. Photographer"}
 NAME, IPC = SetName("birds", "random", "plain", "base"), 3
 
@@ -224,6 +230,64 @@ def test_card_says_that_the_licence_is_not_known(sets: Sets, unzipped: Callable[
     manifest = sets.manifest()
     root = unzipped(sets.selected(), manifest)
     assert "names no licence" in (root / "README.txt").read_text(encoding="utf-8")
+
+
+def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
+    sets: Sets, tmp_path: Path
+) -> None:
+    manifest, path = sets.manifest(), tmp_path / "ipc3.safetensors"
+    images = sets.images(3).float() / 255
+    images[:, :, 0, 0, :2] = torch.tensor([-0.5, 1.25])
+    # Rounding makes such values of black pixels.
+    images[:, :, 0, 0, 2] = -1e-7
+    facts = {"stage": "match", "settings": {"method": "dm"}, "manifest": sets.digest, "inputs": {}}
+    logits = torch.zeros(3, sets.classes, sets.classes)
+    write_distilled(path, images, facts, learned_labels=logits)
+    seen = {
+        **{"student": "convnet", "protocol": "direct", "labels": "hard", "epochs": 9},
+        "learning_rate": 0.5,
+    }
+    students = []
+
+    def student(top1: float, digest: str = "", **changes: Any) -> None:
+        settings = {**seen, "variant": "base", "seed": 0, "pictures": False, **changes}
+        students.append(tmp_path / f"{len(students)}.json")
+        content = {
+            **{"stage": "evaluate", "settings": settings, "manifest": sets.digest, "run": RUN},
+            "inputs": {"distilled": digest or file_digest(path)},
+            "result": {"last": {"top1": top1}},
+        }
+        write_record(students[-1], content)
+
+    student(60.0)
+    student(70.0, seed=1)
+    # The same student by another name.
+    student(70.0, seed=1, variant="again")
+    student(50.0, pictures=True, variant="pictures")
+    student(10.0, learning_rate=0.1)
+    student(20.0, labels="soft")
+    student(30.0, digest="another set", pictures=True)
+    output = tmp_path / "out.zip"
+    export(replace(NAME, method="dm"), IPC, path, manifest, [], CARD, output, students)
+    with zipfile.ZipFile(output) as archive:
+        assert archive.read("ipc3.safetensors") == path.read_bytes()
+        card = archive.read("README.txt").decode()
+    told = read_export(output)
+    assert told["clipped_share"] == pytest.approx(2 / (3 * SIZE * SIZE))
+    sd = 50**0.5
+    assert [(kind["set"], kind["pictures"]) for kind in told["students"]] == [
+        ({"variants": ["base"], "n": 1, "top1_mean": 10.0, "top1_sd": None}, None),
+        (
+            {
+                **{"variants": ["again", "base"], "n": 2, "top1_mean": 65.0},
+                "top1_sd": pytest.approx(sd),
+            },
+            {"variants": ["pictures"], "n": 1, "top1_mean": 50.0, "top1_sd": None},
+        ),
+    ]
+    assert "of the set, variant again, base: 65.0 ± 7.1 (n=2); of the pictures, " in card
+    assert "of the pictures, variant pictures: 50.0 ± – (n=1)" in card
+    assert "of the set, variant base: 10.0 ± – (n=1); of the pictures, not trained" in card
 
 
 def test_groups_tell_how_an_assembled_set_was_made(

@@ -11,6 +11,7 @@ ROOT = Path(workflow.basedir)
 AT_HOME = ROOT.samefile(Path.cwd())
 sys.path.insert(0, str(ROOT / "src"))
 
+from fd2.artifacts.files import file_digest
 from fd2.artifacts.manifests import read_manifest
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration

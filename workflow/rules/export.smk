@@ -20,6 +20,8 @@ rule export:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(10),
+    params:
+        students=export_students,
     message:
         "Exporting {wildcards.ipc} images per class of {wildcards.method} {wildcards.fd2}"
     script:

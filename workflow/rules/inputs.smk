@@ -432,6 +432,26 @@ def export_groups(wildcards):
     return assemble_groups(wildcards) if wildcards.method in OPTIMISING else []
 
 
+@explained
+def export_students(wildcards):
+    """Digests of the students that there are of a float32 set and its pictures, by their records.
+
+    They are no inputs: for an archive none is trained. A param, so that the card follows them.
+    """
+    if wildcards.method not in MATCHING:
+        return {}
+    name = SetName.parse(dict(wildcards.items()))
+    variants = ["base", *SETTINGS.variants()]
+    every = [SetName(name.dataset, name.method, name.fd2, v) for v in variants]
+    folders = [
+        RESULTS / f"students/{one}/ipc{wildcards.ipc}"
+        for one in every
+        if SETTINGS.set_at(one, "distill") == name
+    ]
+    found = [path for each in folders for path in sorted(each.glob("*/seed*.json"))]
+    return {str(path): file_digest(path) for path in found}
+
+
 def no_target(wildcards):
     """No files: the nearest name of a target."""
     raise WorkflowError(str(PATHS.no_target(wildcards.name)))

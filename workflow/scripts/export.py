@@ -20,4 +20,5 @@ with script(snakemake):
         [Path(path) for path in snakemake.input.groups],
         Path(snakemake.input.card),
         Path(snakemake.output.archive),
+        [Path(path) for path in snakemake.params.students],
     )

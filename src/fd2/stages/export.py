@@ -25,11 +25,14 @@ from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
 from fd2.report.escapes import one_line
 from fd2.tables.labels import row_label
+from fd2.tables.picture_cost import picture_cost
 
 #: Marks that are safe in a file name on every system, beside letters and digits.
 _SAFE_MARKS = "-_.+() "
 _NAME_BYTES = 100
 _UNNAMED = "class"
+#: What rounding to 8 bits changes at most.
+_ROUNDED = 0.5 / 255
 
 
 def export(
@@ -40,12 +43,16 @@ def export(
     groups: Sequence[Path],
     card: Path,
     output: Path,
+    students: Sequence[Path] = (),
 ) -> None:
     """Write a zip: a folder of lossless PNG files a class, labels, a card and provenance.
 
     The card, ``README.txt``, and ``provenance.json`` quote the manifest's licence and attribution.
     Equal inputs give equal bytes with the same version of Pillow. The group files are those that
-    the set was assembled from; none for a selecting method.
+    the set was assembled from; none for other methods.
+
+    A float32 set is in it as it is, too, and the card says what its pictures cost: the share of
+    pixels that are clipped, and accuracies from the records of ``students`` of this set.
 
     Raises:
         FD2Error: if an input is missing or damaged, the inputs do not belong together, or the set
@@ -72,7 +79,7 @@ def export(
             f"{distilled}; {', '.join(str(path) for path in groups)}",
             "delete the set and run again; stage assemble makes it anew",
         )
-    facts = {
+    facts: dict[str, Any] = {
         "dataset": described.dataset,
         "classes": described.classes,
         "images_per_class": ipc,
@@ -83,6 +90,13 @@ def export(
         "distilled_sha256": file_digest(distilled),
         "steps": steps,
     }
+    whole = []
+    if images.images.is_floating_point():
+        clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
+        facts["set_file"] = distilled.name
+        facts["clipped_share"] = float(clipped.double().mean())
+        facts["students"] = picture_cost(students, facts["distilled_sha256"])
+        whole = [(distilled.name, distilled.read_bytes())]
     pixels = images.pictures().permute(0, 2, 3, 1).contiguous().numpy()
     files = [
         f"{folder}/slot{slot:03d}.png"
@@ -95,7 +109,7 @@ def export(
     }
     pictures = zip(files, map(_png, pixels), strict=True)
     encoded = ((entry, text.encode()) for entry, text in texts.items())
-    write_export(output, chain(encoded, pictures), facts)
+    write_export(output, chain(encoded, whole, pictures), facts)
 
 
 def _card(

@@ -149,6 +149,25 @@ def test_small_pictures_get_small_networks_and_matching(
     assert (counts["match"], counts["evaluate_seeds"]) == (1, 7)
 
 
+def test_a_student_starts_from_the_weights_that_a_package_has(
+    project: Project, init: Init, photographs: Path
+) -> None:
+    network = "tf_efficientnet_lite0"
+    init(photographs, "--name", "cells", "--student", network, "--device", "cuda")
+    config = read_yaml(Path("config/cells.yaml"))
+    (override,) = config["overrides"].values()
+    assert override["where"] == {"student": network}
+    assert override["set"]["evaluate"]["initialisation"] == "imagenet"
+    # The teacher's row of full data is the student's.
+    rows = read_sheet(Path("config/tables/cells.csv")).rows_of(StudentRow)
+    assert [(row.fd2, row.student) for row in rows if row.ipc is None] == [
+        ("plain", network),
+        ("fd2", network),
+    ]
+    # With a GPU students are trained longer.
+    assert config["evaluate"]["epochs"] > 500 and config["device"] == "cuda"
+
+
 def test_pictures_that_training_and_test_share_are_told(
     project: Project, init: Init, photographs: Path, tmp_path: Path
 ) -> None:

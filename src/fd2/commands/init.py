@@ -55,9 +55,8 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         FD2Error: for pictures that cannot be a dataset, a faulty name, or files that are there.
     """
     if options or arguments.configfile:
-        raise FD2Error(
-            "options of a run", "fd2 init", "leave out --configfile, and what follows --"
-        )
+        fix = "leave out --configfile, and what follows --"
+        raise FD2Error("options of a run", "fd2 init", fix)
     require_workflow(Path.cwd())
     source = _source(arguments.folder)
     name = _name(arguments.name, source)
@@ -86,18 +85,21 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     require_accepted(config, name, files)
     for path, text in files.items():
         write_text(config / path, text)
-    moved = folder.with_name(f"{folder.name}_broken")
-    broken = [shlex.quote(str(path)) for path in images.broken]
-    shown_values = {
+    found = {
         **values,
         "told": sentences(images.told),
         "shared": images.shared and str(images.shared),
-        "move": f"mkdir -p {shlex.quote(str(moved))} && mv --backup=numbered -t "
-        f"{shlex.quote(str(moved))} {' '.join(broken)}",
+        "move": _move(list(images.broken), folder.with_name(f"{folder.name}_broken")),
         "written": [str(config / path) for path in files],
     }
-    print(_json(shown_values) if arguments.json else written("found.j2", shown_values), flush=True)
+    print(_json(found) if arguments.json else written("found.j2", found), flush=True)
     return 0
+
+
+def _move(files: Sequence[Path], folder: Path) -> str:
+    """The command that takes files out of the way."""
+    target, *quoted = (shlex.quote(str(path)) for path in (folder, *files))
+    return f"mkdir -p {target} && mv --backup=numbered -t {target} {' '.join(quoted)}"
 
 
 def _source(text: str) -> Path:

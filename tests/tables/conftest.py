@@ -60,7 +60,9 @@ def write_cell(results: Path, cell: Cell, top1: float, balanced: float, **more: 
         "best_chosen_on_test": {"epoch": 3, "top1": 99.0, "balanced_top1": 99.0},
         "curve": [],
     }
-    content = {"preset": "paper", "resolution": 32, "settings": {"initialisation": "scratch"}}
+    settings = {"initialisation": "scratch", "labels": "soft", "pictures": False}
+    settings |= {"learning_rate": 0.001, **more.pop("settings", {})}
+    content = {"preset": "paper", "resolution": 32, "settings": settings}
     parts = {**content, "cell": cell.fields(), "result": result, **more}
     return record(results / cell.path(), **parts)
 

@@ -352,6 +352,19 @@ def test_the_caption_tells_that_data_are_grey(sheet: Sheet) -> None:
         assert told in caption(build(sheet(PLAIN), [0]))
 
 
+def test_the_caption_tells_what_students_were_trained_on(sheet: Sheet) -> None:
+    words = ("8-bit pictures", "Labels of the students", "Learning rate of the students")
+    for settings, told in (
+        ({}, ()),
+        ({"pictures": True}, words[:1]),
+        ({"labels": "learned"}, words[1:2]),
+        ({"labels": "learned", "learning_rate": "learned"}, words[1:]),
+    ):
+        write_cell(RESULTS, cell(), 50.0, 40.0, settings=settings)
+        text = caption(build(sheet(PLAIN), [0]))
+        assert [word for word in words if word in text] == list(told)
+
+
 def test_a_caption_without_results_says_so(sheet: Sheet) -> None:
     text = caption(build(sheet("d,rded,plain,base,1,resnet50,"), [0]))
     assert "no result yet" in text and "Missing: 1 of 1 results." in text

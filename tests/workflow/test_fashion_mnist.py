@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fd2.artifacts.exports import read_export
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.datasets import mnist
@@ -30,7 +31,13 @@ garments,sre2lpp,plain,base,1,resnet10t,
 garments,random,plain,direct,1,convnet,
 garments,herding,plain,direct,1,convnet,
 garments,dm,plain,direct,1,convnet,
+garments,dm,plain,pictures,1,convnet,
 """
+#: As the config's own variant 'direct', with fewer epochs.
+DIRECT = {
+    **{"protocol": "direct", "labels": "hard", "learning_rate": 0.01, "weight_decay": 5.0e-4},
+    **{"epochs": 60, "test_every": 60},
+}
 CONFIG: dict[str, Any] = {
     "tables": ["garments"],
     "datasets": {"garments": {"kind": "fashion_mnist", "resolution": 28}},
@@ -48,7 +55,10 @@ CONFIG: dict[str, Any] = {
     },
     "relabel": {"epochs": 5, "batch_size": 10},
     "evaluate": {"epochs": 5, "test_every": 5},
-    "variants": {"direct": {"evaluate": {"epochs": 60, "test_every": 60}}},
+    "variants": {
+        "direct": {"evaluate": DIRECT},
+        "pictures": {"evaluate": {**DIRECT, "pictures": True}},
+    },
 }
 ARGUMENTS = ("--configfile", "config/tiny.yaml", "config/garments.yaml")
 
@@ -130,6 +140,13 @@ def test_from_debians_package_to_a_table(garments: Any) -> None:
     with Image.open(garments.folder / target) as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     assert (pixels.max(-1) == pixels.min(-1)).all()
+    export = "results/exports/garments/dm/plain/base/ipc1.zip"
+    done = garments.snakemake(export, "--cores", "1", *ARGUMENTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = read_export(garments.folder / export)["students"]
+    assert told["set"]["top1_mean"] == reached["dm"]
+    assert told["pictures"]["variants"] == ["pictures"]
+    assert f"{told['pictures']['top1_mean']:.1f}" in table
 
 
 def test_grey_data_to_imagenet_weights_are_refused_before_the_first_job(garments: Any) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.records import Record, parsing, read_record
+from fd2.config.settings import LEARNED
 from fd2.errors import FD2Error
 
 METRICS = ("top1", "balanced_top1")
@@ -85,12 +86,14 @@ def read_results(
 
 
 def student_numbers(record: Record) -> dict[str, Any]:
-    """Accuracies of a cell's student at its last epoch, in percent."""
-    last = record.result["last"]
+    """Accuracies of a cell's student at its last epoch, in percent, and what it was trained on."""
+    last, settings = record.result["last"], record.settings
     return {
         **{metric: float(last[metric]) for metric in METRICS},
         "epoch": int(last["epoch"]),
-        "initialisation": str(record.settings["initialisation"]),
+        "initialisation": str(settings["initialisation"]),
+        "on_pictures": bool(settings["pictures"]),
+        "learned": [key for key in ("labels", "learning_rate") if settings[key] == LEARNED],
     }
 
 

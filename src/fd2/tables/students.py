@@ -39,7 +39,10 @@ _FACTS = (
     *("initialisation", "labels", "training", "images", "image_seeds", "labels_of_any_teacher"),
     *("images_of_any_teacher", "teacher_seeds", "without_fd2"),
 )
-_NUMBERS = (*METRICS, "epoch", "initialisation", "majority_top1", "chosen_on_test")
+_NUMBERS = (
+    *(*METRICS, "epoch", "initialisation", "on_pictures", "learned"),
+    *("majority_top1", "chosen_on_test"),
+)
 #: Comparisons by the start of their columns' names.
 COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
 
@@ -181,10 +184,15 @@ def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> d
     full, made = rows["method"] == FULL_DATA, rows["variant"] != ""
     teachers = files["row"].map(full).astype(bool)
     labels = rows["label"] + rows["ipc"].map(lambda ipc: "" if pd.isna(ipc) else f" IPC {ipc:g}")
+    students = existing[~teachers[existing.index]]
+
+    def labels_of(chosen: pd.Series) -> list[str]:
+        return list(dict.fromkeys(labels[students.loc[chosen, "row"]]))
+
     return {
         "seeds": list(seeds),
         "epochs": {
-            "students": sorted({int(e) for e in existing.loc[~teachers[existing.index], "epoch"]}),
+            "students": sorted({int(e) for e in students["epoch"]}),
             "teachers": sorted({int(e) for e in existing.loc[teachers[existing.index], "epoch"]}),
         },
         "datasets": list(dict.fromkeys(rows["dataset"])),
@@ -198,6 +206,11 @@ def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> d
         "presets": {
             preset: list(dict.fromkeys(labels[own["row"]]))
             for preset, own in existing.groupby("preset")
+        },
+        "on_pictures": labels_of(students["on_pictures"].astype(bool)),
+        "learned": {
+            key: labels_of(students["learned"].map(lambda own, key=key: key in own).astype(bool))
+            for key in ("labels", "learning_rate")
         },
         "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),

@@ -164,7 +164,7 @@ TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
         (SET, SET.group(3), {"group": "3"}),
         (SET, SET.images(12, "png"), {"ipc": "12"}),
         (SET, f"{SET.labels(1)}/logits.npy", {"ipc": "1"}),
-        (SET, SET.measured(), {}),
+        (SET, SET.measured(1), {"ipc": "1"}),
         (SET, SET.export(5), {"ipc": "5"}),
         (SET, SET.diagnosis(5, TEACHER), {"ipc": "5"}),
         (TEACHER, SET.diagnosis(5, TEACHER), {"ipc": "5"}),

@@ -13,7 +13,7 @@ from fd2.errors import FD2Error
 
 STUDENTS = "dataset,method,fd2,variant,ipc,student,published"
 TEACHERS = "# kind: teachers\ndataset,backbone,published_backbone,published_cal"
-ITERATIONS = "# kind: iterations\ndataset,method,fd2,variant,published_ms,published_gb"
+ITERATIONS = "# kind: iterations\ndataset,method,fd2,variant,ipc,published_ms,published_gb"
 GROUPS = "# kind: groups\ndataset,method,fd2,variant,ipc,published_seconds,label"
 
 
@@ -52,12 +52,14 @@ def test_other_kinds(tmp_path: Path) -> None:
     variants = read_sheet(written(tmp_path, lines, "d,r,long,,"))
     assert variants.notes == ("A note.",)
     assert [row.teacher for row in variants.rows_of(TeacherRow)] == [Teacher("d", "r", "cal-long")]
-    iterations = read_sheet(written(tmp_path, ITERATIONS, "d,DSA,plain,,3,", "d,m,fd2,base,,1.5"))
-    assert iterations.rows == (
-        IterationRow("d", "DSA", "plain", "", 3.0, None),
-        IterationRow("d", "m", "fd2", "base", None, 1.5),
+    iterations = read_sheet(
+        written(tmp_path, ITERATIONS, "d,DSA,plain,,1,3,", "d,m,fd2,base,1,,1.5")
     )
-    assert iterations.sources([0]) == ["measured/d/m/fd2/base.json"]
+    assert iterations.rows == (
+        IterationRow("d", "DSA", "plain", "", 1, 3.0, None),
+        IterationRow("d", "m", "fd2", "base", 1, None, 1.5),
+    )
+    assert iterations.sources([0]) == ["measured/d/m/fd2/base/ipc1.json"]
     groups = read_sheet(written(tmp_path, GROUPS, "d,m,fd2,two,5,100,N_s = 2"))
     assert groups.rows == (GroupRow("d", "m", "fd2", "two", 5, 100.0, "N_s = 2"),)
     assert groups.sources([0]) == [SetName("d", "m", "fd2", "two").images(5)]
@@ -78,7 +80,10 @@ def test_other_kinds(tmp_path: Path) -> None:
         ([STUDENTS, "d,m,fd2,base,-1,r,"], ["not a number: '-1'", "column ipc"]),
         ([STUDENTS, "d,m,fd2,base,1,r,1;2;3"], ["3 published numbers", "column published"]),
         ([STUDENTS, "d,m,fd2,base,1,r,high"], ["not a number", "column published"]),
-        ([ITERATIONS, "d,m,fd2,base,1;2,"], ["not a number: '1;2'", "line 3, column published_ms"]),
+        (
+            [ITERATIONS, "d,m,fd2,base,1,1;2,"],
+            ["not a number: '1;2'", "line 3, column published_ms"],
+        ),
         ([GROUPS, "d,m,fd2,base,,1,"], ["not a number: ''", "line 3, column ipc"]),
     ],
     ids=str,

@@ -52,8 +52,8 @@ def test_columns_in_any_order_and_without_published_numbers(tmp_path: Path) -> N
     path = tmp_path / "mine.csv"
     path.write_text("student,ipc,variant,fd2,method,dataset\nr,1,base,fd2,m,d\n")
     assert read_sheet(path).rows == (StudentRow("d", "m", "fd2", "base", 1, "r"),)
-    path.write_text("# kind: iterations\ndataset,method,fd2,variant\nd,m,fd2,base\n")
-    assert read_sheet(path).sources([0]) == [SetName("d", "m", "fd2", "base").measured()]
+    path.write_text("# kind: iterations\ndataset,method,fd2,variant,ipc\nd,m,fd2,base,1\n")
+    assert read_sheet(path).sources([0]) == [SetName("d", "m", "fd2", "base").measured(1)]
 
 
 @pytest.mark.parametrize("read", [read_text, CsvText.read, read_sheet, read_yaml])

@@ -39,10 +39,10 @@ FD2 = DiagnosticRow("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
 ITERATIONS = """\
 # kind: iterations
 # A note.
-dataset,method,fd2,variant,published_ms,published_gb
-d,DSA,plain,,3900,68.4
-d,sre2lpp,plain,base,64.6,4.8
-d,sre2lpp,fd2,base,96.8,5.3
+dataset,method,fd2,variant,ipc,published_ms,published_gb
+d,DSA,plain,,1,3900,68.4
+d,sre2lpp,plain,base,2,64.6,4.8
+d,sre2lpp,fd2,base,2,96.8,5.3
 """
 GROUPS = """\
 # kind: groups
@@ -93,12 +93,12 @@ def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU"
         return {"earlier_slots": earlier, "milliseconds": times, "peak_memory_mb": memory}
 
     return record(
-        RESULTS / f"measured/d/sre2lpp/{fd2}/base.json",
-        measured={"dataset": "d", "method": "sre2lpp", "fd2": fd2, "variant": "base"},
+        RESULTS / f"measured/d/sre2lpp/{fd2}/base/ipc2.json",
+        measured={"dataset": "d", "method": "sre2lpp", "fd2": fd2, "variant": "base", "ipc": 2},
         classes=100,
         resolution=224,
-        slots={"first": slot(factor, 0, 1024.0), "last": slot(2 * factor, 3, 2048.0)},
-        settings={"distill": {"preset": "paper"}},
+        iterations={"first": slot(factor, 0, 1024.0), "last": slot(2 * factor, 3, 2048.0)},
+        preset="paper",
         run={**RUN, "device_name": device},
     )
 

@@ -95,7 +95,7 @@ def test_variants_share_what_comes_before_them(ablated: Any) -> None:
     """Two other teachers, patches of one variant, nothing of the data."""
     assert ablated.plan == {
         **{"pretrain": 2, "patches": 1, "distill": 9, "assemble": 9, "relabel": 11},
-        **{"evaluate": 11, "measure_distill": 2, "tabulate": 10, "ablations": 1, "measurements": 1},
+        **{"evaluate": 11, "measure": 4, "tabulate": 10, "ablations": 1, "measurements": 1},
         **{"draw": len(FIGURES), **dict.fromkeys(FIGURES, 1)},
     }
     assert ablated.dry_run(*TARGETS, *FILES) == {}
@@ -184,12 +184,18 @@ def test_times_are_those_of_the_groups_records(ablated: Any) -> None:
 def test_measurements_name_their_hardware(ablated: Any) -> None:
     markdown = (ablated.folder / "results/tables/tiny_appendix2.md").read_text()
     for fd2, slots in (("plain", {"first"}), ("fd2", {"first", "last"})):
-        path = ablated.folder / f"results/measured/tiny/sre2lpp/{fd2}/base.json"
+        path = ablated.folder / f"results/measured/tiny/sre2lpp/{fd2}/base/ipc2.json"
         content = json.loads(path.read_text())
-        assert set(content["slots"]) == slots
+        assert set(content["iterations"]) == slots
         assert f"| {content['run']['device_name']} |" in markdown
         assert f"{content['slots']['first']['milliseconds']['median']:.1f} (" in markdown
-    assert "peak resident memory" in markdown and "| DSA | – | – | 3900 | – | – | – | 68.4 | – |"
+    for method, published in (("dsa", 3900), ("dm", 1400)):
+        path = ablated.folder / f"results/measured/tiny/{method}/plain/base/ipc2.json"
+        median = json.loads(path.read_text())["iterations"]["first"]["milliseconds"]["median"]
+        assert f"| {method.upper()} | 2 | {median:.1f} (" in markdown
+        assert f"| – | {published} |" in markdown
+    assert "peak resident memory" in markdown
+    assert "| DATM | 2 | – | – | 2700 | – | – | – | 50 | – |" in markdown
 
 
 def test_a_variant_that_repeats_base_is_refused_as_a_target(ablated: Any) -> None:

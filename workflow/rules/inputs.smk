@@ -149,17 +149,6 @@ def distill_settings(wildcards):
 
 
 @explained
-def measure_code(wildcards):
-    return optimising_code("measure_distill", wildcards)
-
-
-@explained
-def measure_settings(wildcards):
-    """Settings of the first group."""
-    return SETTINGS.distill(of_set(wildcards), 0)
-
-
-@explained
 def select_code(wildcards):
     """Refuses a user's folder with too few images for a method that chooses whole ones."""
     name, ipc = asked_set(wildcards), int(wildcards.ipc)
@@ -176,11 +165,27 @@ def select_threads(wildcards):
     return THREADS["distill"] if distill_teachers(wildcards) else 1
 
 
-@explained
-def match_code(wildcards):
+def matching_code(stage, wildcards):
+    """Code of a stage that matches images, with its plug-ins."""
     name = asked_set(wildcards)
     network = SETTINGS.method_settings(name)["network"]
-    return code("match", f"methods.{name.method}", f"backbones.{network}")
+    return code(stage, f"methods.{name.method}", f"backbones.{network}")
+
+
+@explained
+def match_code(wildcards):
+    return matching_code("match", wildcards)
+
+
+@explained
+def measure_code(wildcards):
+    kind = matching_code if wildcards.method in MATCHING else optimising_code
+    return kind("measure", wildcards)
+
+
+@explained
+def measure_settings(wildcards):
+    return SETTINGS.measure(asked_set(wildcards), int(wildcards.ipc))
 
 
 @explained

@@ -1,22 +1,22 @@
-# Time and memory of a distillation iteration, for tables of costs. On a CPU it asks for all cores, so
+# Time and memory of an iteration that moves images, for tables of costs. On a CPU it asks for all cores, so
 # that no other job of the run disturbs it, and computes on as many threads as stage distill. Here their
 # number shapes the result, so it is a param.
 
 
-rule measure_distill:
+rule measure:
     input:
         code=measure_code,
         manifest="<results>/data/{dataset}/manifest.json",
         patches=distill_patches,
         teachers=distill_teachers,
     output:
-        measured="<results>/measured/{dataset}/{method}/{fd2}/{variant}.json",
+        measured="<results>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
     log:
-        "<logs>/measured/{dataset}/{method}/{fd2}/{variant}.log",
+        "<logs>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
     benchmark:
-        "<benchmarks>/measured/{dataset}/{method}/{fd2}/{variant}.tsv"
+        "<benchmarks>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
     wildcard_constraints:
-        method=either(OPTIMISING),
+        method=either(OPTIMISING + MATCHING),
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"
@@ -28,10 +28,9 @@ rule measure_distill:
         runtime=minutes(60),
     params:
         settings=measure_settings,
-        measure=SETTINGS.values["measure"],
         torch_threads=THREADS["distill"],
     message:
         "Timing an iteration of {wildcards.method} {wildcards.fd2} {wildcards.variant}"
-        " on {wildcards.dataset}"
+        " on {wildcards.dataset}, {wildcards.ipc} images per class"
     script:
-        "../scripts/measure_distill.py"
+        "../scripts/measure.py"

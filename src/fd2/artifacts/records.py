@@ -122,9 +122,6 @@ def read_record(path: str | Path) -> Record:
     with parsing(path):
         settings = content["settings"]
         kind = next((name for name in KINDS if name in content), "")
-        preset = content.get("preset", settings.get("preset"))
-        if preset is None:
-            preset = settings.get("distill", {}).get("preset")
         resolution = content.get("resolution")
         return Record(
             path=Path(path),
@@ -136,7 +133,7 @@ def read_record(path: str | Path) -> Record:
             kind=kind,
             identity=dict(content[kind]) if kind else {},
             result=dict(content.get("result", {})),
-            preset=preset,
+            preset=content.get("preset", settings.get("preset")),
             resolution=None if resolution is None else int(resolution),
             tested_on=str(content.get(TESTED_ON, TEST_IMAGES)),
             remarks=tuple(map(str, content.get(REMARKS, ()))),

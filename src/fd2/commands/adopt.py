@@ -21,7 +21,7 @@ from fd2.planning.stage_settings import inputs_of
 HELP = "verify results that were copied from elsewhere, and make them current without computing"
 EXAMPLE = "fd2 adopt results/tables/quickstart.md --configfile config/quickstart.yaml"
 #: Rules whose files tell by digests what they are, inputs first.
-_ORDER = [*(stage.name for stage in STAGES), "measure_distill"]
+_ORDER = [*(stage.name for stage in STAGES), "measure"]
 #: Older than any input, so that Snakemake makes the file anew.
 _LONG_AGO = 86400
 

@@ -181,11 +181,11 @@ def _check_row(
             require_known("variant of distilled sets", row.variant, distilled, where)
             settings.check_ipc(row.set_name, row.ipc, where)
         case IterationRow() | GroupRow() if row.variant:
-            require_known("method", row.method, settings.methods("optimisation"), where)
+            kinds = ["optimisation"] + ["matching"] * isinstance(row, IterationRow)
+            require_known("method", row.method, settings.methods(*kinds), where)
             require_known("variant", row.variant, settings.variants_at("distill"), where)
             settings.distill(row.set_name, 0)
-            if isinstance(row, GroupRow):
-                settings.check_ipc(row.set_name, row.ipc, where)
+            settings.check_ipc(row.set_name, row.ipc, where)
 
 
 def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:

@@ -80,9 +80,9 @@ class SetName:
         """The folder of soft labels."""
         return f"labels/{self}/ipc{ipc}"
 
-    def measured(self) -> str:
-        """Time and memory of an iteration."""
-        return f"measured/{self}.{RECORD}"
+    def measured(self, ipc: int) -> str:
+        """Time and memory of an iteration of so many images per class."""
+        return f"measured/{self}/ipc{ipc}.{RECORD}"
 
     def export(self, ipc: int) -> str:
         """The archive of so many images per class."""

@@ -63,10 +63,10 @@ class Configuration(GivenConfig):
         training = name if variant == "base" else f"{name}-{variant}"
         return Teacher(set_name.dataset, backbone, training)
 
-    def methods(self, kind: str) -> list[str]:
-        """Methods of a kind: ``optimisation``, ``selection`` or ``matching``."""
+    def methods(self, *kinds: str) -> list[str]:
+        """Methods of any of the kinds ``optimisation``, ``selection`` and ``matching``."""
         return [
-            name for name in plugins.names("methods") if kind == plugins.load("methods", name).KIND
+            name for name in plugins.names("methods") if plugins.load("methods", name).KIND in kinds
         ]
 
     # Settings of one artefact.
@@ -229,6 +229,18 @@ class Configuration(GivenConfig):
             "images_per_class": ipc,
             "method_settings": section["methods"][set_name.method],
         }
+
+    def measure(self, set_name: SetName, ipc: int) -> dict[str, Any]:
+        """Settings of a timed iteration, with those of the stage whose iteration it is.
+
+        Slots are those of the set's first group. Raises as `distill` and `whole_set`.
+        """
+        if self._kind(set_name) == "matching":
+            timed = {"match": self.whole_set(set_name, ipc)}
+        else:
+            group = self.distill(set_name, 0)
+            timed = {"distill": {**group, "slots": group["slots"][:ipc]}}
+        return {**timed, "measure": self.values["measure"]}
 
     def _relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:
         context = {**asdict(set_name), "ipc": ipc}

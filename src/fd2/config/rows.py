@@ -103,16 +103,18 @@ class IterationRow(OfSet):
     Without a variant the row shows published numbers alone, and the method is any name.
 
     Attributes:
+        ipc: images per class.
         published_ms: milliseconds per iteration; None if unknown.
         published_gb: peak GPU memory in GB; None if unknown.
     """
 
+    ipc: int
     published_ms: float | None = None
     published_gb: float | None = None
 
     def sources(self, seeds: list[int]) -> list[str]:
         """As `StudentRow.sources`; none for published numbers alone."""
-        return [self.set_name.measured()] if self.variant else []
+        return [self.set_name.measured(self.ipc)] if self.variant else []
 
 
 @dataclass(frozen=True)

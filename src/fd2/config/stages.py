@@ -64,7 +64,7 @@ RULES = (
     *(stage.name for stage in STAGES),
     *(
         "evaluate_seeds",
-        "measure_distill",
+        "measure",
         "tabulate",
         "tabulate_partial",
         "draw",

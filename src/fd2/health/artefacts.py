@@ -15,7 +15,6 @@ from fd2.artifacts.tensors import read_tensors
 from fd2.config import plugins
 from fd2.config.code import PACKAGE
 from fd2.config.datasets import download_settings
-from fd2.config.names import SetName
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, listing
 from fd2.planning.image_folders import folder_listing, users_folder
@@ -71,9 +70,6 @@ def _wanted(settings: Configuration, job: RuleJob) -> Mapping[str, Any]:
     if job.rule == "download":
         kind = PurePath(job.name).name
         return asdict(DownloadSettings(**download_settings(settings.values, kind)))
-    if job.rule == "measure_distill":
-        first = settings.distill(SetName.parse(job.fields), 0)
-        return {"distill": first, "measure": settings.values["measure"]}
     return settings_of(settings, job) or {}
 
 

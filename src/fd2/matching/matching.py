@@ -42,11 +42,13 @@ def match_images(
     seed: int,
     device: torch.device,
     state: LoopState = NO_STATE,
+    after_step: Callable[[], None] | None = None,
 ) -> Tensor:
     """Make the images of all classes; a run that was stopped goes on to the same bits.
 
     What a step draws depends on the seed, the dataset's name, the images per class and the step's
-    number alone, so that methods start from the same images.
+    number alone, so that methods start from the same images. ``after_step`` is called after each
+    step, e.g. by a clock.
 
     Returns:
         float32 ``[n, C, channels, H, W]`` on the CPU, in shares of white (0 is black, 1 is white),
@@ -70,6 +72,8 @@ def match_images(
         loss = matching.step(number)
         watch.note(number, {"loss": loss}, matching.images, labels)
         progress.show({"loss": loss})
+        if after_step:
+            after_step()
     shares = matching.real.normaliser.denormalise(matching.images.detach())
     return shares.transpose(0, 1).cpu().contiguous()
 

@@ -45,7 +45,7 @@ class RuleJob:
     @property
     def dataset(self) -> str | None:
         """The dataset whose size the outputs depend on; None where there is none."""
-        return None if self.rule == "measure_distill" else self.fields.get("dataset")
+        return None if self.rule == "measure" else self.fields.get("dataset")
 
     @property
     def ipc(self) -> int | None:

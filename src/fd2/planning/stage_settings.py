@@ -25,6 +25,8 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return {"images_per_class": int(fields["ipc"])}
         case "select_images" | "match":
             return settings.whole_set(SetName.parse(fields), int(fields["ipc"]))
+        case "measure":
+            return settings.measure(SetName.parse(fields), int(fields["ipc"]))
         case "relabel":
             return settings.relabel(SetName.parse(fields), int(fields["ipc"]))
         case "evaluate":
@@ -40,7 +42,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill" | "measure_distill" | "select_images":
+        case "distill" | "measure" | "select_images":
             return settings.distill_teachers(SetName.parse(fields))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
@@ -61,13 +63,11 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
     match job.rule:
         case "patches":
             return {"scorer": teachers[0]}
-        case "distill" | "measure_distill":
-            return {"patches": _patches(settings, job), **of_teachers}
         case "assemble":
             name = SetName.parse(fields)
             groups = settings.groups(name, int(fields["ipc"]))
             return {f"group{number}": name.group(group) for number, group in enumerate(groups)}
-        case "select_images":
+        case "distill" | "measure" | "select_images":
             kind = settings.patch_kind(SetName.parse(fields))
             patches = {} if kind is None else {"patches": _patches(settings, job)}
             return {**patches, **of_teachers}

@@ -37,7 +37,7 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
             position,
             results / path,
             "measured",
-            {name: getattr(row, name) for name in ("dataset", "method", "fd2", "variant")},
+            {name: getattr(row, name) for name in ("dataset", "method", "fd2", "variant", "ipc")},
         )
         for position, row in enumerate(listed)
         for path in row.sources([])
@@ -54,8 +54,16 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
     rows["missing"] = rows["missing"].fillna("")
     frame = rows[
         [
-            *("dataset", "method", "fd2", "variant", "label", *_TIMES, "published_ms", "classes"),
-            *("pixels", "peak_memory_gib", "memory", "published_gb", "device", "missing"),
+            *("dataset", "method", "fd2", "variant", "ipc", "label", *_TIMES, "published_ms"),
+            *(
+                "classes",
+                "pixels",
+                "peak_memory_gib",
+                "memory",
+                "published_gb",
+                "device",
+                "missing",
+            ),
         ]
     ]
     frame = frame.astype({"classes": "Int64", "pixels": "Int64"})
@@ -63,13 +71,13 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
 
 
 def _iteration(record: Record) -> dict[str, Any]:
-    slots = record.content["slots"]
+    iterations = record.content["iterations"]
     numbers: dict[str, Any] = {
         f"{slot}_{statistic}_ms": float(value)
-        for slot, measured in slots.items()
+        for slot, measured in iterations.items()
         for statistic, value in measured["milliseconds"].items()
     }
-    peaks = [measured["peak_memory_mb"] for measured in slots.values()]
+    peaks = [measured["peak_memory_mb"] for measured in iterations.values()]
     memory = "gpu" if "gpu" in peaks[0] else "resident"
     return {
         **numbers,

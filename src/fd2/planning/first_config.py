@@ -66,7 +66,7 @@ class _Budget:
 
 
 #: Not tuned: thousands of steps for students where that is possible, in an evening.
-_CPU, _GPU = _Budget(400, 1000, 300, 200), _Budget(1500, 4000, 1000, 3000)
+_CPU, _GPU = _Budget(200, 1000, 300, 200), _Budget(1500, 4000, 1000, 3000)
 
 
 def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class Stage:
             depend on. An override of the section can look at these alone, because the artefacts
             are shared across all others. Empty without a section.
         on_device: whether it computes on the config's device.
+        threads: the key of section ``threads`` that it computes with, where it is not its name.
         probed: whether ``fd2 plan --probe`` runs a few of its steps.
         largest: the setting that sets the size of its largest tensors; the batches of students are
             those of the labels. Empty where there is none.
@@ -23,6 +24,7 @@ class Stage:
     name: str
     keys: tuple[str, ...] = ()
     on_device: bool = False
+    threads: str = ""
     probed: bool = False
     largest: str = ""
 
@@ -41,8 +43,8 @@ STAGES = (
     Stage("patches", ("dataset",), on_device=True, probed=True, largest="patches.crops_per_image"),
     Stage("distill", _SET, on_device=True, probed=True, largest="distill.class_chunk"),
     Stage("assemble"),
-    Stage("select_images"),
-    Stage("match", on_device=True),
+    Stage("select_images", threads="distill", probed=True),
+    Stage("match", on_device=True, threads="distill", probed=True),
     Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True, largest="relabel.batch_size"),
     Stage(
         "evaluate",
@@ -52,7 +54,7 @@ STAGES = (
         largest="relabel.batch_size",
     ),
     Stage("diagnose", on_device=True),
-    Stage("diagnose_real", on_device=True),
+    Stage("diagnose_real", on_device=True, threads="diagnose"),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.

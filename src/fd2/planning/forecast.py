@@ -17,7 +17,7 @@ from fd2.planning.jobs import RuleJob
 from fd2.planning.measurements import Measurement
 from fd2.planning.outputs import output_bytes
 from fd2.planning.project import Project
-from fd2.planning.stage_settings import label_teachers, settings_of
+from fd2.planning.stage_settings import label_teachers, settings_of, teachers_of
 from fd2.planning.workloads import Workload, workload
 from fd2.runtime.device import planned_device
 
@@ -78,13 +78,21 @@ def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
             JobForecast(
                 job,
                 gpu=on_gpu and job.rule in BY_NAME and BY_NAME[job.rule].on_device,
-                threads=values["threads"].get(job.rule.removesuffix("_real"), 1),
+                threads=_threads(project, job),
                 sizes=output_bytes(project, job, size),
                 sized=job.dataset is None or size is not None,
                 work=None if size is None else job_work(project, job, size),
             )
         )
     return described
+
+
+def _threads(project: Project, job: RuleJob) -> int:
+    if job.rule == "select_images" and not teachers_of(project.settings, job):
+        return 1  # It computes nothing.
+    stage = BY_NAME.get(job.rule)
+    key = stage.threads or stage.name if stage else job.rule
+    return int(project.settings.values["threads"].get(key, 1))
 
 
 def job_work(project: Project, job: RuleJob, size: DatasetSize) -> Workload | None:

@@ -92,11 +92,11 @@ class ProbeInputs:
             write_teacher(paths[-1], teacher, facts)
         return paths
 
-    def patches(self) -> Path:
-        """One slot of initial images."""
+    def patches(self, slots: int = 1) -> Path:
+        """So many slots of initial images."""
         path = self.folder / "patches.safetensors"
-        images = self._pixels(self.classes).unsqueeze(0)
-        write_slots(path, images, (0,), {"manifest": self._facts["manifest"]})
+        images = self._pixels(slots * self.classes).unflatten(0, (slots, self.classes))
+        write_slots(path, images, tuple(range(slots)), {"manifest": self._facts["manifest"]})
         return path
 
     def distilled(self, count: int) -> Path:

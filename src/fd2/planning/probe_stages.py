@@ -19,6 +19,7 @@ from fd2.config.settings import (
     PatchSettings,
     PretrainSettings,
     RelabelSettings,
+    WholeSetSettings,
     build,
 )
 from fd2.datasets._decode import read_images
@@ -31,9 +32,11 @@ from fd2.runtime.job import Job, StateSettings, start_job
 from fd2.runtime.memory import peak_memory_mb
 from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
+from fd2.stages.match import match
 from fd2.stages.patches import make_patches
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
+from fd2.stages.select_images import select_images
 
 #: Steps of the shorter run; a GPU's are too short to be told apart otherwise.
 STEPS = {"cpu": 1, "cuda": 4}
@@ -43,8 +46,9 @@ ENOUGH_SECONDS = 1.0
 MOST_STEPS = 200
 _TEST_IMAGES = 8
 _PATCH_CLASSES = 4
-#: Images of a step of `prepare` and, about, of the patches' scoring batch.
+#: Images of a step of `prepare` and of coresets and, about, of the patches' scoring batch.
 _PREPARED_PER_STEP = 16
+_SEEN_PER_STEP = 128
 _CROPS_PER_STEP = 128
 
 Trial = tuple[Workload, Callable[[], object]]
@@ -199,6 +203,43 @@ def _distill(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     )
 
 
+def _select_images(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """More real images where a teacher sees them all, otherwise more chosen ones."""
+    classes, count = task.size.classes, 1 if task.teachers else min(steps, task.count)
+    images = steps * _SEEN_PER_STEP if task.teachers else 0
+    per_class = max(math.ceil(images / classes), count)
+    size = replace(task.size, train_per_class=(per_class,) * classes, test=_TEST_IMAGES)
+    settings = {**task.settings, "images_per_class": count}
+    inputs = ProbeInputs(folder, size.shape, classes)
+    data = inputs.data(size.train, size.test)
+    patches = inputs.patches(count) if settings["method_settings"].get("patches") else None
+    teachers = inputs.teachers(task.teachers)
+    typed = build(WholeSetSettings, settings)
+    output = folder / "chosen.safetensors"
+    return task.work(settings, size, count), lambda: select_images(
+        typed, data, patches, teachers, output, output.with_suffix(".json"), job
+    )
+
+
+def _match(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """At most two steps in a network, between which it is trained as in full."""
+    own, count = task.settings["method_settings"], task.count
+    recipe = plugins.load("methods", task.settings["method"]).recipe(own, count)
+    own = {**own, "iterations": steps}
+    if recipe.outer_loops > 1:
+        own |= {"outer_loops": 2, "inner_epochs": recipe.inner_epochs}
+    settings = {**task.settings, "method_settings": own}
+    real = min(recipe.batch_real, max(task.size.train_per_class))
+    per_class = (max(real, count),) * task.size.classes
+    size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
+    data = ProbeInputs(folder, size.shape, size.classes).data(size.train, size.test)
+    typed = build(WholeSetSettings, settings)
+    output = folder / "matched.safetensors"
+    return task.work(settings, size, count), lambda: match(
+        typed, data, output, output.with_suffix(".json"), job
+    )
+
+
 def _few_images(task: ProbeTask, batch_size: int) -> int:
     """Images per class for two batches, or all where there are fewer."""
     return min(task.count, math.ceil(2 * batch_size / task.size.classes))
@@ -235,6 +276,8 @@ _TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "pretrain": _pretrain,
     "patches": _patches,
     "distill": _distill,
+    "select_images": _select_images,
+    "match": _match,
     "relabel": _relabel,
     "evaluate": _evaluate,
 }

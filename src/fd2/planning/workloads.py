@@ -74,6 +74,10 @@ def workload(
     if count is None:
         return None
     images = count * size.classes
+    if stage == "select_images" and (seen := settings["method_settings"].get("teachers")):
+        # The choice itself is short beside the pass of all real images through the teacher.
+        kind = {"resolution": size.resolution, "classes": size.classes, "teachers": seen}
+        return _made(stage, kind, size.train, 2 * size.train * size.image_bytes)
     if stage in ("assemble", "select_images"):
         kind = {"resolution": size.resolution, "method": settings.get("method")}
         return _made(stage, kind, images, 2 * images * size.image_bytes)
@@ -134,13 +138,15 @@ def _distill(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
 
 def _match(settings: Mapping[str, Any], size: DatasetSize, count: int) -> Workload:
     recipe = plugins.load("methods", settings["method"]).recipe(settings["method_settings"], count)
-    kind = {key: getattr(recipe, key) for key in ("objective", "network", "class_by_class")}
+    keys = ("objective", "network", "class_by_class", "mixed_precision", "compile")
+    kind = {key: getattr(recipe, key) for key in keys}
+    kind |= {"augmented": bool(recipe.augmentation), "trained": recipe.outer_loops > 1}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     # Gradients of gradients cost about as much again as gradients.
     passes = TRAINING_STEP if recipe.objective == "features" else 2 * TRAINING_STEP
     images = size.classes * count
     step = passes * images + (1 if recipe.objective == "features" else TRAINING_STEP) * (
-        size.classes * recipe.batch_real
+        size.classes * min(recipe.batch_real, max(size.train_per_class))
     )
     trained = (recipe.outer_loops - 1) * recipe.inner_epochs * images * TRAINING_STEP
     units = recipe.iterations * (recipe.outer_loops * step + trained)

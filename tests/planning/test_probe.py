@@ -1,0 +1,69 @@
+"""Probes of jobs that make whole sets: a few real steps, and the work of a whole job."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fd2.planning import probe_stages
+from fd2.planning.datasets import DatasetSize
+from fd2.planning.probe_stages import ProbeTask, timed
+from fd2.planning.workloads import workload
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+SIZE = DatasetSize((40, 30, 20), 9, 16, 1)
+DSA: dict[str, Any] = {
+    **{"network": "convnet", "iterations": 20, "images_learning_rate": 0.1},
+    **{"images_momentum": 0.5, "batch_real": 64, "initial_images": "real"},
+    **{"augmentation": ["flip"], "class_by_class": True, "outer_loops": None},
+    **{"inner_epochs": None, "network_learning_rate": 0.01, "batch_synthetic": 256},
+}
+
+
+def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> ProbeTask:
+    settings = asdict(chain.select_settings(method, count, **own))
+    teachers = {name: (None, "imagenet") for name in own.get("teachers", [])}
+    return ProbeTask(stage, settings, SIZE, count, teachers, "cpu", 1)
+
+
+@pytest.mark.parametrize(
+    ("stage", "method", "count", "own"),
+    [
+        ("match", "dsa", 2, DSA),
+        ("select_images", "herding", 3, {"teachers": ["resnet10t"]}),
+    ],
+)
+def test_a_probe_is_of_the_jobs_kind_and_less_work(
+    chain: Chain,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    method: str,
+    count: int,
+    own: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(probe_stages, "ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr(probe_stages, "MOST_STEPS", 2)
+    probed = task(chain, stage, method, count, **own)
+    whole = workload(stage, probed.settings, SIZE, count)
+    result = timed(probed)
+    assert whole is not None and result.work.kind == whole.kind
+    assert 0 < result.short_units < result.work.units
+    assert result.used.seconds > 0
+
+
+def test_work_counts_training_between_steps_and_no_more_images_than_a_class_has() -> None:
+    def units(**changes: Any) -> float:
+        settings = {"method": "dsa", "method_settings": {**DSA, **changes}}
+        work = workload("match", settings, SIZE, 2)
+        assert work is not None
+        return work.units
+
+    assert units(batch_real=40) == units(batch_real=400)
+    assert units(iterations=40) == 2 * units(iterations=20)
+    step = units(outer_loops=1, inner_epochs=1)
+    # Each epoch is a forward and a backward pass of two images of three classes, in 20 networks.
+    assert units(outer_loops=2, inner_epochs=5) == 2 * step + 20 * 5 * 6 * 3

@@ -83,7 +83,7 @@ def test_lines_of_settings_lists_anchors_and_merge_keys() -> None:
         ("1e3: 1", "1", ["the key 1e3"]),
         ("~: 1", "1", ["the key ~"]),
         ("? [a]\n: 1", "1", ["a key that is a list"]),
-        ("a:\n\tb: 1", "2", ["not YAML", "blanks, not tabs"]),
+        ("a:\n\tb: 1", "2", ["not YAML", "spaces, not tabs"]),
         ("a: 1\nb: 'x", "2", ["not YAML", "close the quotes"]),
         ("a: 1\nb: [1,\n", "2", ["not YAML"]),
         ("a: 1\n  b: 2", "2", ["not YAML"]),

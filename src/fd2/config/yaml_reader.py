@@ -228,13 +228,13 @@ class _Reader:
 def _remedy(reason: str, line: str) -> str:
     """What to do about a line that is no YAML, by what stands in it."""
     if "\t" in line:
-        return "indent and separate with blanks, not tabs"
+        return "indent and separate with spaces, not tabs"
     if re.search("[\u00a0\u2000-\u200b\u3000]", line):
-        return "type the blanks of that line again: they are others than the usual one"
+        return "type the spaces of that line again: one is not the usual character"
     if re.search("[\u2018\u2019\u201c\u201d]", line):
         return 'type straight quotes: "'
     if line.count('"') % 2 or line.count("'") % 2:
         return "close the quotes"
     if "alias" in reason or "cannot start" in reason:
         return "put a text that begins with such a character in quotes"
-    return "mend it at that line or the one before: indentation, colons, brackets, quotes"
+    return "correct that line or the one before: indentation, colons, brackets, quotes"

@@ -57,7 +57,6 @@ def test_a_result_says_what_it_is_of_and_who_made_it(tmp_path: Path) -> None:
     ("settings", "preset"),
     [
         ({"preset": "release"}, "release"),
-        ({"distill": {"preset": "paper"}}, "paper"),
         ({}, None),
     ],
 )

@@ -100,6 +100,7 @@ def test_one_channel_needs_weights_that_take_it(planned: Planned) -> None:
     with pytest.raises(FD2Error, match="the data have one") as refused:
         planned(row, **grey)
     assert "imagenet_repeated" in refused.value.fix
+    assert "backbone resnet18, setting 'pretrain.initialisation'" in refused.value.where
     for initialisation in ("imagenet_repeated", "scratch"):
         planned(row, **grey, pretrain={"initialisation": initialisation})
 

@@ -179,12 +179,13 @@ def test_a_variant_that_changes_nothing_is_refused_where_it_is_asked_for(
 ) -> None:
     settings = with_variant(changes)
     context = {"dataset": "cub200", "backbone": "resnet18", "student": "resnet18"}
+    where = settings.where("variants", "v")
     if not repeats:
-        require_change(settings.values, "v", context, settings.source)
+        require_change(settings.values, "v", context, where)
         return
     with pytest.raises(FD2Error, match="variant 'v' repeats 'base'") as refused:
-        require_change(settings.values, "v", context, settings.source)
-    assert refused.value.where == "setting 'variants.v' in mine.yaml"
+        require_change(settings.values, "v", context, where)
+    assert refused.value.where == where and "'variants.v'" in where
     assert "ask for 'base'" in refused.value.fix
 
 

@@ -191,4 +191,5 @@ def folder(path):
 
 def require_variant(name, wildcards):
     """Refuse artefacts of a variant that would repeat those of ``base``."""
-    require_change(SETTINGS.values, name, dict(wildcards.items()), SOURCES)
+    where = SETTINGS.where("variants", name)
+    require_change(SETTINGS.values, name, dict(wildcards.items()), where)

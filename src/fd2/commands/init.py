@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import re
 import shlex
 import sys
@@ -21,6 +20,7 @@ from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error, shown
 from fd2.planning.project import DEFAULT_CONFIG, require_workflow
 from fd2.runtime.device import DEVICES, planned_device
+from fd2.runtime.threads import usable_cores
 
 HELP = "look at every picture of a folder, and write a config and a sheet that suit it"
 EXAMPLE = "fd2 init photos/birds --name birds"
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         folder = link_images(source, filled_in(resources, "fd2 init").resolve() / "own" / name)
     # Progress belongs to the log, not into what init prints.
     with contextlib.redirect_stdout(sys.stderr):
-        images = look_at(folder, len(os.sched_getaffinity(0)))
+        images = look_at(folder, usable_cores())
     gpu = planned_device(arguments.device) == "cuda"
     asked = {key: getattr(arguments, key) for key in ("device", "ipc", "resolution", "student")}
     values = choices(images, Wanted(name=name, gpu=gpu, **asked))

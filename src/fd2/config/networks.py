@@ -99,32 +99,40 @@ def check_initialisation(
         )
 
 
-def check_network(section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any]) -> None:
+def check_network(
+    section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any], where: str
+) -> None:
     """Refuse a network that cannot be built.
 
     Args:
         section: ``pretrain`` or ``evaluate`` of the config, for the job.
         backbone: a plug-in.
         entry: the dataset's in the config.
+        where: the section's initialisation was set.
 
     Raises:
         FD2Error: see `check_initialisation`; or the plug-in's own, for images that it cannot take.
     """
     images = NetworkInput(channels(entry), entry["resolution"], section["stem"])
     plugin = plugins.load("backbones", backbone)
-    check_initialisation(backbone, plugin.INITIALISATIONS, section["initialisation"], images)
-    if hasattr(plugin, "check"):
-        plugin.check(images)
+    try:
+        check_initialisation(backbone, plugin.INITIALISATIONS, section["initialisation"], images)
+        if hasattr(plugin, "check"):
+            plugin.check(images)
+    except FD2Error as error:
+        raise FD2Error(error.what, f"{error.where}, {where}", error.fix) from None
 
 
-def check_teacher(section: Mapping[str, Any], teacher: Teacher, entry: Mapping[str, Any]) -> None:
+def check_teacher(
+    section: Mapping[str, Any], teacher: Teacher, entry: Mapping[str, Any], where: str
+) -> None:
     """As `check_network`, and refuse attention on a network that does not pool a feature map.
 
     Raises:
         FD2Error: also if the teacher has counterfactual attention, and its backbone is one that
             sets ``POOLS_FEATURES = False``.
     """
-    check_network(section, teacher.backbone, entry)
+    check_network(section, teacher.backbone, entry, where)
     pools = getattr(plugins.load("backbones", teacher.backbone), "POOLS_FEATURES", True)
     if teacher.training.startswith("cal") and not pools:
         raise FD2Error(

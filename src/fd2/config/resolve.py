@@ -77,13 +77,15 @@ class Configuration(GivenConfig):
 
     def pretrain(self, teacher: Teacher) -> dict[str, Any]:
         """Settings of one teacher."""
-        section = stage_config(self.values, "pretrain", teacher.variant, asdict(teacher))
-        check_teacher(section, teacher, self.values["datasets"][teacher.dataset])
+        context = asdict(teacher)
+        section = stage_config(self.values, "pretrain", teacher.variant, context)
+        where = self.where_of("pretrain", context, "initialisation")
+        check_teacher(section, teacher, self.values["datasets"][teacher.dataset], where)
         # Kept apart, so that a setting of the attention head does not retrain plain teachers.
         cal = {field.name: section[field.name] for field in fields(CalSettings)}
         return {
             **{key: value for key, value in section.items() if key not in cal},
-            **asdict(teacher),
+            **context,
             "cal": cal if teacher.training.startswith("cal") else None,
             "preset": self.values["preset"],
         }
@@ -265,7 +267,9 @@ class Configuration(GivenConfig):
         """
         context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
         section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
-        check_network(section, cell.student, self.values["datasets"][cell.set_name.dataset])
+        where = self.where_of("evaluate", context, "initialisation")
+        entry = self.values["datasets"][cell.set_name.dataset]
+        check_network(section, cell.student, entry, where)
         relabel = self._relabel(cell.set_name, cell.ipc)
         check_student(
             section,

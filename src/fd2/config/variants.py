@@ -10,7 +10,7 @@ from fd2.errors import FD2Error
 
 
 def require_change(
-    config: Mapping[str, Any], name: str, context: Mapping[str, object], source: str
+    config: Mapping[str, Any], name: str, context: Mapping[str, object], where: str
 ) -> None:
     """Refuse a variant whose artefacts would only repeat those of ``base``.
 
@@ -21,7 +21,7 @@ def require_change(
         config: the whole config, with its preset.
         name: ``base``, which passes, or a name in ``variants``.
         context: the artefact's other names, e.g. its dataset; overrides for others do not count.
-        source: the config files' names, for the error.
+        where: the variant stands, for the error.
 
     Raises:
         FD2Error: if every value of the variant is the config's own.
@@ -31,7 +31,7 @@ def require_change(
     raise FD2Error(
         f"variant '{name}' repeats 'base': under preset '{config['preset']}' each of its "
         "values is the config's own",
-        f"setting 'variants.{name}' in {source}",
+        where,
         "ask for 'base', or give the variant another value",
     )
 

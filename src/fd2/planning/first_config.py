@@ -10,8 +10,6 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_layers
@@ -19,7 +17,7 @@ from fd2.config.yaml_reader import parse_value
 from fd2.errors import FD2Error, require_known
 from fd2.image_counts import half_batch_sizes, visible_difference
 from fd2.planning.own_images import OwnImages
-from fd2.report.escapes import one_line
+from fd2.report.escapes import text_templates
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "workflow" / "init"
 RESOLUTIONS = (32, 64, 128, 224)
@@ -144,15 +142,8 @@ def _package(backbone: str) -> str:
 
 def written(template: str, values: Mapping[str, Any]) -> str:
     """A text of `TEMPLATES`."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = text_templates(TEMPLATES)
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    environment.filters["line"] = one_line
     return environment.get_template(template).render(values)
 
 

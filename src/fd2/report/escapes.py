@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: Between two characters that Markdown or LaTeX would read as one sign.
 _APART = "\u2060"
@@ -60,3 +65,21 @@ def latex(text: object) -> str:
     """One line that LaTeX prints as it stands, with ², ±, minus and dash as commands."""
     apart = re.sub(r"([-'])(?=\1)", rf"\1{_APART}", one_line(text))
     return "".join(_LATEX.get(character, character) for character in apart)
+
+
+def text_templates(folder: Path) -> Environment:
+    """Templates of plain texts in a folder; filters ``md``, ``tex`` and ``line`` escape values.
+
+    A name without a value is an error.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(md=markdown, tex=latex, line=one_line)
+    return environment

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
 from fd2.artifacts.exports import write_export
 from fd2.artifacts.files import file_digest, frame_text
@@ -23,7 +22,7 @@ from fd2.artifacts.tensors import read_metadata
 from fd2.config.names import SetName
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
-from fd2.report.escapes import one_line
+from fd2.report.escapes import text_templates
 from fd2.tables.labels import row_label
 from fd2.tables.picture_cost import picture_cost
 
@@ -119,12 +118,9 @@ def _card(
     provenance: Mapping[str, Any],
     size: tuple[int, ...],
 ) -> str:
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters["line"] = one_line
     by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    card = text_templates(template.parent).get_template(template.name)
+    return card.render(
         label=row_label(name.method, name.fd2, "base", str(template)),
         name=name,
         size=size,

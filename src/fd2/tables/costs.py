@@ -55,15 +55,8 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
     frame = rows[
         [
             *("dataset", "method", "fd2", "variant", "ipc", "label", *_TIMES, "published_ms"),
-            *(
-                "classes",
-                "pixels",
-                "peak_memory_gib",
-                "memory",
-                "published_gb",
-                "device",
-                "missing",
-            ),
+            *("classes", "pixels", "peak_memory_gib", "memory", "published_gb"),
+            *("device", "missing"),
         ]
     ]
     frame = frame.astype({"classes": "Int64", "pixels": "Int64"})

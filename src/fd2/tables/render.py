@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fd2.artifacts.files import write_frame, write_text
 from fd2.config.sheets import Sheet
-from fd2.report.escapes import latex, markdown, one_line
+from fd2.report.escapes import text_templates
 
 NOTHING = "–"
 Line = Mapping[str, Any]
@@ -81,15 +80,8 @@ def write_table(table: Table, templates: Path, stem: Path) -> None:
 
 def texts(table: Table, templates: Path) -> dict[str, str]:
     """The table as Markdown and LaTeX, by suffix."""
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    escapes = {"md": markdown, "tex": latex, "line": one_line}
-    environment.filters.update(number=number, signed=signed, listed=listed, **escapes)
+    environment = text_templates(templates)
+    environment.filters.update(number=number, signed=signed, listed=listed)
     words: Any = environment.get_template(f"{table.kind}.j2").make_module()
     values = {
         "name": table.name,

@@ -23,7 +23,7 @@ from fd2.errors import FD2Error
 from fd2.runtime.job import StateSettings
 from fd2.stages.evaluate import evaluate
 from fd2.stages.relabel import relabel
-from fd2.training.accuracy import accuracies, correct_images
+from fd2.training.accuracy import accuracies, correct_images, mistaken_images
 from fd2.training.student_training import StudentData, StudentTraining, distillation_loss
 
 if TYPE_CHECKING:
@@ -217,9 +217,9 @@ def test_the_student_is_tested_in_evaluation_mode(chain: Chain, nine: Path, labe
     result = ours.run()
     figures = accuracies(ours.predictions(0), test.labels)
     assert {key: result["last"][key] for key in figures} == figures
-    assert result["correct"] == correct_images(
-        ours.predictions(0), test.labels, open_prepared(chain.data).manifest.classes
-    )
+    answers = (ours.predictions(0), test.labels, open_prepared(chain.data).manifest.classes)
+    assert result["correct"] == correct_images(*answers)
+    assert result["mistaken_for"] == mistaken_images(*answers)
 
 
 def test_distillation_loss_is_the_divergence_without_temperature_squared() -> None:

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from fd2.training.accuracy import accuracies, correct_images, running_average_top1
+from fd2.training.accuracy import (
+    accuracies,
+    correct_images,
+    mistaken_images,
+    running_average_top1,
+)
 
 
 def drawn(seed: int, count: int = 103, classes: int = 5) -> tuple[Tensor, Tensor]:
@@ -77,3 +82,18 @@ def test_the_digits_add_up_to_both_accuracies(seed: int) -> None:
     assert (images, 100 * right / images) == (50, pytest.approx(figures["top1"]))
     shares = [text.count("1") / len(text) for text in texts.values()]
     assert 100 * sum(shares) / len(shares) == pytest.approx(figures["balanced_top1"])
+
+
+def test_answers_can_be_read_back_from_what_is_right_and_what_is_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(12, (200,), generator=generator)
+    predictions = torch.randint(12, (200,), generator=generator)
+    names = [f"class {number}" for number in range(12)]
+    right, mistaken = (f(predictions, labels, names) for f in (correct_images, mistaken_images))
+    read = predictions.new_zeros(200)
+    for number, name in enumerate(names):
+        others = iter(mistaken[name].split())
+        answers = [number if digit == "1" else int(next(others)) for digit in right[name]]
+        read[labels == number] = torch.tensor(answers)
+        assert next(others, None) is None
+    assert torch.equal(read, predictions)

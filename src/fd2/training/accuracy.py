@@ -71,3 +71,16 @@ def correct_images(predictions: Tensor, labels: Tensor, classes: Sequence[str]) 
         for number, name in enumerate(classes)
         if (mine := labels == number).any()
     }
+
+
+def mistaken_images(predictions: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, str]:
+    """What each image that is not right is taken for, so that look-alikes can be told.
+
+    The zeros of `correct_images` in their order: ids of the classes answered, separated by blanks.
+    """
+    wrong = predictions != labels
+    return {
+        name: " ".join(map(str, predictions[mine & wrong].tolist()))
+        for number, name in enumerate(classes)
+        if (mine := labels == number).any()
+    }

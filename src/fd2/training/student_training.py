@@ -25,7 +25,12 @@ from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import seed_from
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
-from fd2.training.accuracy import accuracies, correct_images, predicted_classes
+from fd2.training.accuracy import (
+    accuracies,
+    correct_images,
+    mistaken_images,
+    predicted_classes,
+)
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import (
@@ -123,8 +128,9 @@ class StudentTraining:
         """Train all epochs and test now and then; go on from a snapshot to the same bits.
 
         Returns:
-            ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent, and
-            ``correct``, the test images that are right at the last epoch; see `correct_images`.
+            ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent; of the
+            last epoch ``correct``, the test images that are right, and ``mistaken_for``, what the
+            others are taken for; see `correct_images` and `mistaken_images`.
         """
         settings = self.settings
         optimiser = self._optimiser()
@@ -148,12 +154,14 @@ class StudentTraining:
                 scores = accuracies(predictions, self.data.test_labels)
                 curve.append({"epoch": epoch, "loss": float(loss), **scores})
         figures = [{k: v for k, v in point.items() if k != "loss"} for point in curve]
+        tested = self.data.test_labels, self.data.classes
         return {
             "last": figures[-1],
             "best_chosen_on_test": max(figures, key=lambda point: point["top1"]),
             "curve": curve,
             # The last epoch is always tested, and last.
-            "correct": correct_images(predictions, self.data.test_labels, self.data.classes),
+            "correct": correct_images(predictions, *tested),
+            "mistaken_for": mistaken_images(predictions, *tested),
         }
 
     def _optimiser(self) -> torch.optim.Optimizer:

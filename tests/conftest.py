@@ -251,3 +251,15 @@ def labels(chain: Chain, nine: Path) -> Path:
     folder = nine.with_name("labels")
     relabel(relabel_settings(), nine, [chain.cal], folder, chain.job)
     return folder
+
+
+@pytest.fixture
+def results(chain: Chain, nine: Path, labels: Path, tmp_path: Path) -> Path:
+    """A results folder with the nine images as FD²'s of three a class, and their soft labels."""
+    root, name = tmp_path / "results", "cells/sre2lpp/fd2/base/ipc3"
+    shutil.copytree(chain.data, root / "data/cells")
+    shutil.copytree(labels, root / "labels" / name)
+    distilled = root / "distilled" / f"{name}.safetensors"
+    distilled.parent.mkdir(parents=True)
+    shutil.copy(nine, distilled)
+    return root

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from fd2.artifacts.images import read_distilled, write_distilled
+from fd2.artifacts.images import read_distilled
 
 Blocks = Callable[[str, str], list[str]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,22 +60,22 @@ def test_links_lead_somewhere(repository: Path, document: str) -> None:
     assert [target for target in targets if not (here / target).exists()] == []
 
 
-def test_five_lines_of_pytorch(
-    blocks: Blocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_example_trains_on_a_distilled_set_and_its_soft_labels(
+    blocks: Blocks, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "results/distilled/elpv/sre2lpp/fd2/base/ipc5.safetensors"
-    images = torch.randint(256, (2, 3, 3, 4, 4), generator=torch.Generator().manual_seed(0))
-    facts = {"manifest": "0", "mean": [0.5, 0.25, 0.125], "std": [0.5, 0.25, 0.25]}
-    write_distilled(path, images.to(torch.uint8), facts)
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
+    monkeypatch.chdir(results.parent)
+    name = "cells/sre2lpp/fd2/base/ipc3"
     (code,) = blocks("README.md", "python")
-    exec(code, names)
+    assert len(code.splitlines()) <= 12 and "elpv/sre2lpp/fd2/base/ipc5" in code
+    names: dict[str, Any] = {}
+    exec(code.replace("elpv/sre2lpp/fd2/base/ipc5", name), names)
+    stored = read_distilled(f"results/distilled/{name}.safetensors")
     pixels, label = names["dataset"][3]
-    stored = read_distilled(path)
-    expected = (stored.images[3, 1].double() / 255 - 0.25) / 0.25
+    mean, std = stored.metadata["mean"][1], stored.metadata["std"][1]
+    expected = (stored.images[3, 1].double() / 255 - mean) / std
     torch.testing.assert_close(pixels[1].double(), expected, rtol=0, atol=1e-6)
     assert label == stored.labels[3] == 1
+    assert all(parameter.grad is not None for parameter in names["student"].parameters())
 
 
 def test_citation_has_the_version_of_the_package(repository: Path) -> None:

@@ -60,6 +60,17 @@ class Replay:
         for first, second in zip(parts[::2], parts[1::2], strict=True):
             yield self._batch(epoch, first, second)
 
+    def seen(self, epochs: Tensor, ids: Tensor) -> Tensor:
+        """Images ``[b, K, H, W]`` as they were labelled in these epochs ``[b]``, of any batches."""
+        every = torch.cat([ids, self._partners[epochs, ids]])
+        when = epochs.repeat(2)
+        views = Views(self._boxes[when, every], self._flips[when, every], self._no_roll[every])
+        shown = views.apply(self._images[every], self._size)
+        # Each image's partner stands one half further on.
+        partners = torch.arange(len(every), device=ids.device).roll(len(ids))
+        mixed = apply_cutmix(shown, partners, self._mix_boxes[epochs, ids].repeat(2, 1))
+        return mixed[: len(ids)]
+
     def _batch(self, epoch: int, first: Tensor, second: Tensor) -> tuple[HalfBatch, HalfBatch]:
         ids = torch.cat([first, second])
         views = Views(self._boxes[epoch, ids], self._flips[epoch, ids], self._no_roll[ids])

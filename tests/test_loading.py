@@ -1,0 +1,147 @@
+"""`fd2.load`: the pixels, labels and replayed augmentation that students of the workflow see."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import fd2
+from fd2.artifacts.images import read_distilled, write_distilled
+from fd2.artifacts.manifests import Manifest, read_manifest
+from fd2.artifacts.prepared import write_prepared
+from fd2.artifacts.soft_labels import read_soft_labels
+from fd2.augment.normalise import Normaliser
+from fd2.errors import FD2Error
+from fd2.loading import DistilledImages, ReplayedImages
+from fd2.replay.view import Replay
+
+if TYPE_CHECKING:
+    from tests.conftest import Chain
+
+NAME = "cells/sre2lpp/fd2/base/ipc3"
+MATCHED = "garments/dm/plain/base/ipc2"
+
+
+@pytest.fixture
+def distilled(results: Path) -> Path:
+    return results / f"distilled/{NAME}.safetensors"
+
+
+def matched(results: Path, **more: Any) -> Path:
+    """A float32 set of grey images, two of each of three classes."""
+    generator = torch.Generator().manual_seed(3)
+    files = [{"path": f"{c}.png", "class": c, "sha256": "0"} for c in range(3)]
+    described = Manifest(
+        **{"dataset": "garments", "resolution": 8, "classes": ("bag", "coat", "shirt")},
+        **{"files": {"train": files, "test": files}, "mean": (0.25,), "std": (0.5,), "source": {}},
+    )
+    pixels = np.zeros((3, 8, 8, 1), np.uint8)
+    folder = results / "data/garments"
+    written = write_prepared(folder, described, {"train": pixels, "test": pixels})
+    path = results / f"distilled/{MATCHED}.safetensors"
+    facts = {"manifest": written.digest(), "mean": [0.25], "std": [0.5], "inputs": {}}
+    images = torch.randn(2, 3, 1, 8, 8, generator=generator)
+    write_distilled(path, images, facts, **more)
+    return path
+
+
+def test_images_are_normalised_and_labels_are_classes(distilled: Path, chain: Chain) -> None:
+    dataset, stored = fd2.load(distilled), read_distilled(distilled)
+    assert dataset.classes == read_manifest(chain.data / "manifest.json").classes
+    mean, std = (torch.tensor(stored.metadata[key])[:, None, None] for key in ("mean", "std"))
+    images, labels = next(iter(DataLoader(dataset, batch_size=len(dataset), num_workers=1)))
+    torch.testing.assert_close(images, (stored.images / 255 - mean) / std)
+    assert torch.equal(labels, stored.labels)
+    assert dataset.images_per_class == 3 and images.dtype == torch.float32
+    assert isinstance(dataset[0][1], int)
+
+
+def test_a_float_set_of_one_channel_is_not_divided(results: Path) -> None:
+    path = matched(results)
+    dataset = fd2.load(path)
+    wanted = (read_distilled(path).images - 0.25) / 0.5
+    torch.testing.assert_close(dataset.images, wanted)
+    assert dataset.images.shape == (6, 1, 8, 8) and dataset.classes == ("bag", "coat", "shirt")
+    assert [label for _, label in dataset] == [0, 0, 1, 1, 2, 2]
+    with pytest.raises(FD2Error, match="no learned labels"):
+        fd2.load(path, labels="learned")
+
+
+def test_learned_labels_and_rate(results: Path) -> None:
+    logits = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(4))
+    dataset = fd2.load(matched(results, learned_labels=logits, learned_rate=0.5), labels="learned")
+    assert isinstance(dataset, DistilledImages) and dataset.learned_rate == 0.5
+    assert torch.equal(dataset[3][1], logits[1, 1])
+
+
+def test_soft_labels_come_with_the_images_that_students_see(distilled: Path, labels: Path) -> None:
+    soft, stored = read_soft_labels(labels), read_distilled(distilled)
+    normaliser = Normaliser(stored.metadata["mean"], stored.metadata["std"])
+    replay = Replay(normaliser.normalise(stored.images), soft.augmentation)
+    dataset = fd2.load(distilled, labels="soft")
+    halves = [half for e in range(2) for batch in replay.epoch(e) for half in batch]
+    loaded = list(DataLoader(dataset, batch_sampler=dataset.batches))
+    assert len(loaded) == len(halves) == len(dataset.batches)
+    for number, (half, (images, logits)) in enumerate(zip(halves, loaded, strict=True)):
+        torch.testing.assert_close(images, half.images, rtol=0, atol=1e-5)
+        epoch = number * 2 // len(halves)
+        assert torch.equal(logits, torch.from_numpy(soft.logits[epoch][half.ids]).float())
+
+
+def test_soft_labels_fit_their_images_in_any_order_and_batches(distilled: Path) -> None:
+    dataset = fd2.load(distilled, labels="soft")
+    assert isinstance(dataset, ReplayedImages) and len(dataset) == dataset.epochs * 9 == 18
+    positions = torch.randperm(18, generator=torch.Generator().manual_seed(0)).tolist()
+    together = dataset.__getitems__(positions)
+    for position, (image, logits) in zip(positions, together, strict=True):
+        alone, alone_logits = dataset[position]
+        torch.testing.assert_close(image, alone, rtol=0, atol=1e-5)
+        assert torch.equal(logits, alone_logits)
+    assert torch.equal(dataset[-1][1], dataset[17][1])
+    with pytest.raises(IndexError):
+        dataset[18]
+
+
+def test_labels_in_another_folder_are_given_by_path(distilled: Path, labels: Path) -> None:
+    (distilled.parents[5] / "labels").rename(distilled.parents[6] / "elsewhere")
+    with pytest.raises(FD2Error, match="no soft labels") as caught:
+        fd2.load(distilled, labels="soft")
+    assert "snakemake" in caught.value.fix
+    assert len(fd2.load(distilled, labels=labels)) == 18
+
+
+def test_labels_of_other_images_are_refused(distilled: Path) -> None:
+    stored = read_distilled(distilled)
+    darker = (stored.images // 2).unflatten(0, (3, 3)).transpose(0, 1)
+    facts = {key: stored.metadata[key] for key in ("manifest", "mean", "std", "inputs")}
+    write_distilled(distilled, darker, facts)
+    assert len(fd2.load(distilled)) == 9
+    with pytest.raises(FD2Error, match="other distilled images"):
+        fd2.load(distilled, labels="soft")
+
+
+def test_bad_input(distilled: Path, tmp_path: Path) -> None:
+    with pytest.raises(FD2Error, match="file not found"):
+        fd2.load(tmp_path / "nothing.safetensors")
+    with pytest.raises(FD2Error, match="unknown kind of labels 'sofd'") as caught:
+        fd2.load(distilled, labels="sofd")
+    assert "did you mean 'soft'" in caught.value.fix
+    lone = tmp_path / "lone.safetensors"
+    lone.write_bytes(distilled.read_bytes())
+    with pytest.raises(FD2Error, match="not in its place"):
+        fd2.load(lone)
+    distilled.write_bytes(distilled.read_bytes()[:-9])
+    with pytest.raises(FD2Error, match="damaged"):
+        fd2.load(distilled)
+
+
+def test_importing_fd2_imports_nothing_heavy() -> None:
+    code = "import sys, fd2; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

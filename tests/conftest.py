@@ -16,6 +16,7 @@ import yaml
 
 from fd2.artifacts.images import read_slots
 from fd2.augment.views import Views
+from fd2.config.label_storage import LabelStorage
 from fd2.config.settings import (
     DistillSettings,
     EvaluateSettings,
@@ -263,3 +264,12 @@ def results(chain: Chain, nine: Path, labels: Path, tmp_path: Path) -> Path:
     distilled.parent.mkdir(parents=True)
     shutil.copy(nine, distilled)
     return root
+
+
+@pytest.fixture(scope="session")
+def packed_labels(chain: Chain, nine: Path) -> Path:
+    """The first epoch of the same in 8 bits, two classes of each; students train it twice."""
+    folder = nine.with_name("packed_labels")
+    storage = LabelStorage(top_k=2, bits=8, stored_epochs=1)
+    relabel(relabel_settings(storage=storage), nine, [chain.cal], folder, chain.job)
+    return folder

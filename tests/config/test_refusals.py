@@ -163,6 +163,13 @@ def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> 
         open_project(workflow, ["config/wrong.yaml"])
 
 
+def test_no_more_epochs_are_stored_than_trained(workflow: Path) -> None:
+    (workflow / "config/wrong.yaml").write_text("seeds: [0]\nrelabel:\n  stored_epochs: 401\n")
+    with pytest.raises(FD2Error, match=r"stored_epochs' is 401, 'relabel.epochs' only 400") as told:
+        open_project(workflow, ["config/wrong.yaml"])
+    assert "config/wrong.yaml, line 3" in told.value.where
+
+
 @pytest.mark.parametrize(
     ("sheet", "messages"),
     [

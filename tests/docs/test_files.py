@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from fd2.artifacts.images import write_distilled
+from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.manifests import Manifest
 from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.records import write_record
-from fd2.artifacts.soft_labels import write_soft_labels
+from fd2.artifacts.soft_labels import epoch_logits, read_soft_labels, write_soft_labels
 from fd2.replay.plan import plan_augmentation
 
 CLASSES, SLOTS, EPOCHS, SIZE = 2, 5, 3, 8
@@ -51,13 +52,20 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     logits = generator.normal(size=(EPOCHS, count, CLASSES)).astype(np.float16)
     labels = "results/labels/elpv/random/plain/base/ipc5"
     write_soft_labels(labels, augmentation, logits, facts)
+    packed = "results/labels/elpv/random/plain/top-2-8-bits/ipc5"
+    form = LabelFormat(8, 2, 8)
+    rows = [form.pack(each) for each in generator.normal(size=(EPOCHS, count, 8)).astype("f4")]
+    storage = {"top_k": 2, "bits": 8, "stored_epochs": None}
+    told = {**facts, "settings": {"storage": storage}, "classes": 8}
+    write_soft_labels(packed, augmentation, np.stack(rows), told)
     content = {
         "cell": {"method": "random"},
         "result": {"last": {"top1": 12.5}},
         "run": {"device_name": "abacus"},
     }
     write_record(CELL, content)
-    return {"pixels": pixels, "slots": slots, "augmentation": augmentation, "logits": logits}
+    made = {"pixels": pixels, "slots": slots, "augmentation": augmentation, "logits": logits}
+    return {**made, "packed": read_soft_labels(packed)}
 
 
 def test_reading_examples(
@@ -65,7 +73,7 @@ def test_reading_examples(
     blocks: Callable[[str, str], list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data, distilled, _, cell = blocks("docs/files.md", "python")
+    data, distilled, packed, _, cell = blocks("docs/files.md", "python")
     names: dict[str, Any] = {}
     exec(data, names)
     assert np.array_equal(names["images"], written["pixels"])
@@ -74,6 +82,11 @@ def test_reading_examples(
     exec(distilled, names)
     assert np.array_equal(names["by_class"][1, 4], written["slots"][4, 1].numpy())
     assert names["labels"].tolist() == [0] * SLOTS + [1] * SLOTS
+    names = {}
+    exec(packed, names)
+    kept = np.isfinite(names["logits"])
+    assert kept.sum(1).tolist() == [2] * len(kept)
+    assert np.array_equal(names["logits"], epoch_logits(written["packed"], 0, torch.device("cpu")))
     exec(cell, {})
     assert capsys.readouterr().out == "random 12.5 abacus\n"
 

@@ -43,7 +43,7 @@ MISREAD = {
 
 @pytest.fixture
 def loop(blocks: Callable[[str, str], list[str]]) -> str:
-    _, _, text, _ = blocks("docs/files.md", "python")
+    _, _, _, text, _ = blocks("docs/files.md", "python")
     return text
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from fd2.config.label_storage import LabelStorage
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.stages.evaluate import evaluate
@@ -110,6 +111,7 @@ def test_a_teacher_with_dropout(chain: Chain, tmp_path: Path, interrupt: Any) ->
     ("labels_kind", "changes"),
     [
         ("soft", {}),
+        ("packed", {}),
         ("hard", {}),
         ("soft", {"mixed_precision": True}),
         # The rate falls, and the momentum starts anew, after the second of three epochs.
@@ -120,15 +122,16 @@ def test_students(
     chain: Chain,
     nine: Path,
     labels: Path,
+    packed_labels: Path,
     tmp_path: Path,
     interrupt: Any,
     labels_kind: str,
     changes: dict[str, Any],
 ) -> None:
+    soft = {"soft": labels, "packed": packed_labels, "hard": None}[labels_kind]
     # 2 batches of 2 halves an epoch.
-    short = {"epochs": 2, "test_every": 1, "labels": labels_kind}
+    short = {"epochs": 2, "test_every": 1, "labels": "hard" if soft is None else "soft"}
     settings = chain.evaluate_settings(**short | changes)
-    soft = labels if labels_kind == "soft" else None
 
     def run(folder: Path, job: Job) -> None:
         evaluate({folder / "cell.json": settings}, chain.data, nine, soft, job)
@@ -136,8 +139,11 @@ def test_students(
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2
 
 
-def test_labels(chain: Chain, nine: Path, tmp_path: Path, interrupt: Any) -> None:
-    settings = chain.relabel_settings(epochs=4, teacher_dropout=True)
+@pytest.mark.parametrize("storage", [None, LabelStorage(2, 8, 3), LabelStorage(None, 32, None)])
+def test_labels(
+    chain: Chain, nine: Path, tmp_path: Path, interrupt: Any, storage: LabelStorage | None
+) -> None:
+    settings = chain.relabel_settings(epochs=4, teacher_dropout=True, storage=storage)
 
     def run(folder: Path, job: Job) -> None:
         relabel(settings, nine, [chain.cal], folder, job)

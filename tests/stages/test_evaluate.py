@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
-from fd2.artifacts.soft_labels import read_soft_labels
+from fd2.artifacts.soft_labels import StoredAugmentation, read_soft_labels, write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.settings import DirectSettings
 from fd2.errors import FD2Error
@@ -61,6 +61,29 @@ def test_students_are_fed_the_very_pixels_that_were_labelled(
     assert len(fed) == len(teacher)
     assert all(torch.equal(a, b) for a, b in zip(teacher, fed, strict=True))
     assert all(not torch.equal(a[:2], b[:2]) for a, b in pairwise(fed))
+
+
+def test_stored_epochs_go_round(
+    chain: Chain, nine: Path, packed_labels: Path, tmp_path: Path, fed: list[Tensor]
+) -> None:
+    """As if each were stored once more; and no further than the labels are meant for."""
+    made = cell(chain, nine, packed_labels, tmp_path / "cell.json", epochs=2, test_every=1)
+    # Two classes in 8 bits, and the augmentation, of nine images in one epoch of two batches.
+    own = {"image_bytes": 9 * 3 * 32 * 32, "label_bytes": 9 * (6 + 65) + 4 * 8, "rate_bytes": 0}
+    assert made["bytes"] == own
+    assert len(fed) == 8 and all(map(torch.equal, fed[:4], fed[4:]))
+    stored = read_soft_labels(packed_labels)
+    twice = {k: v.repeat(2, *[1] * (v.ndim - 1)) for k, v in vars(stored.augmentation).items()}
+    twice["half_sizes"] = stored.augmentation.half_sizes
+    facts = copy.deepcopy(stored.metadata)
+    facts["settings"]["storage"]["stored_epochs"] = None
+    write_soft_labels(
+        tmp_path / "twice", StoredAugmentation(**twice), np.repeat(stored.logits, 2, 0), facts
+    )
+    again = cell(chain, nine, tmp_path / "twice", tmp_path / "cell.json", epochs=2, test_every=1)
+    assert again["result"] == made["result"]
+    with pytest.raises(FD2Error, match="3 epochs of training, labels for 2"):
+        cell(chain, nine, packed_labels, tmp_path / "cell.json", epochs=3)
 
 
 def test_a_step_is_the_mean_over_its_two_halves(chain: Chain, nine: Path, tmp_path: Path) -> None:
@@ -130,6 +153,11 @@ def test_students_of_what_a_method_learned(chain: Chain, nine: Path, tmp_path: P
     def loss(distilled: Path, **changes: Any) -> float:
         made = cell(chain, distilled, None, tmp_path / "cell.json", **{**own, **changes})
         assert set(made["inputs"]) == {"distilled"}
+        assert made["bytes"] == {
+            "image_bytes": 9 * 3 * 32 * 32 * 4,
+            "label_bytes": 9 * 3 * 4 if changes["labels"] == "learned" else 9 * 8,
+            "rate_bytes": 8 if changes["learning_rate"] == "learned" else 0,
+        }
         return float(made["result"]["curve"][-1]["loss"])
 
     learned = loss(path, labels="learned", learning_rate="learned")

@@ -12,9 +12,17 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from fd2.artifacts.images import read_distilled
-from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, SoftLabels, read_soft_labels
+from fd2.artifacts.records import read_content
+from fd2.artifacts.soft_labels import (
+    AUGMENTATION,
+    LOGITS,
+    SoftLabels,
+    epoch_logits,
+    read_soft_labels,
+)
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
+from fd2.config.label_storage import LabelStorage
 from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import build_teacher, read_teacher
 from fd2.stages.relabel import relabel, set_label_mode
@@ -131,6 +139,37 @@ def test_dropout_is_off_unless_asked_for(
     features = teacher.backbone.features(images)
     twice = [teacher.backbone.classify(features) for _ in range(2)]
     assert torch.equal(*twice) == (not dropout_trains)
+
+
+def test_fewer_bytes_are_of_the_same_labels(labels: Path, packed_labels: Path) -> None:
+    """The stored epochs are the first ones, seen through the same crops."""
+    whole, packed = read_soft_labels(labels), read_soft_labels(packed_labels)
+    assert (whole.epochs, packed.epochs, len(packed.logits)) == (2, 2, 1)
+    assert [packed.stored_epoch(epoch) for epoch in range(3)] == [0, 0, 0]
+    assert torch.equal(packed.augmentation.boxes, whole.augmentation.boxes[:1])
+    assert packed.logits.nbytes == 9 * (2 + 2 + 2)
+    exact = torch.from_numpy(np.array(whole.logits[0])).double()
+    kept, classes = exact.topk(2)
+    found = epoch_logits(packed, 0, torch.device("cpu")).double()
+    assert (found.isfinite().sum(1) == 2).all()
+    # Both are rounded to 16 bits, of the label or of its steps.
+    gap = found.gather(1, classes) - (kept - kept[:, :1])
+    assert gap.abs().max() <= (kept[:, 0] - kept[:, 1]).max() / 255 + 4e-3
+
+
+def test_files_of_labels_as_ever_say_nothing_of_storage(labels: Path, packed_labels: Path) -> None:
+    told = [read_content(each / "record.json") for each in (labels, packed_labels)]
+    assert "storage" not in told[0]["settings"] and "classes" not in told[0]
+    assert told[1]["settings"]["storage"] == {"top_k": 2, "bits": 8, "stored_epochs": 1}
+    assert told[1]["classes"] == 3
+
+
+def test_more_classes_than_there_are_cannot_be_kept(
+    chain: Chain, nine: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FD2Error, match="top_k' is 4, the dataset has 3 classes"):
+        labelled(chain, nine, tmp_path / "labels", storage=LabelStorage(4, 16, None))
+    assert not (tmp_path / "labels").exists()
 
 
 def test_a_plain_teacher_has_no_cal_head(chain: Chain, nine: Path, tmp_path: Path) -> None:

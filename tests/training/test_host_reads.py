@@ -102,14 +102,22 @@ def fake_replay(
     return replay
 
 
-@pytest.mark.parametrize("kind", ["soft", "hard"])
+@pytest.mark.parametrize("kind", ["soft", "packed", "hard"])
 def test_an_epoch_of_a_student_reads_nothing(
-    chain: Chain, nine: Path, labels: Path, kind: str, monkeypatch: pytest.MonkeyPatch, unread: None
+    chain: Chain,
+    nine: Path,
+    labels: Path,
+    packed_labels: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    unread: None,
 ) -> None:
-    """Replay, both halves of each batch, optimiser and flags."""
-    soft = read_soft_labels(labels) if kind == "soft" else None
+    """Replay, labels, both halves of each batch, optimiser and flags."""
+    folder = {"soft": labels, "packed": packed_labels, "hard": None}[kind]
+    soft = None if folder is None else read_soft_labels(folder)
     data = StudentData(open_prepared(chain.data), read_distilled(nine), soft, chain.job.device)
-    training = StudentTraining(chain.evaluate_settings(labels=kind), data, chain.job.device)
+    settings = chain.evaluate_settings(labels="hard" if soft is None else "soft")
+    training = StudentTraining(settings, data, chain.job.device)
     stored = soft.augmentation if soft is not None else training._own_plan()
     halves = stored.half_sizes.tolist()
     with fake_tensors(monkeypatch):

@@ -18,6 +18,7 @@ from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, drawn_figures
+from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds

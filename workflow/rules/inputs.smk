@@ -217,8 +217,11 @@ def relabel_teachers(wildcards):
 
 @explained
 def relabel_code(wildcards):
-    labels = of_set(wildcards).labels(wildcards.ipc)
-    require_batches(f"{labels}/logits.npy", wildcards, relabel_settings(wildcards))
+    labels, settings = of_set(wildcards).labels(wildcards.ipc), relabel_settings(wildcards)
+    require_batches(f"{labels}/logits.npy", wildcards, settings)
+    counts = images_before(f"{labels}/logits.npy", wildcards.dataset)
+    if counts is not None and settings["storage"] is not None:
+        require_classes(settings["storage"]["top_k"], len(counts), wildcards.dataset)
     backbones = [teacher.backbone for teacher in relabelling_teachers(wildcards)]
     return code("relabel", *(f"backbones.{backbone}" for backbone in backbones))
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.files import damaged, diverged, file_digest, read_array, write_array
+from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 LOGITS = "logits.npy"
@@ -44,11 +45,36 @@ class StoredAugmentation:
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """Augmentation and logits float16 ``[E, N, C]`` (mapped), with what shaped them."""
+    """Labels of N images in E epochs.
+
+    Attributes:
+        augmentation: of the E epochs.
+        logits: of the type and shape of ``form``, mapped; float16 ``[E, N, C]`` unless asked for
+            otherwise.
+        form: how they are stored.
+        metadata: what shaped them.
+    """
 
     augmentation: StoredAugmentation
     logits: np.ndarray
+    form: LabelFormat
     metadata: dict[str, Any]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that a student may train: more than E where it is to go through them again."""
+        settings = self.metadata.get("settings", {})
+        again = (settings.get("storage") or {}).get("stored_epochs") is not None
+        return int(settings["epochs"]) if again else len(self.logits)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of logits and augmentation."""
+        return self.logits.nbytes + sum(each.nbytes for each in vars(self.augmentation).values())
+
+    def stored_epoch(self, epoch: int) -> int:
+        """The stored epoch that a student's epoch, from 0, shows: those stored go round."""
+        return epoch % len(self.logits)
 
 
 def write_soft_labels(
@@ -57,17 +83,20 @@ def write_soft_labels(
     logits: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write two large files into ``folder``: logits float16 ``[E, N, C]``, and the augmentation.
+    """Write two large files into ``folder``: the logits, and the augmentation.
 
-    ``metadata`` holds ``manifest``, the distilled set's digest and what else shaped them.
+    ``metadata`` holds ``manifest``, the distilled set's digest and what else shaped them: the
+    ``settings`` of storage if logits are not float16 ``[E, N, C]``, with the number of ``classes``.
 
     Raises:
         FD2Error: if a logit is not finite.
     """
     root = Path(folder)
-    if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
-        raise ValueError(f"float16 [E, N, C] wanted, got {logits.dtype} {logits.shape}")
-    if fault := _logits_fault(logits):
+    form = _form(metadata, logits)
+    shape = form.shape(*augmentation.order.shape)
+    if logits.dtype != form.dtype or logits.shape != shape:
+        raise ValueError(f"{form.dtype} {shape} wanted, got {logits.dtype} {logits.shape}")
+    if fault := _logits_fault(form, logits):
         raise diverged(root / LOGITS, fault)
     write_array(root / LOGITS, logits)
     facts = {**metadata, _DIGEST: file_digest(root / LOGITS)}
@@ -86,25 +115,34 @@ def read_soft_labels(folder: str | Path) -> SoftLabels:
     tensors, metadata = read_tensors(root / AUGMENTATION, names)
     logits = read_array(root / LOGITS)
     augmentation = StoredAugmentation(**tensors)
-    if logits.dtype != np.float16 or logits.shape[:2] != tuple(augmentation.order.shape):
-        expected = tuple(augmentation.order.shape)
-        raise damaged(root / LOGITS, f"{logits.dtype} {logits.shape} for float16 {expected} + (C,)")
+    form = _form(metadata, logits)
+    shape = form.shape(*augmentation.order.shape)
+    if logits.dtype != form.dtype or logits.shape != shape:
+        found = f"{logits.dtype} {logits.shape} for {form.dtype} {shape}"
+        raise damaged(root / LOGITS, found)
     if int(augmentation.half_sizes.sum()) != logits.shape[1]:
         raise damaged(root / AUGMENTATION, "half batches do not cover the images")
     if metadata.pop(_DIGEST, None) != file_digest(root / LOGITS):
         raise damaged(root / LOGITS, f"its digest is not the one in {AUGMENTATION}")
-    if fault := _logits_fault(logits):
+    if fault := _logits_fault(form, logits):
         raise damaged(root / LOGITS, fault)
     if fault := _augmentation_fault(augmentation):
         raise damaged(root / AUGMENTATION, fault)
-    return SoftLabels(augmentation, logits, metadata)
+    return SoftLabels(augmentation, logits, form, metadata)
 
 
-def _logits_fault(logits: np.ndarray) -> str | None:
+def _form(metadata: Mapping[str, Any], logits: np.ndarray) -> LabelFormat:
+    """How the labels are stored, as their settings say."""
+    storage = metadata.get("settings", {}).get("storage")
+    if storage is None:
+        return LabelFormat(logits.shape[-1])
+    return LabelFormat(int(metadata["classes"]), storage["top_k"], storage["bits"])
+
+
+def _logits_fault(form: LabelFormat, logits: np.ndarray) -> str | None:
     # An epoch at a time: all logits may be larger than memory.
-    bad = (epoch for epoch, rows in enumerate(logits) if not np.isfinite(rows).all())
-    first = next(bad, None)
-    return None if first is None else f"logits of epoch {first} are not finite in float16"
+    faults = ((epoch, form.fault(labels)) for epoch, labels in enumerate(logits))
+    return next((f"logits of epoch {epoch} {fault}" for epoch, fault in faults if fault), None)
 
 
 def _augmentation_fault(augmentation: StoredAugmentation) -> str | None:
@@ -123,5 +161,25 @@ def _augmentation_fault(augmentation: StoredAugmentation) -> str | None:
 
 
 def epoch_logits(labels: SoftLabels, epoch: int, device: torch.device) -> Tensor:
-    """Logits of one epoch as float32 ``[N, C]`` on ``device``, by image id."""
-    return torch.from_numpy(np.array(labels.logits[epoch])).to(device).float()
+    """Logits of one stored epoch as float32 ``[N, C]`` on ``device``, by image id.
+
+    Those of 8 bits are 0 at the likeliest class, those of classes that were not kept −∞.
+    """
+    stored, form = np.array(labels.logits[epoch]), labels.form
+    if form.plain:
+        return torch.from_numpy(stored).to(device).float()
+    values = _column(stored, "values", device).float()
+    if form.bits == 8:
+        values = -values * _column(stored, "step", device).float()[:, None]
+    if form.top_k is None:
+        return values
+    logits = torch.full((len(stored), form.classes), -torch.inf, device=device)
+    return logits.scatter_(1, _column(stored, "classes", device).long(), values)
+
+
+def _column(stored: np.ndarray, name: str, device: torch.device) -> Tensor:
+    """One field of structured labels."""
+    column = stored[name]
+    # Of unsigned numbers torch has little but bytes.
+    wide = column.astype(np.int64) if column.dtype.kind == "u" and column.itemsize > 1 else column
+    return torch.from_numpy(np.ascontiguousarray(wide)).to(device)

@@ -194,7 +194,10 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
     Also labels that are stored for too few epochs.
     """
     student = settings.evaluate(Cell(row.set_name, ipc, row.student, seed=0))
-    teachers = settings.relabel_teachers(row.set_name, ipc) if student["labels"] == "soft" else []
+    teachers = []
+    if student["labels"] == "soft":
+        settings.relabel(row.set_name, ipc)
+        teachers += settings.relabel_teachers(row.set_name, ipc)
     teachers += settings.distill_teachers(row.set_name)
     kind = settings.patch_kind(row.set_name)
     if kind is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
 from fd2.config.given import GivenConfig
+from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
@@ -250,13 +251,12 @@ class Configuration(GivenConfig):
 
     def relabel_teachers(self, set_name: SetName, ipc: int) -> list[Teacher]:
         """Teachers whose mean logits are the soft labels."""
-        backbones = self._relabel(set_name, ipc)["teachers"]
-        return [self.teacher(set_name, backbone) for backbone in backbones]
+        return [self.teacher(set_name, name) for name in self._relabel(set_name, ipc)["teachers"]]
 
     def relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:
         """Settings of the soft labels, without the teachers (they are inputs)."""
-        section = self._relabel(set_name, ipc)
-        shaping = {key: value for key, value in section.items() if key != "teachers"}
+        where = self.where_of("relabel", {**asdict(set_name), "ipc": ipc}, "stored_epochs")
+        shaping = label_settings(self._relabel(set_name, ipc), where)
         return {**shaping, "dataset": set_name.dataset, "preset": self.values["preset"]}
 
     def evaluate(self, cell: Cell) -> dict[str, Any]:

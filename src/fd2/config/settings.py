@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
 
 T = TypeVar("T")
@@ -173,7 +174,10 @@ class WholeSetSettings(OfSet):
 
 @dataclass(frozen=True)
 class RelabelSettings:
-    """Soft labels, names as in section ``relabel``."""
+    """Soft labels, names as in section ``relabel``; ``epochs`` are those that students may train.
+
+    ``storage`` is None for 16 bits of all classes in all epochs.
+    """
 
     dataset: str
     preset: str
@@ -185,6 +189,13 @@ class RelabelSettings:
     teacher_mode: str
     teacher_dropout: bool
     head: str
+    storage: LabelStorage | None
+
+    @property
+    def stored_epochs(self) -> int:
+        """Epochs that have labels."""
+        own = None if self.storage is None else self.storage.stored_epochs
+        return self.epochs if own is None else own
 
 
 @dataclass(frozen=True)

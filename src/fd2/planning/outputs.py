@@ -13,12 +13,12 @@ from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import settings_of
-from fd2.planning.workloads import AUGMENTATION_BYTES
+from fd2.planning.workloads import AUGMENTATION_BYTES, stored_labels
 
 #: NumPy's header of an array with up to four axes.
 NPY_HEADER = 128
 _INT64 = 8
-_FLOAT = 4
+_FLOAT, _FLOAT64 = 4, 8
 LOGITS = "logits.npy"
 AUGMENTATION = "augmentation.safetensors"
 
@@ -75,12 +75,17 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
     if job.rule in ("assemble", "select_images"):
         return {".safetensors": images * (size.image_bytes + _INT64)}
     if job.rule == "match":
-        return {".safetensors": images * (size.image_bytes * _FLOAT + _INT64)}
+        learns: tuple[str, ...] = getattr(plugins.load("methods", values["method"]), "LEARNS", ())
+        # Logits of all classes in float32, and one rate in float64.
+        labels = _INT64 + (size.classes * _FLOAT if "labels" in learns else 0)
+        rate = _FLOAT64 if "rate" in learns else 0
+        return {".safetensors": images * (size.image_bytes * _FLOAT + labels) + rate}
     if job.rule == "relabel":
+        epochs, form = stored_labels(values, size.classes)
         halves = 2 * -(-images // values["batch_size"])
         return {
-            LOGITS: NPY_HEADER + values["epochs"] * images * size.classes * 2,
-            AUGMENTATION: values["epochs"] * images * AUGMENTATION_BYTES + halves * _INT64,
+            LOGITS: form.file_bytes(epochs, images),
+            AUGMENTATION: epochs * images * AUGMENTATION_BYTES + halves * _INT64,
         }
     if job.rule in ("diagnose", "diagnose_real"):
         row = feature_channels(values["backbone"]) * _FLOAT + 2 * _INT64

@@ -247,6 +247,8 @@ def _few_images(task: ProbeTask, batch_size: int) -> int:
 
 def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     settings = {**task.settings, "epochs": steps}
+    if settings["storage"] is not None:
+        settings["storage"] = {**settings["storage"], "stored_epochs": None}
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])
     distilled, teachers = inputs.distilled(count), inputs.teachers(task.teachers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fd2.artifacts.files import canonical_json
+from fd2.artifacts.label_format import LabelFormat
 from fd2.config import plugins
 from fd2.epochs import count_tests
 from fd2.planning.datasets import DatasetSize
@@ -159,9 +160,10 @@ def _relabel(
 ) -> Workload:
     kind = {key: settings[key] for key in ("batch_size", "teacher_mode", "head")}
     kind |= {"teachers": list(teachers), "resolution": size.resolution, "classes": size.classes}
-    stored = settings["epochs"] * images * label_bytes(size.classes)
+    epochs, form = stored_labels(settings, size.classes)
+    stored = epochs * images * (form.label_bytes + AUGMENTATION_BYTES)
     resident = stored + images * size.image_bytes * (1 + _FLOAT)
-    return _made("relabel", kind, settings["epochs"] * images, resident)
+    return _made("relabel", kind, epochs * images, resident)
 
 
 def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
@@ -181,6 +183,15 @@ def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Wo
 AUGMENTATION_BYTES = 8 + 8 + 4 * 4 + 1 + 4 * 8
 
 
-def label_bytes(classes: int) -> int:
-    """Bytes of soft labels of an image in an epoch: logits in float16, and the augmentation."""
-    return 2 * classes + AUGMENTATION_BYTES
+def stored_labels(settings: Mapping[str, Any], classes: int) -> tuple[int, LabelFormat]:
+    """Epochs that soft labels are stored for, and how, by the settings of ``relabel``.
+
+    From the config, or from a record, which says nothing of storage as it always was.
+    """
+    storage = settings.get("storage")
+    if storage is None:
+        return settings["epochs"], LabelFormat(classes)
+    # More classes than there are the stage refuses.
+    kept = None if storage["top_k"] is None else min(storage["top_k"], classes)
+    epochs = storage["stored_epochs"] or settings["epochs"]
+    return epochs, LabelFormat(classes, kept, storage["bits"])

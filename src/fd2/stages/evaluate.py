@@ -52,9 +52,9 @@ def evaluate(
     manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
     _require_learned(students.values(), images, distilled)
     longest = max(settings.epochs for settings in students.values())
-    if soft is not None and longest > len(soft.logits):
+    if soft is not None and longest > soft.epochs:
         raise FD2Error(
-            f"{longest} epochs of training, labels for {len(soft.logits)}",
+            f"{longest} epochs of training, labels for {soft.epochs}",
             str(labels),
             "raise 'relabel.epochs' or lower 'evaluate.epochs'",
         )
@@ -68,7 +68,9 @@ def evaluate(
             states.append(state)
             finished = state.part("cell").restore()
             if finished is None:
-                finished = Snapshot({}, _cell(settings, shared, dataset, shaped, state, job))
+                sizes = _bytes(settings, images, soft)
+                made = _cell(settings, shared, dataset, sizes, shaped, state, job)
+                finished = Snapshot({}, made)
                 state.part("cell").save(finished)
                 state.part("training").remove()
             write_record(output, finished.facts)
@@ -82,6 +84,7 @@ def _cell(
     settings: EvaluateSettings,
     shared: StudentData,
     dataset: PreparedDataset,
+    sizes: dict[str, int],
     shaped: dict[str, Any],
     state: StageState,
     job: Job,
@@ -96,9 +99,25 @@ def _cell(
         "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,
         REMARKS: dataset.manifest.remarks,
+        "bytes": sizes,
         "result": result,
         **record(shaped, clock.facts()),
     }
+
+
+def _bytes(
+    settings: EvaluateSettings, images: DistilledSet, soft: SoftLabels | None
+) -> dict[str, int]:
+    """Bytes of what the student is given, without the headers of files."""
+    if soft is not None:
+        labels = soft.nbytes
+    elif settings.labels == LEARNED and images.learned_labels is not None:
+        labels = images.learned_labels.nbytes
+    else:
+        labels = images.labels.nbytes
+    # In float64.
+    rate = 8 if settings.learning_rate == LEARNED else 0
+    return {"image_bytes": images.images.nbytes, "label_bytes": labels, "rate_bytes": rate}
 
 
 def _require_learned(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fd2.artifacts.images import read_distilled
+from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
+from fd2.config.label_storage import require_classes
 from fd2.config.settings import RelabelSettings
 from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
@@ -28,13 +32,13 @@ from fd2.runtime.state import Snapshot, StageState, stage_state
 def relabel(
     settings: RelabelSettings, distilled: Path, teachers: Sequence[Path], folder: Path, job: Job
 ) -> None:
-    """Store each image's mean teacher logits for every epoch, with the augmentation they saw.
+    """Store each image's mean teacher logits of every stored epoch, with the augmentation seen.
 
     A job that was stopped goes on at the first epoch without labels and ends in the same bytes.
 
     Raises:
-        FD2Error: if manifests differ, a head is asked for that a teacher lacks, or a label is not
-            finite.
+        FD2Error: if manifests differ, a head is asked for that a teacher lacks, more classes are to
+            be kept than there are, or a label is not finite.
         StoppedError: if a signal came; the state is written.
     """
     images = read_distilled(distilled)
@@ -49,10 +53,11 @@ def relabel(
             raise FD2Error(
                 "a plain teacher has no CAL head", str(path), "set 'relabel.head' to backbone"
             )
+    form = _label_format(settings, loaded[0].metadata["classes"])
     augmentation = plan_augmentation(
         ("relabel", settings.seed),
         len(images.images),
-        settings.epochs,
+        settings.stored_epochs,
         images.images.shape[-1],
         batch_size=settings.batch_size,
         crop_scale=settings.crop_scale,
@@ -61,12 +66,30 @@ def relabel(
     normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
     replay = Replay(normaliser.normalise(images.images.to(job.device)), augmentation)
     inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
-    shaped = shaped_by("relabel", settings, manifest, inputs)
+    shaped = shaped_by("relabel", _told(settings), manifest, inputs)
+    if settings.storage is not None:
+        shaped["classes"] = form.classes
     with stage_state(job, shaped) as state:
-        logits = _label(replay, loaded, settings, len(images.images), state)
+        logits = _label(replay, loaded, settings, form, len(images.images), state)
         write_soft_labels(folder, augmentation, logits, shaped)
         write_record(folder / "record.json", record(shaped, job.facts()))
         state.remove()
+
+
+def _label_format(settings: RelabelSettings, classes: int) -> LabelFormat:
+    storage = settings.storage
+    if storage is None:
+        return LabelFormat(classes)
+    require_classes(storage.top_k, classes, settings.dataset)
+    return LabelFormat(classes, storage.top_k, storage.bits)
+
+
+def _told(settings: RelabelSettings) -> dict[str, Any]:
+    """The settings as files tell them: of storage as it always was, nothing."""
+    told = asdict(settings)
+    if settings.storage is None:
+        del told["storage"]
+    return told
 
 
 def set_label_mode(network: nn.Module, mode: str, dropout: bool) -> None:
@@ -86,37 +109,44 @@ def _label(
     replay: Replay,
     teachers: Sequence[LoadedTeacher],
     settings: RelabelSettings,
+    form: LabelFormat,
     count: int,
     state: StageState,
 ) -> np.ndarray:
-    """Logits float16 ``[E, N, C]`` by image id.
+    """Labels of all stored epochs by image id, as they are stored.
 
     The state is a chain of pieces, each of the epochs since the piece before, because all labels
     together may take gigabytes.
     """
     # Dropout draws from the global generators, which a snapshot sets again.
     torch.manual_seed(seed_from("relabel", settings.seed, "dropout"))
-    classes = teachers[0].metadata["classes"]
-    stored = np.empty((settings.epochs, count, classes), dtype=np.float16)
+    stored = np.empty(form.shape(settings.stored_epochs, count), form.dtype)
+    # Snapshots hold bytes: torch has no structured numbers.
+    content = stored.view(np.uint8)
     begin = 0
     while (kept := state.part(f"epochs-{begin}").restore()) is not None:
         known = kept.tensors["logits"].numpy()
-        stored[begin : begin + len(known)] = known
+        content[begin : begin + len(known)] = known
         begin += len(known)
-    for epoch in Progress(settings.epochs, "relabel", unit="epoch", start=begin):
+    for epoch in Progress(len(stored), "relabel", unit="epoch", start=begin):
         halves = [half for batch in replay.epoch(epoch) for half in batch]
         logits = torch.cat([_mean_logits(teachers, half.images, settings.head) for half in halves])
         ids = torch.cat([half.ids for half in halves])
         # One copy to the host per epoch.
-        stored[epoch, ids.cpu().numpy()] = logits.half().cpu().numpy()
-        if not np.isfinite(stored[epoch]).all():
+        answers = logits.float().cpu().numpy()
+        stored[epoch, ids.cpu().numpy()] = form.pack(answers)
+        fault = form.fault(stored[epoch])
+        # Of classes that are not kept, too: they decide which are.
+        if fault is None and not np.isfinite(answers).all():
+            fault = "are not finite"
+        if fault:
             raise FD2Error(
-                f"soft labels of epoch {epoch} are not finite in float16",
+                f"soft labels of epoch {epoch} {fault}",
                 "stage relabel",
                 "train the teacher again with a lower learning rate",
             )
         if state.due():
-            piece = torch.from_numpy(stored[begin : epoch + 1])
+            piece = torch.from_numpy(content[begin : epoch + 1])
             state.part(f"epochs-{begin}").save(Snapshot({"logits": piece}))
             begin = epoch + 1
             state.stop_if_asked()

@@ -214,8 +214,9 @@ class StudentTraining:
 
         Batch norm sees the half batches that the teacher saw.
         """
-        data = self.data
-        targets = None if data.soft is None else epoch_logits(data.soft, epoch, self.device)
+        data, soft = self.data, self.data.soft
+        shown = epoch if soft is None else soft.stored_epoch(epoch)
+        targets = None if soft is None else epoch_logits(soft, shown, self.device)
         term = "cross-entropy" if targets is None else "distillation"
 
         def passes(halves: Sequence[HalfBatch]) -> Iterator[Pass]:
@@ -224,7 +225,7 @@ class StudentTraining:
                 loss = self._loss(logits, half, targets) / len(halves)
                 yield term, loss, logits, data.labels[half.ids]
 
-        return (passes(halves) for halves in self.replay.epoch(epoch, begin))
+        return (passes(halves) for halves in self.replay.epoch(shown, begin))
 
     def _logits(self, images: Tensor) -> Tensor:
         """Of a training step, ``[B, C]`` in float32 at least."""

@@ -36,6 +36,7 @@ GRIDS = {
     "fashion_mnist_small": GARMENTS,
     "like_for_like": (*GARMENTS, "like_for_like.yaml"),
     "tour": (*GARMENTS, "tour.yaml"),
+    "label_cost": ("quickstart.yaml", "label_cost.yaml"),
 }
 PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
     Path(__file__).with_name("plans.yaml").read_text()
@@ -43,7 +44,7 @@ PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
 #: One of each kind of sheet; the others take as long again, each.
 QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
-    *("table1", "table3"),
+    *("table1", "table3", "label_cost"),
 )
 pytestmark = pytest.mark.workflow
 

@@ -43,6 +43,11 @@ class StudentRow(OfSet):
 
 
 @dataclass(frozen=True)
+class WorthRow(StudentRow):
+    """As `StudentRow`, of a table that has the bytes of each set beside its accuracy."""
+
+
+@dataclass(frozen=True)
 class TeacherRow:
     """A teacher with counterfactual attention: both heads beside their published numbers.
 
@@ -139,6 +144,7 @@ class GroupRow(OfSet):
 SheetRow = StudentRow | TeacherRow | DiagnosticRow | IterationRow | GroupRow
 KINDS: dict[str, type[SheetRow]] = {
     "students": StudentRow,
+    "worth": WorthRow,
     "teachers": TeacherRow,
     "diagnostics": DiagnosticRow,
     "iterations": IterationRow,

@@ -11,6 +11,7 @@ from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.render import write_table
 from fd2.tables.students import student_table
 from fd2.tables.teachers import teacher_table
+from fd2.tables.worth import worth_table
 
 #: Of the kinds of sheets that need no more than their results.
 _TABLES = {
@@ -19,6 +20,8 @@ _TABLES = {
     "teachers": teacher_table,
     "diagnostics": diagnostic_table,
 }
+#: Of those of cells.
+_OF_STUDENTS = {"students": student_table, "worth": worth_table}
 
 
 def tabulate(
@@ -49,5 +52,5 @@ def tabulate(
     if listed.kind in _TABLES:
         table = _TABLES[listed.kind](listed, results)
     else:
-        table = student_table(listed, results, seeds, facts)
+        table = _OF_STUDENTS[listed.kind](listed, results, seeds, facts)
     write_table(table, templates, stem)

@@ -177,6 +177,20 @@ def random_partners(rows: pd.DataFrame) -> pd.DataFrame:
     return _best(pairs[pairs["same_labels"] | base], ["same_labels", "same_training"])
 
 
+def byte_partners(rows: pd.DataFrame) -> pd.DataFrame:
+    """For each distilled row the random real images that take as many bytes, or nearly.
+
+    Of the random rows of the same dataset and student, under any labels, that with the most
+    ``bytes`` among those that take no more; none where every one takes more.
+
+    Returns:
+        By row: ``partner``.
+    """
+    distilled = rows[~rows["method"].isin([FULL_DATA, RANDOM])]
+    pairs = _pairs(distilled, rows[rows["method"] == RANDOM], ["dataset", "student"])
+    return _best(pairs[pairs["bytes_r"] <= pairs["bytes"]], ["bytes_r"])[["partner"]]
+
+
 def fd2_partners(rows: pd.DataFrame) -> pd.DataFrame:
     """For each row with FD² the row without.
 

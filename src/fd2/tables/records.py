@@ -16,6 +16,8 @@ from fd2.config.settings import LEARNED
 from fd2.errors import FD2Error
 
 METRICS = ("top1", "balanced_top1")
+#: Bytes of what a student is given, by their names in its record.
+SIZES = ("image_bytes", "label_bytes", "rate_bytes")
 #: Columns that every frame of results has; all but these three are empty where a file is missing.
 PROVENANCE = (
     *("row", "path", "dataset"),
@@ -86,14 +88,19 @@ def read_results(
 
 
 def student_numbers(record: Record) -> dict[str, Any]:
-    """Accuracies of a cell's student at its last epoch, in percent, and what it was trained on."""
+    """Accuracies of a cell's student at its last epoch, in percent, and what it was trained on.
+
+    Records of before bytes were written have none.
+    """
     last, settings = record.result["last"], record.settings
+    sizes = record.content.get("bytes", {})
     return {
         **{metric: float(last[metric]) for metric in METRICS},
         "epoch": int(last["epoch"]),
         "initialisation": str(settings["initialisation"]),
         "on_pictures": bool(settings["pictures"]),
         "learned": [key for key in ("labels", "learning_rate") if settings[key] == LEARNED],
+        **{name: float(sizes[name]) for name in SIZES if name in sizes},
     }
 
 

@@ -26,6 +26,7 @@ from fd2.tables.grids import student_grids
 from fd2.tables.labels import row_label
 from fd2.tables.records import (
     METRICS,
+    SIZES,
     Source,
     read_results,
     require_rows,
@@ -41,7 +42,7 @@ _FACTS = (
 )
 _NUMBERS = (
     *(*METRICS, "epoch", "initialisation", "on_pictures", "learned"),
-    *("majority_top1", "chosen_on_test"),
+    *("majority_top1", "chosen_on_test", *SIZES),
 )
 #: Comparisons by the start of their columns' names.
 COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
@@ -58,6 +59,23 @@ def student_table(
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
             dataset that were made from different data.
     """
+    rows, files = student_frames(sheet, results, seeds, facts)
+    return of_sheet(
+        sheet,
+        rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
+        student_grids(rows),
+        files,
+        **student_caption(rows, files, seeds),
+    )
+
+
+def student_frames(
+    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows with their numbers and comparisons, and the files behind them, one a student or teacher.
+
+    Arguments and errors are those of `student_table`.
+    """
     listed = sheet.rows_of(StudentRow)
     require_rows([tuple(getattr(row, name) for name in _IDENTITY) for row in listed], sheet.path)
     rows = _rows(listed, facts, str(sheet.path))
@@ -66,13 +84,7 @@ def student_table(
     missing = files[~files["exists"]]
     commands = "snakemake " + missing["path"].astype(str).groupby(missing["row"]).agg(" ".join)
     rows["missing"] = commands.reindex(rows.index).fillna("")
-    return of_sheet(
-        sheet,
-        rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
-        student_grids(rows),
-        files,
-        **_caption(rows, files, seeds),
-    )
+    return rows, files
 
 
 def _columns() -> list[str]:
@@ -178,7 +190,9 @@ def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     return columns.assign(over=columns["over"].fillna(""))
 
 
-def _caption(rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]) -> dict[str, Any]:
+def student_caption(
+    rows: pd.DataFrame, files: pd.DataFrame, seeds: Sequence[int]
+) -> dict[str, Any]:
     """Values for the caption's sentences."""
     existing = files[files["exists"]]
     full, made = rows["method"] == FULL_DATA, rows["variant"] != ""

@@ -1,0 +1,66 @@
+"""The table of a sheet of kind ``worth``: what sets take in bytes, and what they give for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fd2.config.sheets import Sheet
+from fd2.tables.compare import Comparisons, byte_partners
+from fd2.tables.records import METRICS, SIZES
+from fd2.tables.render import Grid, Table, of_sheet, plain
+from fd2.tables.students import student_caption, student_frames
+
+_NETWORK = ["dataset", "student"]
+
+
+def worth_table(
+    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+) -> Table:
+    """Bytes of the images, labels and rate of each set beside its students' accuracy.
+
+    And their differences over random real images: as many images, and no more bytes. Arguments are
+    those of `fd2.tables.students.student_table`.
+
+    Raises:
+        FD2Error: as there.
+    """
+    rows, files = student_frames(sheet, results, seeds, facts)
+    # Equal for all seeds; empty for full data, which is no set.
+    rows = rows.join(files.groupby("row")[list(SIZES)].max().astype(float))
+    rows["bytes"] = rows[list(SIZES)].sum(axis=1, min_count=len(SIZES))
+    rows = rows.join(_over_bytes(rows, files))
+    grids = [
+        Grid({**dict(zip(_NETWORK, network, strict=True)), "initialisation": ""}, plain(own))
+        for network, own in rows.groupby(_NETWORK, sort=False)
+    ]
+    whole = dict.fromkeys(("ipc", "repeats", "repeats_asked", *SIZES, "bytes"), "Int64")
+    frame = rows[_columns()].astype({k: v for k, v in whole.items() if k in _columns()})
+    return of_sheet(sheet, frame, grids, files, **student_caption(rows, files, seeds))
+
+
+def _columns() -> list[str]:
+    """Of the csv, in order."""
+    names = [*_NETWORK, "method", "fd2", "variant", "ipc", "label", "asked", "n"]
+    names += [*SIZES, "bytes"]
+    names += [f"{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")]
+    for name in ("over_random", "over_bytes"):
+        names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
+        names += [f"{name}_reference"]
+    return [*names, "over_random_labels", "over", "preset", "missing"]
+
+
+def _over_bytes(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Differences over random real images of no more bytes."""
+    every, rows = rows.index, rows[rows["variant"] != ""]
+    partners = byte_partners(rows)["partner"]
+    difference, half = Comparisons(rows, files[files["exists"]]).differences(partners)
+    columns = pd.DataFrame(index=rows.index)
+    for metric in METRICS:
+        columns[f"over_bytes_{metric}"] = difference[metric]
+        columns[f"over_bytes_{metric}_half_width"] = half[metric]
+    named = rows["label"] + " IPC " + rows["ipc"].map("{:g}".format)
+    columns["over_bytes_reference"] = partners.map(named)
+    return columns.reindex(every)

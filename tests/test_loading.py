@@ -16,7 +16,7 @@ import fd2
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.prepared import write_prepared
-from fd2.artifacts.soft_labels import read_soft_labels
+from fd2.artifacts.soft_labels import epoch_logits, read_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.errors import FD2Error
 from fd2.loading import DistilledImages, ReplayedImages
@@ -145,3 +145,11 @@ def test_bad_input(distilled: Path, tmp_path: Path) -> None:
 def test_importing_fd2_imports_nothing_heavy() -> None:
     code = "import sys, fd2; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_soft_labels_in_fewer_bytes(distilled: Path, packed_labels: Path) -> None:
+    soft = fd2.load(distilled, labels=packed_labels)
+    read = read_soft_labels(packed_labels)
+    logits = torch.stack([soft[item][1] for item in range(len(soft))])
+    wanted = epoch_logits(read, 0, torch.device("cpu"))[read.augmentation.order[0]]
+    assert torch.equal(logits, wanted) and wanted.isinf().sum() == 9

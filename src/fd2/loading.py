@@ -17,7 +17,7 @@ from fd2.artifacts.identity import artefact_name
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.manifests import MANIFEST, Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
-from fd2.artifacts.soft_labels import AUGMENTATION, SoftLabels, read_soft_labels
+from fd2.artifacts.soft_labels import AUGMENTATION, SoftLabels, logits_of, read_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.names import SetName
 from fd2.config.paths import path_fields
@@ -103,7 +103,8 @@ class ReplayedImages(Dataset[tuple[Tensor, Tensor]]):
         epochs = where.div(self._count, rounding_mode="floor")
         ids = self._soft.augmentation.order[epochs, where % self._count]
         images = self._replay.seen(epochs, ids)
-        logits = torch.from_numpy(self._soft.logits[epochs.numpy(), ids.numpy()]).float()
+        stored = np.array(self._soft.logits[epochs.numpy(), ids.numpy()])
+        logits = logits_of(self._soft.form, stored, images.device)
         return list(zip(images.unbind(), logits.unbind(), strict=True))
 
 

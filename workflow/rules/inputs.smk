@@ -217,9 +217,10 @@ def relabel_teachers(wildcards):
 
 @explained
 def relabel_code(wildcards):
-    labels, settings = of_set(wildcards).labels(wildcards.ipc), relabel_settings(wildcards)
-    require_batches(f"{labels}/logits.npy", wildcards, settings)
-    counts = images_before(f"{labels}/logits.npy", wildcards.dataset)
+    settings = relabel_settings(wildcards)
+    logits = f"{of_set(wildcards).labels(wildcards.ipc)}/logits.npy"
+    require_batches(logits, wildcards, settings)
+    counts = images_before(logits, wildcards.dataset)
     if counts is not None and settings["storage"] is not None:
         require_classes(settings["storage"]["top_k"], len(counts), wildcards.dataset)
     backbones = [teacher.backbone for teacher in relabelling_teachers(wildcards)]

@@ -161,11 +161,15 @@ def _augmentation_fault(augmentation: StoredAugmentation) -> str | None:
 
 
 def epoch_logits(labels: SoftLabels, epoch: int, device: torch.device) -> Tensor:
-    """Logits of one stored epoch as float32 ``[N, C]`` on ``device``, by image id.
+    """Logits of one stored epoch as float32 ``[N, C]`` on ``device``, by image id."""
+    return logits_of(labels.form, np.array(labels.logits[epoch]), device)
+
+
+def logits_of(form: LabelFormat, stored: np.ndarray, device: torch.device) -> Tensor:
+    """Logits float32 ``[N, C]`` on ``device`` of any N labels as they are stored.
 
     Those of 8 bits are 0 at the likeliest class, those of classes that were not kept −∞.
     """
-    stored, form = np.array(labels.logits[epoch]), labels.form
     if form.plain:
         return torch.from_numpy(stored).to(device).float()
     values = _column(stored, "values", device).float()

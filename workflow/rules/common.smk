@@ -34,11 +34,17 @@ from fd2.image_counts import (
     require_patch_images,
     require_whole_images,
 )
-from fd2.planning.image_folders import folder_listing, training_counts
+from fd2.planning.image_folders import (
+    folder_change,
+    folder_listing,
+    prepared_listing,
+    training_counts,
+)
 from fd2.runtime.device import planned_device
 from fd2.runtime.interruption import stop_on_hangup
 from fd2.runtime.threads import require_threads
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.pathvars import Pathvars
 
 stop_on_hangup()

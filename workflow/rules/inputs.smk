@@ -29,9 +29,15 @@ def prepare_download(wildcards):
 
 @cache
 def listed_images(dataset):
-    """Listed once, though Snakemake asks several times."""
+    """Listed once, though Snakemake asks several times; what changed is told, also in a dry run."""
     record = Path(RESULTS, "data", dataset, "record.json")
-    return folder_listing(SETTINGS.prepare(dataset), record)
+    settings = SETTINGS.prepare(dataset)
+    listing = folder_listing(settings, record)
+    if workflow.is_main_process and listing != prepared_listing(record):
+        change = folder_change(settings, RESULTS)
+        if change is not None:
+            logger.info(str(change))
+    return listing
 
 
 @explained

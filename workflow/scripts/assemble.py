@@ -7,11 +7,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from fd2.runtime.job import stage_job
 
-with stage_job(snakemake) as job:
+count = int(snakemake.wildcards.ipc)
+with stage_job(snakemake, settings={"images_per_class": count}) as job:
     from fd2.stages.assemble import assemble
 
     assemble(
-        int(snakemake.wildcards.ipc),
+        count,
         [Path(path) for path in snakemake.input.groups],
         Path(snakemake.output.distilled),
         Path(snakemake.output.record),

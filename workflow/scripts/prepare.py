@@ -17,4 +17,5 @@ with stage_job(snakemake) as job:
         job,
         workers=snakemake.threads,
         downloaded=Path(downloaded).parent if downloaded else None,
+        results=Path(snakemake.output.manifest).parents[2],
     )

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from fd2.artifacts.changes import Picture, changes, pictures
+from fd2.artifacts.earlier import earlier_data, finished_results
 from fd2.artifacts.manifests import SPLITS, Manifest
 from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import read_content
@@ -23,7 +25,7 @@ from fd2.planning.disk import amount
 from fd2.planning.image_folders import prepared_listing, users_folder
 from fd2.planning.outputs import archive_bytes
 from fd2.planning.project import Project
-from fd2.stages.prepare import PrepareSettings, look
+from fd2.stages.prepare import Looked, PrepareSettings, look
 
 
 def check_data(project: Project) -> Iterator[Finding]:
@@ -102,7 +104,30 @@ def _own_folder(settings: PrepareSettings, project: Project, subject: str) -> It
         looked = look(settings, project.settings.values["threads"]["prepare"])
     count = sum(map(len, looked.files.values()))
     yield Finding(subject, f"{count} images are there, not prepared yet")
+    yield from _changes(subject, settings.dataset, looked, project.path("results"))
     yield from _remarks(subject, sentences(looked.remarks))
+
+
+def _changes(subject: str, dataset: str, looked: Looked, results: Path) -> Iterator[Finding]:
+    """What changed since the pictures were prepared last, and what becomes of finished results."""
+    known = earlier_data(results, dataset)
+    if not known:
+        return
+    now = {
+        image.name: Picture(looked.source.classes[image.class_id], split, digest)
+        for split, images in looked.files.items()
+        for image, digest in zip(images, looked.decoded[split].digests, strict=True)
+    }
+    since = known[-1]
+    told = sentences(changes(pictures(since.manifest), now))
+    for number, line in enumerate(told, start=1):
+        yield Finding(f"{subject}, changed {number}", line)
+    if count := finished_results(results, dataset):
+        yield Finding(f"{subject}, results", f"{count} will be kept in {since.folder}")
+    for one in known:
+        if pictures(one.manifest) == now and (count := one.count()):
+            fact = f"{count} of these very pictures will be taken back from {one.folder}"
+            yield Finding(f"{subject}, earlier results", fact)
 
 
 def _remarks(subject: str, remarks: Iterable[str]) -> Iterator[Finding]:

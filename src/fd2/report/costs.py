@@ -53,6 +53,9 @@ def costs(records: Sequence[Record], results: Path, benchmarks: Path) -> pd.Data
 def _job(record: Record, results: Path, benchmarks: Path) -> tuple[object, ...]:
     name, run = job_name(record.path, results), record.run
     measured = read_benchmark(benchmarks / f"{name}.tsv")
+    if measured and measured.seconds < run.seconds:
+        # Of a job that took its finished result back, which another one had computed.
+        measured = None
     peaks = run.peak_memory_mb
     sampled = (measured and measured.memory_mb) or 0.0
     return (

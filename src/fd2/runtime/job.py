@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from fd2.artifacts.identity import artefact_name
 from fd2.artifacts.provenance import source_digests
 from fd2.errors import FD2Error, cannot_write, system_fault
 from fd2.runtime.clock import require_past, settle
 from fd2.runtime.device import device_name, resolve_device
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
+from fd2.runtime.taken_back import Wanted, take_back
 from fd2.runtime.threads import use_threads
 
 if TYPE_CHECKING:
@@ -99,22 +101,47 @@ def start_job(
 
 
 @contextlib.contextmanager
-def stage_job(asked: Any, stage: str = "", *, threads: int | None = None) -> Iterator[Job]:
+def stage_job(
+    asked: Any,
+    stage: str = "",
+    *,
+    threads: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[Job]:
     """The job that Snakemake asks for, in a `script`: threads, resources and code inputs.
 
     It computes with ``threads``, or as many as the resource ``compute_threads`` says: the rule's
-    threads are cores, which ``--cores`` lowers.
+    threads are cores, which ``--cores`` lowers. ``settings`` are the stage's, where the rule has
+    none. A job whose result is kept, see `take_back`, ends the process here with success.
     """
     resources = asked.resources
     with script(asked, stage):
-        state = StateSettings(
-            Path(resources.get("state", StateSettings.folder)),
-            resources.get("state_seconds", StateSettings.seconds),
-        )
-        device, share = resources.get("device", "cpu"), resources.get("jobs_per_gpu", 1)
-        threads = threads or resources.get("compute_threads", asked.threads)
-        job = start_job(device, threads, share, state)
-        yield replace(job, code=source_digests(asked.input.code))
+        done = take_back(_wanted(asked, settings))
+        if not done:
+            state = StateSettings(
+                Path(resources.get("state", StateSettings.folder)),
+                resources.get("state_seconds", StateSettings.seconds),
+            )
+            device, share = resources.get("device", "cpu"), resources.get("jobs_per_gpu", 1)
+            threads = threads or resources.get("compute_threads", asked.threads)
+            job = start_job(device, threads, share, state)
+            yield replace(job, code=source_digests(asked.input.code))
+    if done:
+        # The body of the caller's ``with`` must not run.
+        raise SystemExit(0)
+
+
+def _wanted(asked: Any, settings: Mapping[str, Any] | None) -> Wanted:
+    given = settings or asked.params.settings
+    code = set(asked.input.code)
+    # The data is told by its manifest's digest, not by files.
+    data = {path for path in asked.input if artefact_name(path) and Path(path).parts[-3] == "data"}
+    return Wanted(
+        outputs=[Path(path) for path in asked.output],
+        settings=given if isinstance(given, list) else [given],
+        inputs=[Path(path) for path in asked.input if path not in code | data],
+        code=source_digests(code),
+    )
 
 
 @contextlib.contextmanager

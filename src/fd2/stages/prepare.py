@@ -7,11 +7,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fd2.artifacts.changes import changes, pictures
+from fd2.artifacts.earlier import (
+    CHANGES,
+    DIGITS,
+    earlier_data,
+    earlier_folder,
+    note_data,
+    put_aside,
+)
 from fd2.artifacts.manifests import SPLITS, Manifest
 from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
-from fd2.artifacts.remarks import REMARKS, Remark
+from fd2.artifacts.remarks import REMARKS, Remark, sentences
 from fd2.config import plugins
 from fd2.config.validation import validate
 from fd2.datasets._decode import (
@@ -131,12 +140,16 @@ def prepare(
     *,
     workers: int = 1,
     downloaded: Path | None = None,
+    results: Path | None = None,
 ) -> None:
     """Decode, warp the whole frame to a square (bicubic), and write arrays, manifest and record.
 
     The images of a source that renders are drawn at the working resolution instead. ``downloaded``,
     the folder of unpacked archives, takes the place of the option ``local_path``. Neither the job
     nor the number of workers, the threads that decode or render, shapes the result.
+
+    In ``results``, if they are given, finished results of the dataset are put aside, see
+    `fd2.artifacts.earlier`, and it is told which pictures are others than the last time.
 
     Raises:
         FD2Error: for an unknown kind or a wrong option, a class with fewer than
@@ -164,7 +177,32 @@ def prepare(
         content["images"] = looked.listing
     if warnings:
         content["warnings"] = warnings
+    if results is not None and (since := _since(results, manifest)):
+        content[CHANGES] = since
     write_record(folder / "record.json", content)
+    if results is not None:
+        # Last: a process that is killed before tells the changes once more.
+        note_data(results, manifest, content)
+
+
+def _since(results: Path, manifest: Manifest) -> dict[str, Any] | None:
+    """What changed since the dataset was prepared last, after its results were put aside."""
+    dataset, digest = manifest.dataset, manifest.digest()
+    known = earlier_data(results, dataset)
+    for of, count in put_aside(results, dataset, digest).items():
+        place = earlier_folder(results, dataset, of)
+        print(f"{count} finished result(s) of data {of[:DIGITS]} kept in {place}", flush=True)
+    if not known:
+        return None
+    latest = known[-1]
+    if latest.manifest.digest() == digest:
+        return latest.record.get(CHANGES)
+    told = sentences(changes(pictures(latest.manifest), pictures(manifest)))
+    told = told or ["the same pictures: what changed is how they are prepared"]
+    print(f"changed since {latest.prepared} (data {latest.digest}):", flush=True)
+    for line in told:
+        print(f"  {line}", flush=True)
+    return {"since": latest.prepared, "data": latest.digest, "told": told}
 
 
 def _unusual_statistics(settings: PrepareSettings, looked: Looked, manifest: Manifest) -> list[str]:

@@ -102,13 +102,13 @@ def test_a_folder_with_many_faults_becomes_a_plan(
     told = " ".join(found["told"])
     for words in ("EXIF orientation", "copies of a picture of another class", "machine-made"):
         assert words in told
-    config = read_yaml(Path("config/solar_cells.yaml"))
-    entry = config["datasets"]["solar_cells"]
+    values = read_yaml(Path("config/solar_cells.yaml"))
+    entry = values["datasets"]["solar_cells"]
     assert (entry["path"], entry["test_fraction"]) == (str(photographs), 0.25)
     # The middle of the shorter sides, 90, 180 or 200 and 300, would take 128 on a CPU.
-    assert entry["resolution"] == 128 and config["device"] == "auto"
+    assert entry["resolution"] == 128 and values["device"] == "auto"
     # Six images of the smallest class: five of four crops each would need twenty.
-    methods = config["distill"]["methods"]
+    methods = values["distill"]["methods"]
     assert (methods["sre2lpp"]["patches"], methods["rded"]["patches"]["tiling"]) == ("1x1", "1x1")
     sheet = read_sheet(Path("config/tables/solar_cells.csv"))
     assert len(sheet.notes) == 1 and sheet.notes[0].startswith("hard: ")
@@ -132,9 +132,33 @@ def test_a_folder_with_many_faults_becomes_a_plan(
     move = next(line for line in said.splitlines() if "mv " in line)
     done = subprocess.run(["bash", "-c", move], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    config = project.folder / "config/solar_cells.yaml"
+    edited = config.read_text().replace("horizontal", "vertical")
+    config.write_text(edited)
     again = init(photographs, "--force")
     assert again["broken"] == {}
     assert again["classes"] == found["classes"]
+    lines = again["replaced"].pop("config/solar_cells.yaml")
+    assert any(line[0] == "-" and "vertical" in line for line in lines)
+    assert config.with_name("solar_cells.yaml.old").read_text() == edited
+    # Six images of each class went back to five.
+    assert all("solar_cells,full" not in line for line in again["replaced"].popitem()[1])
+    assert init(photographs, "--force")["replaced"] == {}
+
+
+def test_shipped_files_are_not_written_over(
+    project: Project, init: Init, photographs: Path
+) -> None:
+    # A config alone, a sheet alone, and one of the user's own.
+    project.write("config/mine.yaml", "seeds: [0]\n")
+    for name, path in (
+        ("quickstart", "config/quickstart.yaml"),
+        ("table1", "config/tables/table1.csv"),
+        ("mine", "config/mine.yaml"),
+    ):
+        before = (project.folder / path).read_bytes()
+        assert path in init(photographs, "--name", name, "--force")["error"]
+        assert (project.folder / path).read_bytes() == before
 
 
 def test_small_pictures_get_small_networks_and_matching(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import json
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from fd2.artifacts.files import write_text
 from fd2.artifacts.remarks import sentences
 from fd2.config.pathvars import filled_in
+from fd2.config.texts import read_text
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error, shown
 from fd2.planning.project import DEFAULT_CONFIG, require_workflow
@@ -24,6 +26,8 @@ from fd2.runtime.threads import usable_cores
 
 HELP = "look at every picture of a folder, and write a config and a sheet that suit it"
 EXAMPLE = "fd2 init photos/birds --name birds"
+#: In the first line of each file that it writes.
+_MARK = "Written by fd2 init."
 _NAME = re.compile(r"[A-Za-z0-9_]{1,80}")
 
 
@@ -62,10 +66,8 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     name = _name(arguments.name, source)
     paths = {"config": f"{name}.yaml", "sheet": f"tables/{name}.csv"}
     config = DEFAULT_CONFIG.parent
-    there = [str(config / path) for path in paths.values() if (config / path).exists()]
-    if there and not arguments.force:
-        fix = "choose another --name, or add --force to write anew"
-        raise FD2Error("already there", ", ".join(there), fix)
+    there = [config / path for path in paths.values() if (config / path).exists()]
+    _require_replaceable(there, forced=arguments.force)
     # They load numpy and Pillow, for which a faulty name does not wait.
     from fd2.planning.first_config import Wanted, choices, require_accepted, written
     from fd2.planning.linked_images import is_table, link_images
@@ -83,6 +85,7 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     values = choices(images, Wanted(name=name, gpu=gpu, **asked))
     files = {path: written(f"{kind}.j2", values) for kind, path in paths.items()}
     require_accepted(config, name, files)
+    replaced = _replaced(there, {config / path: text for path, text in files.items()})
     for path, text in files.items():
         write_text(config / path, text)
     found = {
@@ -91,9 +94,38 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         "shared": images.shared and str(images.shared),
         "move": _move(list(images.broken), folder.with_name(f"{folder.name}_broken")),
         "written": [str(config / path) for path in files],
+        "replaced": replaced,
     }
     print(_json(found) if arguments.json else written("found.j2", found), flush=True)
     return 0
+
+
+def _require_replaceable(there: Sequence[Path], *, forced: bool) -> None:
+    """Refuse to write over files; with ``forced``, only over those that are not this command's.
+
+    Raises:
+        FD2Error: names them.
+    """
+    foreign = [path for path in there if _MARK not in read_text(path).partition("\n")[0]]
+    if foreign:
+        fix = "choose another --name; where the file is your own, move it away"
+        raise FD2Error("not written by fd2 init", ", ".join(map(str, foreign)), fix)
+    if there and not forced:
+        fix = "choose another --name, or add --force to write anew"
+        raise FD2Error("already there", ", ".join(map(str, there)), fix)
+
+
+def _replaced(there: Sequence[Path], texts: Mapping[Path, str]) -> dict[str, list[str]]:
+    """The lines that go (-) and come (+) by file; such a file is kept beside as ``.old``."""
+    replaced = {}
+    for path in there:
+        before = read_text(path)
+        lines = difflib.unified_diff(before.splitlines(), texts[path].splitlines(), n=0)
+        changed = [line for line in list(lines)[2:] if not line.startswith("@@")]
+        if changed:
+            write_text(path.with_name(f"{path.name}.old"), before)
+            replaced[str(path)] = changed
+    return replaced
 
 
 def _move(files: Sequence[Path], folder: Path) -> str:
@@ -135,4 +167,5 @@ def _json(values: dict[str, Any]) -> str:
     }
     chosen = {key: values[key] for key in ("name", "ipc", "resolution", "student", "teacher")}
     budget = asdict(values["budget"])
-    return json.dumps({**chosen, "steps": budget, **found, "written": values["written"]}, indent=1)
+    written = {key: values[key] for key in ("written", "replaced")}
+    return json.dumps({**chosen, "steps": budget, **found, **written}, indent=1)

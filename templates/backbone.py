@@ -50,4 +50,4 @@ def build(
     with fresh_weights(seed):
         head = nn.Linear(512, num_classes)
     children = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    return Backbone(cut(model, children), head, feature_channels=512)
+    return Backbone(cut(model, children), head, feature_channels=512, classifier="fc")

@@ -77,10 +77,16 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
         ``did you mean 'x'? allowed: a, b, x`` or only the list where nothing is near.
     """
     words = sorted(str(word) for word in allowed)
+    near = nearest(wrong, words)
+    listing = "allowed: " + (", ".join(words) if words else "(none)")
+    return f"did you mean '{near}'? {listing}" if near else listing
+
+
+def nearest(wrong: str, words: Iterable[str]) -> str | None:
+    """The word that is spelt most like a wrong one, whatever the capitals; None if none is near."""
     spelt = {word.casefold(): word for word in words}
     near = difflib.get_close_matches(str(wrong).casefold(), spelt, n=1, cutoff=0.6)
-    listing = "allowed: " + (", ".join(words) if words else "(none)")
-    return f"did you mean '{spelt[near[0]]}'? {listing}" if near else listing
+    return spelt[near[0]] if near else None
 
 
 def listing(items: Sequence[str], separator: str = ", ", most: int = 10) -> str:

@@ -85,6 +85,23 @@ def test_a_convnet_is_a_student_a_label_teacher_and_a_scorer(planned: Planned) -
             {"datasets": {"elpv": {"resolution": 24}}},
             "24 pixels are pooled 5 times",
         ),
+        (
+            "elpv,sre2lpp,plain,base,1,resnet18,",
+            {"distill": {"methods": {"sre2lpp": {"teachers": ["test_convnext"]}}}, **SCRATCH},
+            "teacher 'test_convnext' has no batch norm",
+        ),
+        (
+            "elpv,sre2lpp,plain,base,1,resnet18,",
+            {"distill": {"methods": {"sre2lpp": {"teachers": ["test_vit"]}}}, **SCRATCH},
+            "no last feature map of channels and positions",
+        ),
+        ("elpv,full,plain,base,,vit_b_16,", SCRATCH, "no last feature map"),
+        ("elpv,full,fd2,base,,squeezenet1_1,", SCRATCH, "'squeezenet1_1' cannot have counterf"),
+        (
+            "elpv,random,plain,base,1,resnet10t,",
+            {"evaluate": {"initialisation": "imagenet"}},
+            "unknown initialisation 'imagenet'",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused(
@@ -92,6 +109,15 @@ def test_what_cannot_be_built_is_refused(
 ) -> None:
     with pytest.raises(FD2Error, match=message):
         planned(row, **changes)
+
+
+def test_a_network_of_a_library_is_a_teacher_where_it_has_batch_norm(planned: Planned) -> None:
+    teachers = {"teachers": ["test_resnet"]}
+    changes = {"distill": {"methods": {"sre2lpp": teachers}}, "relabel": teachers}
+    settings = planned("elpv,sre2lpp,fd2,base,1,test_convnext,", **SCRATCH, **changes)
+    name = SetName("elpv", "sre2lpp", "fd2", "base")
+    assert settings.distill_teachers(name) == [Teacher("elpv", "test_resnet", "cal")]
+    assert settings.evaluate(Cell(name, 1, "test_convnext", 0))["student"] == "test_convnext"
 
 
 def test_one_channel_needs_weights_that_take_it(planned: Planned) -> None:

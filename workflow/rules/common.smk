@@ -110,7 +110,7 @@ SEED_ALONE = f"(?!(?:{either(SEEDS_TOGETHER)})(?![0-9])){NUMBERS['seed']}"
 
 wildcard_constraints:
     dataset=either(SETTINGS.values["datasets"]),
-    backbone=either(plugins.names("backbones")),
+    backbone=plugins.BACKBONE,
     training=either(SETTINGS.trainings()),
     kind=either(patch_kinds(SETTINGS.values)),
     method=either(plugins.names("methods")),
@@ -118,7 +118,7 @@ wildcard_constraints:
     variant=either(["base", *SETTINGS.variants()]),
     ipc=NUMBERS["ipc"],
     group=NUMBERS["group"],
-    student=either(plugins.names("backbones")),
+    student=plugins.BACKBONE,
     seed=NUMBERS["seed"],
     table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),

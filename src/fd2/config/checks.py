@@ -14,9 +14,6 @@ from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, Stu
 from fd2.config.stages import BY_NAME, RULES
 from fd2.errors import FD2Error, require_known, suggest
 
-#: What a user adds to have more of it.
-_OWN_NETWORK = "; one of your own is a file: CONTRIBUTING.md"
-
 
 def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) -> Configuration:
     """A config whose variants, sheets and figures can be made, checked before any job runs.
@@ -80,11 +77,9 @@ def _check_overrides(settings: Configuration) -> None:
 
     The artefacts of a stage are shared across all names that it does not depend on.
     """
-    networks = plugins.names("backbones")
     known = {
         **{"dataset": list(settings.values["datasets"]), "fd2": list(FD2)},
         **{"method": [*plugins.names("methods"), FULL_DATA]},
-        **{"backbone": networks, "student": networks},
     }
     for name, override in settings.values["overrides"].items():
         for key, wanted in override["where"].items():
@@ -92,6 +87,8 @@ def _check_overrides(settings: Configuration) -> None:
             for one in wanted if isinstance(wanted, list) else [wanted]:
                 if key in known:
                     require_known(key, one, known[key], where)
+                elif key in ("backbone", "student"):
+                    plugins.require("backbones", one, key, where)
         for stage in override["set"]:
             keys = BY_NAME[stage].keys
             foreign = sorted(set(override["where"]) - set(keys))
@@ -129,16 +126,14 @@ def check_table(settings: Configuration, table: str) -> None:
         FD2Error: for the first name that is not known, or row that cannot be made.
     """
     sheet = settings.sheet(table)
-    backbones, methods = plugins.names("backbones"), plugins.names("methods")
+    methods = plugins.names("methods")
     for position, row in enumerate(sheet.rows):
         where = sheet.where(position)
         require_known("dataset", row.dataset, settings.values["datasets"], where)
-        _check_row(settings, row, where, backbones, methods)
+        _check_row(settings, row, where, methods)
 
 
-def _check_row(
-    settings: Configuration, row: SheetRow, where: str, backbones: list[str], methods: list[str]
-) -> None:
+def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list[str]) -> None:
     variants = ["base", *settings.variants()]
     match row:
         case StudentRow() if not row.variant:
@@ -149,7 +144,7 @@ def _check_row(
                     "give a variant such as 'base', or the published number",
                 )
         case StudentRow():
-            require_known("student", row.student, backbones, where, _OWN_NETWORK)
+            plugins.require("backbones", row.student, "student", where)
             if row.ipc is None:
                 if row.variant != "base":
                     raise FD2Error(
@@ -166,11 +161,11 @@ def _check_row(
             settings.distill(row.set_name, 0)
             _check_networks(settings, row, row.ipc)
         case TeacherRow():
-            require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
+            plugins.require("backbones", row.backbone, "backbone", where)
             check_teacher_variant(settings, row.variant, where)
             settings.pretrain(row.teacher)
         case DiagnosticRow():
-            require_known("backbone", row.backbone, backbones, where, _OWN_NETWORK)
+            plugins.require("backbones", row.backbone, "backbone", where)
             require_known("training", row.training, settings.trainings(), where)
             settings.pretrain(row.network)
             if row.ipc is None:

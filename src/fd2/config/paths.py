@@ -35,6 +35,9 @@ TEMPLATES = (
 )
 #: Each number has one spelling: seed00 would be a second seed0.
 NUMBERS = {"ipc": "[1-9][0-9]*", "group": "(?:0|[1-9][0-9]*)", "seed": "(?:0|[1-9][0-9]*)"}
+#: Libraries have more networks than one expression should list: whether there is such a one, the
+#: plug-ins know.
+NETWORKS = {"backbone": plugins.BACKBONE, "student": plugins.BACKBONE}
 FILES = {
     "file:prepared": (
         *("manifest.json", "train.npy", "train_labels.npy", "test.npy", "test_labels.npy"),
@@ -131,7 +134,8 @@ class ArtefactPaths:
             path: below the results folder, with ``/``.
 
         Returns:
-            An error that names the first part that is not known, and the nearest that is.
+            An error that names the first part that is not known, and the nearest that is. Of a path
+            that `regex` matches, that is a network.
         """
         segments = path.split("/")
         alive = [template.split("/") for template in TEMPLATES]
@@ -143,7 +147,7 @@ class ArtefactPaths:
                     path,
                     f"ask for {'/'.join(segments[:position])}",
                 )
-            alive = [t for t in possible if re.fullmatch(self._regex(t[position]), segment)]
+            alive = [t for t in possible if self._fits(t[position], segment)]
             if not alive:
                 return self._unknown(path, position, {t[position] for t in possible})
         written = " or ".join(sorted(_shape("/".join(template)) for template in alive))
@@ -163,13 +167,22 @@ class ArtefactPaths:
         plain = re.sub(r"^(\D+)0+(?=\d)", r"\1", segment)
         if plain != segment and any(re.fullmatch(self._regex(part), plain) for part in expected):
             return FD2Error(f"the number in '{segment}' begins with 0", path, f"write {plain}")
-        allowed = {word for part in expected for word in self._spelt(part)}
-        return FD2Error(f"unknown {what} '{segment}'", path, suggest(segment, allowed))
+        if what in NETWORKS:
+            fix = plugins.known("backbones", segment)
+        else:
+            fix = suggest(segment, {word for part in expected for word in self._spelt(part)})
+        return FD2Error(f"unknown {what} '{segment}'", path, fix)
+
+    def _fits(self, part: str, segment: str) -> bool:
+        """Whether a segment of a path is one that a part of a template stands for."""
+        network = part.strip("{}") in NETWORKS
+        known = not network or plugins.is_known("backbones", segment)
+        return known and re.fullmatch(self._regex(part), segment) is not None
 
     def _regex(self, template: str) -> str:
         def words(match: re.Match[str]) -> str:
-            if match[1] in NUMBERS:
-                return NUMBERS[match[1]]
+            if pattern := NUMBERS.get(match[1]) or NETWORKS.get(match[1]):
+                return pattern
             allowed = self._words[match[1] + (match[2] or "")]
             return "(?:" + ("|".join(re.escape(str(w)) for w in allowed) or "(?!)") + ")"
 

@@ -133,6 +133,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     """The type and range in words: ``whole number, at least 1``, or the allowed words."""
     if "enum" in schema:
         return ", ".join(f"`{word}`" for word in schema["enum"])
+    if "plugin" in schema:
+        return f"name of one of the {schema['plugin']}"
     kinds = schema.get("type", "string")
     listed = [kinds] if isinstance(kinds, str) else kinds
     text = " or ".join(_TYPES.get(kind, kind) for kind in listed)

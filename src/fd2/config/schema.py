@@ -39,8 +39,6 @@ def config_schema() -> dict[str, Any]:
     kind = {"type": "string", "description": "File in src/fd2/figures that draws it."}
     figure = {"type": "object", "required": ["kind"], "properties": {"kind": kind}}
     schema["properties"]["figures"]["additionalProperties"] = _by_kind(figure, "figures")
-    backbones = {"type": "string", "enum": plugins.names("backbones")}
-    schema["$defs"] = {**schema.get("$defs", {}), "backbone": backbones}
     partial = {name: _without_required(schema["properties"][name]) for name in SECTIONS}
     schema["$defs"]["stages"] = {
         "type": "object",

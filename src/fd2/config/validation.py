@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import ValidationError
 
+from fd2.config import plugins
 from fd2.config.yaml_reader import Keys
 from fd2.errors import FD2Error, shortened, shown, suggest
 
@@ -42,8 +43,9 @@ def validate(
 ) -> None:
     """Refuse ``value`` unless it fits ``schema``; the first fault by position is reported.
 
-    Beyond JSON schema, numbers are finite, true is no number and 2.0 no whole one, and
-    ``ordered: true`` refuses a list whose numbers fall.
+    Beyond JSON schema, numbers are finite, true is no number and 2.0 no whole one,
+    ``ordered: true`` refuses a list whose numbers fall, and ``plugin`` a name that is none of that
+    folder's plug-ins.
 
     Args:
         value: parsed YAML or JSON.
@@ -97,9 +99,16 @@ def _ordered(
         yield ValidationError("falls")
 
 
+def _plugin(
+    validator: object, folder: str, instance: object, schema: object
+) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not plugins.is_known(folder, instance):
+        yield ValidationError("unknown")
+
+
 _Validator: Any = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    {"ordered": _ordered},
+    {"ordered": _ordered, "plugin": _plugin},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"number": _is_number, "integer": _is_whole_number}
     ),
@@ -131,6 +140,8 @@ def _readable(
             fix = "add it; config/config.yaml shows each key"
         case "enum":
             fix = suggest(str(instance), map(str, bound)) + about
+        case "plugin":
+            fix = plugins.known(bound, instance)
         case "type":
             kinds = _kinds(rule)
             fix = f"give {' or '.join(_WORDS[kind] for kind in kinds)}{about}"

@@ -17,6 +17,7 @@ class Backbone(nn.Module):
         head: embeddings to logits [B, C], with the architecture's own dropout.
         feature_channels: D.
         flattens: whether the embedding is the flattened map, and not its average.
+        classifier: what the architecture's library calls the head; see `plain_names`.
     """
 
     def __init__(
@@ -26,12 +27,14 @@ class Backbone(nn.Module):
         feature_channels: int,
         *,
         flattens: bool = False,
+        classifier: str = "head",
     ) -> None:
         super().__init__()
         self.extractor = extractor
         self.head = head
         self.feature_channels = feature_channels
         self.flattens = flattens
+        self.classifier = classifier
 
     def features(self, images: Tensor) -> Tensor:
         """Images [B, K, H, W] to the feature map [B, D, h, w] that average pooling sees."""
@@ -54,6 +57,20 @@ class Backbone(nn.Module):
     def batch_norms(self) -> list[nn.BatchNorm2d]:
         """All batch-norm layers in forward order, the one nearest to the image first."""
         return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+
+    def plain_names(self) -> dict[str, str]:
+        """For each name in the state dict that of the architecture's library, as its files have."""
+        named = {"extractor.": "", "head.": f"{self.classifier}."}
+        return {
+            name: named[part] + name.removeprefix(part)
+            for name in self.state_dict()
+            for part in named
+            if name.startswith(part)
+        }
+
+    def classifier_names(self) -> set[str]:
+        """Names in the state dict of what depends on the number of classes, or follows the map."""
+        return {name for name in self.state_dict() if name.startswith("head.")}
 
 
 def cut(model: nn.Module, children: Sequence[str], *extra: tuple[str, nn.Module]) -> nn.Sequential:

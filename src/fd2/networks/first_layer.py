@@ -8,6 +8,8 @@ from fd2.config.networks import NetworkInput
 from fd2.networks.initialisation import fresh_weights
 from fd2.runtime.seeds import seed_from
 
+_CHANNELS = 3
+
 
 def fit_first_layer(model: nn.Module, images: NetworkInput, seed: int, *, trained: bool) -> None:
     """Let a network of torchvision or timm, changed in place, take other images than photographs.
@@ -18,7 +20,7 @@ def fit_first_layer(model: nn.Module, images: NetworkInput, seed: int, *, traine
     does to the three is summed.
 
     Args:
-        model: fresh, or with trained weights; its stem is registered first.
+        model: of three channels, fresh or with trained weights; its stem is registered first.
         images: what it shall take.
         seed: of weights that are drawn here.
         trained: whether the weights are.
@@ -36,8 +38,8 @@ def fit_first_layer(model: nn.Module, images: NetworkInput, seed: int, *, traine
         pooling = next((name for name, each in named if isinstance(each, nn.MaxPool2d)), None)
         if pooling is not None:
             model.set_submodule(pooling, nn.Identity())
-    shape = (convolution.out_channels, images.channels, *convolution.kernel_size)
-    if images.stem == "cifar" or shape != convolution.weight.shape:
+    if images.stem == "cifar" or images.channels != _CHANNELS:
+        shape = (convolution.out_channels, images.channels, *convolution.kernel_size)
         convolution.in_channels = images.channels
         with fresh_weights(seed_from(seed, "first layer")):
             convolution.weight = nn.Parameter(convolution.weight.new_empty(shape))

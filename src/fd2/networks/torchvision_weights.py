@@ -32,7 +32,7 @@ def build(
     with fresh_weights(seed):
         model = constructor(weights=None)
     if weights is not None:
-        model.load_state_dict(modern_names(_official_state(weights, weights_file)))
+        model.load_state_dict(official_state(weights, weights_file))
     return model
 
 
@@ -44,13 +44,18 @@ def modern_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _official_state(weights: WeightsEnum, weights_file: Path | None) -> dict[str, Tensor]:
+def official_state(weights: WeightsEnum, weights_file: Path | None) -> dict[str, Tensor]:
+    """Official weights under the present names, from a local file or downloaded.
+
+    Raises:
+        FD2Error: if the weights cannot be fetched or their hash differs.
+    """
     url: str = weights.url
     if weights_file is not None:
         hash_digits = url.rpartition("-")[2].removesuffix(".pth")
-        return legacy_weights.load(weights_file, hash_digits)
+        return modern_names(legacy_weights.load(weights_file, hash_digits))
     try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True))
+        return modern_names(dict(weights.get_state_dict(progress=False, check_hash=True)))
     except (URLError, OSError, RuntimeError) as error:
         raise FD2Error(
             f"pretrained weights could not be fetched: {error}",

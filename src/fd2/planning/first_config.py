@@ -14,7 +14,7 @@ from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_layers
 from fd2.config.yaml_reader import parse_value
-from fd2.errors import FD2Error, require_known
+from fd2.errors import FD2Error
 from fd2.image_counts import half_batch_sizes, visible_difference
 from fd2.planning.own_images import OwnImages
 from fd2.report.escapes import text_templates
@@ -85,7 +85,7 @@ def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:
     residual = "resnet18" if wanted.gpu else "resnet10t"
     teacher = "tf_efficientnet_lite0" if photographs else residual
     student = wanted.student or (residual if photographs else "convnet")
-    require_known("student", student, plugins.names("backbones"), "--student")
+    plugins.require("backbones", student, "student", "--student")
     if photographs:
         plugins.load("backbones", teacher).packaged_weights()
     budget = _GPU if wanted.gpu else _CPU

@@ -1,0 +1,73 @@
+"""The networks of timm and torchvision by name, read from the libraries' sources.
+
+To import these libraries takes seconds and a plan has hundreds of names to check, so the functions
+that the libraries register are found without running them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+#: Libraries whose networks may be named, in the order in which a bare name is looked up.
+LIBRARIES = ("torchvision", "timm")
+#: How each library registers a network; decorators that follow may span lines.
+_REGISTERED = {
+    "torchvision": re.compile(
+        r'^@register_model\((?:name="(\w+)")?\)\n(?:@.*\n(?:[ )].*\n)*)*def (\w+)\(', re.MULTILINE
+    ),
+    "timm": re.compile(r"^@register_model\ndef (\w+)\(", re.MULTILINE),
+}
+
+
+@dataclass(frozen=True)
+class LibraryName:
+    """A network of a library.
+
+    Attributes:
+        library: one of `LIBRARIES`.
+        model: its name there.
+    """
+
+    library: str
+    model: str
+
+
+def find(name: str) -> LibraryName | None:
+    """The network that a name means; None if there is none.
+
+    Args:
+        name: the library's own, or that behind the library's: ``timm.resnet34``. A bare name that
+            both have is torchvision's.
+    """
+    library, _, model = name.partition(".")
+    if model:
+        known = library in LIBRARIES and model in networks(library)
+        return LibraryName(library, model) if known else None
+    return next((LibraryName(one, name) for one in LIBRARIES if name in networks(one)), None)
+
+
+def names() -> list[str]:
+    """Every bare name, sorted."""
+    return sorted({name for library in LIBRARIES for name in networks(library)})
+
+
+@cache
+def networks(library: str) -> frozenset[str]:
+    """The names of a library's classification networks; none if it is not installed.
+
+    torchvision's networks for detection, segmentation and video stand in folders of their own.
+    """
+    spec = find_spec(library)
+    if spec is None or not spec.submodule_search_locations:
+        return frozenset()
+    folder = Path(spec.submodule_search_locations[0], "models")
+    pattern = _REGISTERED[library]
+    return frozenset(
+        next(filter(None, match.groups()))
+        for path in folder.glob("*.py")
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+    )

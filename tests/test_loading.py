@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,16 @@ from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.soft_labels import epoch_logits, read_soft_labels
 from fd2.augment.normalise import Normaliser
+from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.loading import DistilledImages, ReplayedImages
 from fd2.replay.view import Replay
+from fd2.stages.export import Sources, export
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
 
+TEMPLATES = Path(__file__).resolve().parents[1] / "workflow/report/export"
 NAME = "cells/sre2lpp/fd2/base/ipc3"
 MATCHED = "garments/dm/plain/base/ipc2"
 
@@ -46,9 +50,9 @@ def matched(results: Path, **more: Any) -> Path:
     folder = results / "data/garments"
     written = write_prepared(folder, described, {"train": pixels, "test": pixels})
     path = results / f"distilled/{MATCHED}.safetensors"
-    facts = {"manifest": written.digest(), "mean": [0.25], "std": [0.5], "inputs": {}}
+    facts = {"stage": "match", "settings": {}, "manifest": written.digest(), "inputs": {}}
     images = torch.randn(2, 3, 1, 8, 8, generator=generator)
-    write_distilled(path, images, facts, **more)
+    write_distilled(path, images, {**facts, "mean": [0.25], "std": [0.5]}, **more)
     return path
 
 
@@ -125,6 +129,57 @@ def test_labels_of_other_images_are_refused(distilled: Path) -> None:
     assert len(fd2.load(distilled)) == 9
     with pytest.raises(FD2Error, match="other distilled images"):
         fd2.load(distilled, labels="soft")
+
+
+def exported(results: Path, name: str, ipc: int) -> Path:
+    """The zip of a set in the results folder."""
+    output = results / f"exports/{name}/ipc{ipc}.zip"
+    dataset, method, plain_or_fd2, variant = name.split("/")
+    sources = Sources(
+        results / f"distilled/{name}/ipc{ipc}.safetensors",
+        results / f"data/{dataset}/manifest.json",
+        TEMPLATES,
+    )
+    export(SetName(dataset, method, plain_or_fd2, variant), ipc, sources, output)
+    return output
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("floating", [True, False])
+def test_an_export_gives_the_same_dataset(
+    distilled: Path, results: Path, tmp_path: Path, packed: bool, floating: bool
+) -> None:
+    """Of an RGB set in 8 bits by its pictures, of a grey one in float32 to the bit."""
+    path = matched(results, learned_rate=0.5) if floating else distilled
+    name, _, file = path.relative_to(results / "distilled").as_posix().rpartition("/")
+    archive = exported(results, name, int(file[3]))
+    if not packed:
+        shutil.unpack_archive(archive, tmp_path / "unpacked")
+        (archive,) = (tmp_path / "unpacked").iterdir()
+        (archive / "notes.txt").write_text("a file of one's own beside those of the export")
+    found, wanted = fd2.load(archive), fd2.load(path)
+    assert torch.equal(found.images, wanted.images) and torch.equal(found.targets, wanted.targets)
+    assert (found.classes, found.mean, found.std) == (wanted.classes, wanted.mean, wanted.std)
+    assert found.learned_rate == wanted.learned_rate
+    with pytest.raises(FD2Error, match="no soft labels") as caught:
+        fd2.load(archive, labels="soft")
+    assert "export with labels" in caught.value.fix
+
+
+def test_a_changed_or_wrong_folder_is_refused(results: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(exported(results, NAME[:-5], 3), tmp_path / "unpacked")
+    (folder,) = (tmp_path / "unpacked").iterdir()
+    with pytest.raises(FD2Error, match=r"no provenance\.json") as caught:
+        fd2.load(folder / "images")
+    assert "README.md" in caught.value.fix
+    picture = next((folder / "images").rglob("*.png"))
+    content = picture.read_bytes()
+    picture.write_bytes(content[:-20])
+    with pytest.raises(FD2Error, match="digest"):
+        fd2.load(folder)
+    picture.unlink()
+    with pytest.raises(FD2Error, match="is not in it"):
+        fd2.load(folder)
 
 
 def test_bad_input(distilled: Path, tmp_path: Path) -> None:

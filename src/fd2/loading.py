@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fd2.artifacts.exports import LABELS as LABEL_FOLDER
+from fd2.artifacts.exports import exported_set, unpacked_export
 from fd2.artifacts.files import file_digest, not_found
 from fd2.artifacts.identity import artefact_name
 from fd2.artifacts.images import DistilledSet, read_distilled
@@ -120,11 +123,12 @@ def load(path: str | Path, *, labels: str | Path = "class") -> DistilledImages |
     """A distilled set as a dataset, ready for a ``DataLoader``.
 
     Args:
-        path: a ``.safetensors`` file below ``results/distilled/``.
+        path: a ``.safetensors`` file below ``results/distilled/``, or an export: a zip, or the
+            folder that it unpacks to. Pictures of an export are read at once.
         labels: ``class`` for class indices; ``learned`` for logits that the set's method learned
             with the images; ``soft`` for those that the teachers gave each image in each epoch of
             a student's training, with the images as they saw them; or the folder of such labels,
-            if it is not that of the same variant below ``results/labels/``.
+            if it is not that of the same variant below ``results/labels/``, or in the export.
 
     Raises:
         FD2Error: if a file is missing or damaged, or files do not belong together.
@@ -132,29 +136,53 @@ def load(path: str | Path, *, labels: str | Path = "class") -> DistilledImages |
     file = Path(path)
     if not isinstance(labels, Path):
         require_known("kind of labels", labels, LABELS, "labels", "; or a Path of soft labels")
-    found, classes, stored = _from_results(file)
-    if labels == "learned" and found.learned_labels is None:
+    with _opened(file) as opened:
+        plain = _plain(opened, file, learned=labels == "learned")
+        if labels in ("class", "learned"):
+            return plain
+        folder = labels if isinstance(labels, Path) else opened.labels
+        return ReplayedImages(plain, _soft_labels(folder, file, opened.digest))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A set, its class names, its file's sha256, and the folder where its soft labels would be."""
+
+    images: DistilledSet
+    classes: tuple[str, ...]
+    digest: str
+    labels: Path
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
+    if path.is_dir() or path.suffix == ".zip":
+        with unpacked_export(path) as (folder, facts):
+            images, classes = exported_set(folder, facts), tuple(facts["classes"])
+            yield _Opened(images, classes, facts["distilled_sha256"], folder / LABEL_FOLDER)
+    else:
+        yield _from_results(path)
+
+
+def _plain(opened: _Opened, where: Path, *, learned: bool) -> DistilledImages:
+    """The set with class labels or learned ones."""
+    found = opened.images
+    if learned and found.learned_labels is None:
         fix = "take labels='class' or 'soft': other methods learn images alone"
-        raise FD2Error("the set holds no learned labels", str(file), fix)
+        raise FD2Error("the set holds no learned labels", str(where), fix)
     normaliser = Normaliser(found.metadata["mean"], found.metadata["std"])
-    learned = found.learned_labels if labels == "learned" else None
-    plain = DistilledImages(
+    return DistilledImages(
         normaliser.normalise(found.images),
-        found.labels if learned is None else learned,
-        classes,
+        found.learned_labels if learned and found.learned_labels is not None else found.labels,
+        opened.classes,
         tuple(normaliser.mean),
         tuple(normaliser.std),
         found.images_per_class,
         found.learned_rate,
     )
-    if labels in ("class", "learned"):
-        return plain
-    folder = labels if isinstance(labels, Path) else stored
-    return ReplayedImages(plain, _soft_labels(folder, file, found))
 
 
-def _from_results(file: Path) -> tuple[DistilledSet, tuple[str, ...], Path]:
-    """A set, its class names, and the folder where its soft labels would be."""
+def _from_results(file: Path) -> _Opened:
     if not file.is_file():
         raise not_found(file)
     found = read_distilled(file)
@@ -168,23 +196,28 @@ def _from_results(file: Path) -> tuple[DistilledSet, tuple[str, ...], Path]:
     manifest = results / "data" / set_name.dataset / MANIFEST
     described: Manifest = read_manifest(manifest)
     same_manifest({str(manifest): described.digest(), str(file): found.metadata["manifest"]})
-    return found, described.classes, results / set_name.labels(int(fields["ipc"]))
+    labels = results / set_name.labels(int(fields["ipc"]))
+    return _Opened(found, described.classes, file_digest(file), labels)
 
 
-def _soft_labels(folder: Path, file: Path, images: DistilledSet) -> SoftLabels:
-    """The labels in a folder.
+def _soft_labels(folder: Path, where: Path, digest: str) -> SoftLabels:
+    """The labels in a folder, of the set with this digest.
 
     Raises:
         FD2Error: if there are none, or they are of other images.
     """
     if not (folder / AUGMENTATION).is_file():
-        fix = f"make them: snakemake {folder}/logits.npy; or name their folder: labels=Path(...)"
-        raise FD2Error("no soft labels of this set", str(folder), fix)
+        fix = (
+            "take an export with labels, or name their folder: labels=Path('results/labels/...')"
+            if where.suffix != ".safetensors"
+            else f"make them: snakemake {folder}/logits.npy; or name their folder: labels=Path(...)"
+        )
+        raise FD2Error("no soft labels of this set", str(where), fix)
     soft = read_soft_labels(folder)
-    if soft.metadata["inputs"]["distilled"] != file_digest(file):
+    if soft.metadata["inputs"]["distilled"] != digest:
         raise FD2Error(
             "the soft labels belong to other distilled images",
-            f"{folder} and {file}",
+            f"{folder} and {where}",
             "delete the labels and run again; stage relabel makes them anew",
         )
     return soft

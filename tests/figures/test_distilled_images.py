@@ -15,6 +15,7 @@ from PIL import Image
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import write_distilled
 from fd2.artifacts.manifests import Manifest
+from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.figures._drawing import write_picture
 from fd2.figures._mosaic import mosaic, mosaic_figure
@@ -161,7 +162,12 @@ def test_mosaic_puts_each_image_in_its_place() -> None:
 
 def test_preview_is_a_png_of_all_rows(make_set: Callable[..., Path], tmp_path: Path) -> None:
     path = make_set("distilled/d/x.safetensors", ipc=2, base=100)
-    preview(path, tmp_path / "data" / "d" / "manifest.json", tmp_path / "x.png")
+    preview(
+        SetName("d", "rded", "plain", "base"),
+        path,
+        tmp_path / "data" / "d" / "manifest.json",
+        tmp_path / "x.png",
+    )
     pixels = np.asarray(Image.open(tmp_path / "x.png").convert("RGB"))
     shown = {int(level) for level in np.unique(pixels[..., 0])}
     assert {100, 101, 110, 111, 120, 121} <= shown
@@ -170,7 +176,12 @@ def test_preview_is_a_png_of_all_rows(make_set: Callable[..., Path], tmp_path: P
 def test_preview_refuses_a_set_of_other_data(make_set: Callable[..., Path], tmp_path: Path) -> None:
     path = make_set("distilled/d/x.safetensors", ipc=2, digest="other")
     with pytest.raises(FD2Error, match="different manifests"):
-        preview(path, tmp_path / "data" / "d" / "manifest.json", tmp_path / "x.png")
+        preview(
+            SetName("d", "rded", "plain", "base"),
+            path,
+            tmp_path / "data" / "d" / "manifest.json",
+            tmp_path / "x.png",
+        )
     assert not (tmp_path / "x.png").exists()
 
 

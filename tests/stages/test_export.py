@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,21 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import yaml
 from torchvision.datasets import ImageFolder
 
+from fd2.artifacts.class_folders import folder_names, safe_name
 from fd2.artifacts.exports import read_export
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import read_distilled, write_distilled, write_slots
-from fd2.artifacts.manifests import Manifest
+from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.records import write_record
 from fd2.config.names import SetName
 from fd2.errors import FD2Error
-from fd2.stages.export import export, folder_names, safe_name
+from fd2.stages.export import Sources, export, licence_name, top_folder
 
-CARD = Path(__file__).resolve().parents[2] / "workflow/report/export/README.txt.j2"
+TEMPLATES = Path(__file__).resolve().parents[2] / "workflow/report/export"
 SIZE = 8
 HOSTILE = (
     "zebra finch",
@@ -45,6 +49,7 @@ HOSTILE = (
     "鳥" * 200,
     "\u202egnp.exe",
 )
+PLAIN = ("crow", "wren")
 RUN = {
     **{"commit": None, "dirty": None, "versions": {}, "host": "Linux", "device": "cpu"},
     **{"device_name": "abacus", "threads": 1, "started": "", "finished": "", "seconds": 1.0},
@@ -60,7 +65,7 @@ class Sets:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def manifest(self, classes: tuple[str, ...] = HOSTILE, **source: Any) -> Path:
+    def manifest(self, classes: tuple[str, ...] = PLAIN, channels: int = 3, **source: Any) -> Path:
         """Prepared data with one image a class and split."""
         files = [{"path": f"{c}.png", "class": c, "sha256": "0"} for c in range(len(classes))]
         described = Manifest(
@@ -68,19 +73,21 @@ class Sets:
             resolution=SIZE,
             classes=classes,
             files={"train": files, "test": files},
-            mean=(0.5, 0.25, 0.125),
-            std=(0.25, 0.25, 0.25),
+            mean=(0.5, 0.25, 0.125)[:channels],
+            std=(0.25, 0.25, 0.25)[:channels],
             source=source,
         )
-        pixels = np.zeros((len(classes), SIZE, SIZE, 3), np.uint8)
+        shape = (len(classes), SIZE, SIZE, channels)
+        pixels = np.random.default_rng(6).integers(256, size=shape, dtype=np.uint8)
         images = {"train": pixels, "test": pixels}
         written = write_prepared(self.root / "data", described, images)
         self.digest, self.classes = written.digest(), len(classes)
+        self.real, self.channels = pixels, channels
         return self.root / "data" / "manifest.json"
 
     def images(self, count: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(5)
-        shape = (count, self.classes, 3, SIZE, SIZE)
+        shape = (count, self.classes, self.channels, SIZE, SIZE)
         return torch.randint(256, shape, generator=generator).to(torch.uint8)
 
     def selected(self, count: int = 3, **changes: Any) -> Path:
@@ -121,12 +128,14 @@ def unzipped(sets: Sets, tmp_path: Path) -> Callable[..., Path]:
     def make(
         distilled: Path, manifest: Path, groups: list[Path] | None = None, **names: Any
     ) -> Path:
-        output = tmp_path / "out.zip"
-        export(replace(NAME, **names), IPC, distilled, manifest, groups or [], CARD, output)
+        output, name = tmp_path / "out.zip", replace(NAME, **names)
+        export(name, IPC, Sources(distilled, manifest, TEMPLATES, groups or []), output)
         with zipfile.ZipFile(output) as archive:
             assert archive.testzip() is None
             archive.extractall(tmp_path / "out")
-        return tmp_path / "out"
+        (top,) = (tmp_path / "out").iterdir()
+        assert top.name == top_folder(name, IPC)
+        return top
 
     return make
 
@@ -134,43 +143,47 @@ def unzipped(sets: Sets, tmp_path: Path) -> Callable[..., Path]:
 def test_an_image_folder_gives_the_same_pixels_and_labels(
     sets: Sets, unzipped: Callable[..., Path]
 ) -> None:
-    manifest = sets.manifest()
+    manifest = sets.manifest(HOSTILE)
     distilled = sets.selected()
-    dataset = ImageFolder(str(unzipped(distilled, manifest)))
+    dataset = ImageFolder(str(unzipped(distilled, manifest) / "images"))
     wanted = read_distilled(distilled)
     pixels = np.stack([np.asarray(image) for image, _ in dataset])
     assert np.array_equal(pixels, wanted.images.permute(0, 2, 3, 1).numpy())
     assert [label for _, label in dataset] == wanted.labels.tolist()
 
 
-def test_labels_name_every_picture_and_its_true_class(
+def test_a_table_names_every_picture_and_its_true_class(
     sets: Sets, unzipped: Callable[..., Path]
 ) -> None:
-    manifest = sets.manifest()
-    root = unzipped(sets.selected(), manifest)
-    with (root / "labels.csv").open(newline="", encoding="utf-8") as stream:
+    manifest = sets.manifest(HOSTILE)
+    root = unzipped(sets.selected(), manifest) / "images"
+    with (root / "metadata.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["class_name"] for row in rows[::3]] == list(HOSTILE)
-    assert [int(row["class_index"]) for row in rows] == [i // 3 for i in range(len(rows))]
+    assert [int(row["label"]) for row in rows] == [i // 3 for i in range(len(rows))]
     assert [int(row["slot"]) for row in rows] == [i % 3 for i in range(len(rows))]
     files = {path.relative_to(root).as_posix() for path in root.rglob("*.png")}
-    assert {row["file"] for row in rows} == files and len(rows) == len(files)
+    assert {row["file_name"] for row in rows} == files and len(rows) == len(files)
 
 
 def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) -> None:
-    manifest = sets.manifest()
-    export(NAME, IPC, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
+    manifest = sets.manifest(HOSTILE)
+    sources = Sources(sets.selected(), manifest, TEMPLATES)
+    export(NAME, IPC, sources, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         entries = archive.infolist()
     names = [entry.filename for entry in entries]
     assert len(set(names)) == len(names)
-    texts = [*names[:2], names[-1]]
-    pictures = names[2:-1]
-    assert texts == ["README.txt", "labels.csv", "provenance.json"]
+    assert {name.split("/")[0] for name in names} == {"birds-random-ipc3"}
+    inside = [name.split("/", 1)[1] for name in names]
+    pictures = inside[3:-1]
+    first = ["README.md", "contact_sheet.png", "images/metadata.csv"]
+    assert [*inside[:3], inside[-1]] == [*first, "provenance.json"]
     assert pictures == sorted(pictures)
     for name in pictures:
-        folder, file = name.split("/")
-        assert ".." not in folder.split() and not folder.startswith((".", "/"))
+        images, folder, file = name.split("/")
+        assert images == "images" and not folder.startswith((".", "/"))
+        assert ".." not in folder.split()
         assert not set(folder + file) & set('\\:*?"<>|\n\u202e')
         assert len(folder.encode()) < 120
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
@@ -181,7 +194,7 @@ def test_same_bytes_twice(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest(**LICENCE)
     distilled = sets.selected()
     for name in ("one.zip", "two.zip"):
-        export(NAME, IPC, distilled, manifest, [], CARD, tmp_path / name)
+        export(NAME, IPC, Sources(distilled, manifest, TEMPLATES), tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
@@ -215,21 +228,72 @@ def test_folders_of_many_classes_sort_by_index() -> None:
     assert names == sorted(names) and names[1100] == "1100_100"
 
 
-def test_card_quotes_licence_and_settings(sets: Sets, unzipped: Callable[..., Path]) -> None:
+def test_the_card_quotes_licence_and_settings(sets: Sets, unzipped: Callable[..., Path]) -> None:
     manifest = sets.manifest(**LICENCE)
     root = unzipped(sets.selected(), manifest)
-    text = (root / "README.txt").read_text(encoding="utf-8")
+    text = (root / "README.md").read_text(encoding="utf-8")
     assert "inherit the licence of the data" in text
     assert "Licence: CC BY-NC-SA 4.0" in text and "Attribution: A. Photographer" in text
-    assert "Random real images, variant base" in text and sets.digest in text
-    assert json.loads(text[text.index("{") :]) == {"select_images": {"method": "random", "seed": 7}}
-    assert "mean = [0.500000, 0.250000, 0.125000]" in text
+    assert "birds, 3 images per class: Random real images" in text and sets.digest in text
+    (settings,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert json.loads(settings) == {"select_images": {"method": "random", "seed": 7}}
+    assert "mean [0.5, 0.25, 0.125]" in text
 
 
-def test_card_says_that_the_licence_is_not_known(sets: Sets, unzipped: Callable[..., Path]) -> None:
+def test_the_card_says_what_is_not_known(sets: Sets, unzipped: Callable[..., Path]) -> None:
     manifest = sets.manifest()
-    root = unzipped(sets.selected(), manifest)
-    assert "names no licence" in (root / "README.txt").read_text(encoding="utf-8")
+    text = (unzipped(sets.selected(), manifest) / "README.md").read_text(encoding="utf-8")
+    assert "names no licence" in text and "no student has been trained" in text
+    assert yaml.safe_load(text.split("---")[1])["license"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("CC BY-NC-SA 4.0 (images and labels; not for commercial use)", "cc-by-nc-sa-4.0"),
+        ("MIT (Copyright 2017 Zalando SE)", "mit"),
+        ("CC0-1.0", "cc0-1.0"),
+        ("CC BY-NC-SA 4.01", "other"),
+        ("mitigated", "other"),
+        ("none stated; for research", "other"),
+        ("", "unknown"),
+    ],
+)
+def test_names_of_licences_on_the_hub(text: str, name: str) -> None:
+    assert licence_name(text) == name
+
+
+@pytest.mark.parametrize(("packed", "channels"), [(False, 3), (True, 3), (False, 1)])
+def test_hugging_face_reads_folder_and_zip(
+    sets: Sets,
+    unzipped: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    packed: bool,
+    channels: int,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    manifest = sets.manifest(HOSTILE if not packed else PLAIN, channels, **LICENCE)
+    distilled = sets.selected()
+    folder, described = unzipped(distilled, manifest), read_manifest(manifest)
+    cache = str(tmp_path / "cache")
+    if packed:
+        files = str(tmp_path / "out.zip")
+        found = datasets.load_dataset("imagefolder", data_files=files, cache_dir=cache)
+    else:
+        found = datasets.load_dataset(str(folder), cache_dir=cache)
+        assert found["train"].features["label"].names == folder_names(described.classes)
+    assert list(found) == ["train"]
+    wanted = read_distilled(distilled)
+    assert found["train"]["label"] == wanted.labels.tolist()
+    pixels = np.stack([np.asarray(image) for image in found["train"]["image"]])
+    assert np.array_equal(
+        pixels.reshape(len(pixels), SIZE, SIZE, -1), wanted.images.permute(0, 2, 3, 1)
+    )
+    if packed:
+        assert found["train"]["class_name"][::3] == list(described.classes)
 
 
 def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
@@ -245,19 +309,22 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     write_distilled(path, images, facts, learned_labels=logits)
     seen = {
         **{"student": "convnet", "protocol": "direct", "labels": "hard", "epochs": 9},
-        "learning_rate": 0.5,
+        **{"method": "dm", "fd2": "plain", "learning_rate": 0.5},
     }
-    students = []
+    students: list[Path] = []
+    random: list[Path] = []
 
-    def student(top1: float, digest: str = "", **changes: Any) -> None:
+    def student(
+        top1: float, digest: str = "", among: list[Path] = students, **changes: Any
+    ) -> None:
         settings = {**seen, "variant": "base", "seed": 0, "pictures": False, **changes}
-        students.append(tmp_path / f"{len(students)}.json")
+        among.append(tmp_path / f"{len(students)}-{len(random)}.json")
         content = {
             **{"stage": "evaluate", "settings": settings, "manifest": sets.digest, "run": RUN},
             "inputs": {"distilled": digest or file_digest(path)},
             "result": {"last": {"top1": top1}},
         }
-        write_record(students[-1], content)
+        write_record(among[-1], content)
 
     student(60.0)
     student(70.0, seed=1)
@@ -267,27 +334,55 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     student(10.0, learning_rate=0.1)
     student(20.0, labels="soft")
     student(30.0, digest="another set", pictures=True)
+    # Class labels are the same with any teacher, soft ones are not.
+    student(65.5, "random", random, method="random", fd2="fd2")
+    student(1.0, "random", random, method="random", fd2="fd2", labels="soft")
     output = tmp_path / "out.zip"
-    export(replace(NAME, method="dm"), IPC, path, manifest, [], CARD, output, students)
+    sources = Sources(path, manifest, TEMPLATES, students=students, random=random)
+    export(replace(NAME, method="dm"), IPC, sources, output)
     with zipfile.ZipFile(output) as archive:
-        assert archive.read("ipc3.safetensors") == path.read_bytes()
-        card = archive.read("README.txt").decode()
+        assert archive.read("birds-dm-ipc3/ipc3.safetensors") == path.read_bytes()
+        card = archive.read("birds-dm-ipc3/README.md").decode()
     told = read_export(output)
     assert told["clipped_share"] == pytest.approx(2 / (3 * SIZE * SIZE))
-    sd = 50**0.5
-    assert [(kind["set"], kind["pictures"]) for kind in told["students"]] == [
-        ({"variants": ["base"], "n": 1, "top1_mean": 10.0, "top1_sd": None}, None),
-        (
-            {
-                **{"variants": ["again", "base"], "n": 2, "top1_mean": 65.0},
-                "top1_sd": pytest.approx(sd),
-            },
-            {"variants": ["pictures"], "n": 1, "top1_mean": 50.0, "top1_sd": None},
-        ),
+    means = [
+        [kind[seen] and kind[seen]["top1_mean"] for seen in ("set", "pictures", "random")]
+        for kind in told["students"]
     ]
-    assert "of the set, variant again, base: 65.0 ± 7.1 (n=2); of the pictures, " in card
-    assert "of the pictures, variant pictures: 50.0 ± – (n=1)" in card
-    assert "of the set, variant base: 10.0 ± – (n=1); of the pictures, not trained" in card
+    assert sorted(means, key=str) == [[10.0, None, None], [20.0, None, None], [65.0, 50.0, 65.5]]
+    (whole,) = [kind["set"] for kind in told["students"] if kind["pictures"]]
+    sd = pytest.approx(50**0.5)
+    assert whole == {"variants": ["again", "base"], "n": 2, "top1_mean": 65.0, "top1_sd": sd}
+    assert "| 65.0 ± 7.1 (n=2) | 50.0 ± – (n=1) | 65.5 ± – (n=1) |" in card
+    assert "| 10.0 ± – (n=1) | not run | not run |" in card
+    assert "worth no more than random real ones" in card
+
+
+@pytest.mark.parametrize(
+    ("method", "share", "told"),
+    [
+        ("random", 1.0, "The pictures are real training images"),
+        ("sre2lpp", 0.98, "6 of the 6 pictures are nearer to a real training image"),
+        ("sre2lpp", 0.0, "No picture is nearer"),
+    ],
+)
+def test_the_card_warns_of_images_that_are_close_to_real_ones(
+    sets: Sets, unzipped: Callable[..., Path], method: str, share: float, told: str
+) -> None:
+    manifest = sets.manifest()
+    path = sets.root / "ipc.safetensors"
+    copies = np.repeat(sets.real.transpose(0, 3, 1, 2)[None], IPC, 0)
+    images = (copies * share).astype(np.uint8)
+    facts = {"stage": "assemble", "settings": {}, "manifest": sets.digest, "inputs": {}}
+    write_distilled(path, torch.from_numpy(images), facts)
+    root = unzipped(path, manifest, method=method)
+    card = (root / "README.md").read_text(encoding="utf-8")
+    assert told in card.split("## Privacy")[1].split("## What")[0]
+    distances = pd.read_csv(root / "images/metadata.csv")["nearest_real"]
+    flat = (images.reshape(-1, 1, 3 * SIZE**2), copies[0].reshape(1, -1, 3 * SIZE**2))
+    brute = np.sqrt(((flat[0].astype(float) - flat[1]) ** 2).mean(-1)).min(1)
+    by_class = brute.reshape(IPC, -1).T.ravel()
+    np.testing.assert_allclose(distances, by_class, rtol=0, atol=1e-3)
 
 
 def test_groups_tell_how_an_assembled_set_was_made(
@@ -299,26 +394,27 @@ def test_groups_tell_how_an_assembled_set_was_made(
     facts = json.loads((root / "provenance.json").read_text(encoding="utf-8"))
     assert [step["stage"] for step in facts["steps"]] == ["assemble", "distill", "distill"]
     assert [step["settings"].get("slots") for step in facts["steps"]] == [None, [0, 1], [2, 3]]
-    assert facts["source"].items() >= LICENCE.items() and facts["classes"] == list(HOSTILE)
+    assert facts["source"].items() >= LICENCE.items() and facts["classes"] == list(PLAIN)
     assert facts["distilled_sha256"] == file_digest(distilled)
-    text = (root / "README.txt").read_text(encoding="utf-8")
-    assert json.loads(text[text.index("{") :])["distill"]["slots"] == [0, 1]
+    text = (root / "README.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert json.loads(settings)["distill"]["slots"] == [0, 1]
 
 
 def test_other_groups_are_refused(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
     distilled, groups = sets.assembled()
     with pytest.raises(FD2Error, match="assembled from other groups"):
-        export(NAME, IPC, distilled, manifest, groups[:1], CARD, tmp_path / "out.zip")
+        export(NAME, IPC, Sources(distilled, manifest, TEMPLATES, groups[:1]), tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
 def test_other_data_is_refused(sets: Sets, tmp_path: Path) -> None:
     sets.manifest()
     distilled = sets.selected()
-    manifest = sets.manifest(classes=tuple(reversed(HOSTILE)))
+    manifest = sets.manifest(classes=tuple(reversed(PLAIN)))
     with pytest.raises(FD2Error, match="different manifests"):
-        export(NAME, IPC, distilled, manifest, [], CARD, tmp_path / "out.zip")
+        export(NAME, IPC, Sources(distilled, manifest, TEMPLATES), tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -328,13 +424,13 @@ def test_a_set_that_is_not_what_its_path_says_is_refused(
 ) -> None:
     manifest = sets.manifest()
     with pytest.raises(FD2Error, match="not \\(") as caught:
-        export(name, ipc, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
+        export(name, ipc, Sources(sets.selected(), manifest, TEMPLATES), tmp_path / "out.zip")
     assert "delete the file" in caught.value.fix
 
 
 def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest()
-    export(NAME, IPC, sets.selected(), manifest, [], CARD, tmp_path / "out.zip")
+    export(NAME, IPC, Sources(sets.selected(), manifest, TEMPLATES), tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         content = archive.read(archive.namelist()[-2])
     assert io.BytesIO(content).read(8) == b"\x89PNG\r\n\x1a\n"
@@ -343,13 +439,14 @@ def test_pictures_are_png(sets: Sets, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["digests", "value", "picture", "added", "left out", "cut"])
 def test_a_changed_archive_is_refused(sets: Sets, tmp_path: Path, damage: str) -> None:
     path, manifest = tmp_path / "out.zip", sets.manifest()
-    export(NAME, IPC, sets.selected(), manifest, [], CARD, path)
+    export(NAME, IPC, Sources(sets.selected(), manifest, TEMPLATES), path)
     facts = read_export(path)
     assert facts["manifest"] == sets.digest
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    written = json.loads(files["provenance.json"])
-    picture = next(name for name in files if name.endswith(".png"))
+    provenance = "birds-random-ipc3/provenance.json"
+    written = json.loads(files[provenance])
+    picture = next(name for name in files if "/images/" in name and name.endswith(".png"))
     if damage == "digests":
         del written["provenance_sha256"], written["files_sha256"]
     elif damage == "value":
@@ -357,10 +454,10 @@ def test_a_changed_archive_is_refused(sets: Sets, tmp_path: Path, damage: str) -
     elif damage == "picture":
         files[picture] += b"0"
     elif damage == "added":
-        files["more.png"] = files[picture]
+        files["birds-random-ipc3/more.png"] = files[picture]
     elif damage == "left out":
         del files[picture]
-    files["provenance.json"] = json.dumps(written).encode()
+    files[provenance] = json.dumps(written).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)

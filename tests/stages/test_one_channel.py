@@ -26,7 +26,7 @@ from fd2.stages.assemble import assemble
 from fd2.stages.diagnose import diagnose
 from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
-from fd2.stages.export import export
+from fd2.stages.export import Sources, export
 from fd2.stages.patches import make_patches
 from fd2.stages.prepare import PrepareSettings, prepare
 from fd2.stages.pretrain import pretrain
@@ -37,7 +37,7 @@ from fd2.stages.select_images import select_images
 if TYPE_CHECKING:
     from tests.conftest import Chain
 
-CARD = Path(__file__).resolve().parents[2] / "workflow/report/export/README.txt.j2"
+TEMPLATES = Path(__file__).resolve().parents[2] / "workflow/report/export"
 RESOLUTION = 32
 IPC = 3
 
@@ -162,7 +162,12 @@ def test_a_student_and_a_diagnosis(grey: Grey, chain: Chain, tmp_path: Path) -> 
 
 
 def test_the_contact_sheet_shows_grey(grey: Grey, tmp_path: Path) -> None:
-    preview(grey.distilled, grey.data / "manifest.json", tmp_path / "sheet.png")
+    preview(
+        SetName("cells", "sre2lpp", "fd2", "base"),
+        grey.distilled,
+        grey.data / "manifest.json",
+        tmp_path / "sheet.png",
+    )
     with Image.open(tmp_path / "sheet.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     assert (pixels.max(-1) == pixels.min(-1)).all(), "a colour map was laid over the images"
@@ -200,13 +205,14 @@ def test_figures(grey: Grey) -> None:
 def test_the_export_is_grey_pictures(grey: Grey, tmp_path: Path) -> None:
     name = SetName("cells", "sre2lpp", "fd2", "base")
     manifest = grey.data / "manifest.json"
-    export(name, IPC, grey.distilled, manifest, [grey.group], CARD, tmp_path / "set.zip")
+    sources = Sources(grey.distilled, manifest, TEMPLATES, [grey.group])
+    export(name, IPC, sources, tmp_path / "set.zip")
     images = read_distilled(grey.distilled).images
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
-        pictures = [entry for entry in archive.namelist() if entry.endswith(".png")]
+        pictures = [entry for entry in archive.namelist() if "/images/" in entry][1:]
         for position, entry in enumerate(pictures):
             with Image.open(io.BytesIO(archive.read(entry))) as picture:
                 assert picture.mode == "L"
                 np.testing.assert_array_equal(np.asarray(picture), images[position, 0].numpy())
-        card = archive.read("README.txt").decode()
-    assert "32 x 32 pixels, grey" in card and len(pictures) == len(images)
+        card = archive.read("cells-sre2lpp-fd2-ipc3/README.md").decode()
+    assert "32 × 32 pixels, grey" in card and len(pictures) == len(images)

@@ -4,6 +4,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
-from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.names import FD2, Cell, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts

@@ -7,7 +7,9 @@ rule export:
         manifest="<results>/data/{dataset}/manifest.json",
         distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
         groups=export_groups,
-        card=own("workflow/report/export/README.txt.j2"),
+        real="<results>/data/{dataset}/train.npy",
+        labels="<results>/data/{dataset}/train_labels.npy",
+        card=own("workflow/report/export/README.md.j2"),
     output:
         archive="<results>/exports/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.zip",
     log:
@@ -21,7 +23,7 @@ rule export:
         mem_mb=memory(4000),
         runtime=minutes(10),
     params:
-        students=export_students,
+        records=export_records,
     message:
         "Exporting {wildcards.ipc} images per class of {wildcards.method} {wildcards.fd2}"
     script:

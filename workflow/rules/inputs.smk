@@ -458,23 +458,44 @@ def export_groups(wildcards):
 
 
 @explained
-def export_students(wildcards):
-    """Digests of the students that there are of a float32 set and its pictures, by their records.
+def export_records(wildcards):
+    """Digests of the records there are that tell what a set is worth, by their paths.
 
-    They are no inputs: for an archive none is trained. A param, so that the card follows them.
+    Of its students, of students of as many random real images, and of teachers. They are no inputs:
+    for an archive none is trained. A param, so that the card follows them.
     """
-    if wildcards.method not in MATCHING:
-        return {}
-    name = SetName.parse(dict(wildcards.items()))
-    variants = ["base", *SETTINGS.variants()]
-    every = [SetName(name.dataset, name.method, name.fd2, v) for v in variants]
-    folders = [
-        RESULTS / f"students/{one}/ipc{wildcards.ipc}"
-        for one in every
-        if SETTINGS.set_at(one, "distill") == name
-    ]
-    found = [path for each in folders for path in sorted(each.glob("*/seed*.json"))]
-    return {str(path): file_digest(path) for path in found}
+    name, ipc = SetName.parse(dict(wildcards.items())), int(wildcards.ipc)
+
+    def labels(one):
+        return SETTINGS.relabel(one, ipc), SETTINGS.relabel_teachers(one, ipc)
+
+    def cells(method, fd2, variant):
+        """Records of students of a set, of all variants that share its images and the labels."""
+        owner = SetName(name.dataset, method, fd2, variant)
+        sharing = [
+            one
+            for one in (
+                replace(owner, variant=v) for v in ["base", *SETTINGS.variants()]
+            )
+            if SETTINGS.set_at(one, "distill") == SETTINGS.set_at(owner, "distill")
+            and (fd2 != name.fd2 or labels(one) == labels(name))
+        ]
+        folders = [RESULTS / f"students/{one}/ipc{ipc}" for one in sharing]
+        return [path for each in folders for path in each.glob("*/seed*.json")]
+
+    random = []
+    for fd2 in FD2 if name.method != "random" else ():
+        random += cells("random", fd2, name.variant) or cells("random", fd2, "base")
+    teachers = RESULTS / "teachers" / name.dataset
+    found = {
+        "students": cells(name.method, name.fd2, name.variant),
+        "random": random,
+        "teachers": [*teachers.glob("*/plain.json"), *teachers.glob("*/cal.json")],
+    }
+    return {
+        kind: {str(path): file_digest(path) for path in sorted(paths)}
+        for kind, paths in found.items()
+    }
 
 
 def no_target(wildcards):

@@ -9,16 +9,15 @@ from fd2.runtime.job import script
 
 with script(snakemake):
     from fd2.config.names import SetName
-    from fd2.stages.export import export
+    from fd2.stages.export import Sources, export
 
-    names = snakemake.wildcards
-    export(
-        SetName(names.dataset, names.method, names.fd2, names.variant),
-        int(names.ipc),
-        Path(snakemake.input.distilled),
-        Path(snakemake.input.manifest),
-        [Path(path) for path in snakemake.input.groups],
-        Path(snakemake.input.card),
-        Path(snakemake.output.archive),
-        [Path(path) for path in snakemake.params.students],
+    inputs, records = snakemake.input, snakemake.params.records
+    sources = Sources(
+        Path(inputs.distilled),
+        Path(inputs.manifest),
+        Path(inputs.card).parent,
+        groups=[Path(path) for path in inputs.groups],
+        **{kind: [Path(path) for path in paths] for kind, paths in records.items()},
     )
+    names = dict(snakemake.wildcards.items())
+    export(SetName.parse(names), int(names["ipc"]), sources, Path(snakemake.output.archive))

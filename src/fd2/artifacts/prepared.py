@@ -107,7 +107,7 @@ def open_prepared(folder: str | Path) -> PreparedDataset:
     """
     root = Path(folder)
     manifest = read_manifest(root / MANIFEST)
-    return PreparedDataset(manifest, *(_open_split(root, manifest, split) for split in SPLITS))
+    return PreparedDataset(manifest, *(open_split(root, manifest, split) for split in SPLITS))
 
 
 def open_verified(folder: str | Path) -> PreparedDataset:
@@ -122,7 +122,8 @@ def open_verified(folder: str | Path) -> PreparedDataset:
     return dataset
 
 
-def _open_split(root: Path, manifest: Manifest, split: str) -> Split:
+def open_split(root: Path, manifest: Manifest, split: str) -> Split:
+    """One split of a folder; see `open_prepared`."""
     images = read_array(root / f"{split}.npy")
     labels = np.array(read_array(root / f"{split}_labels.npy"))
     size = (manifest.resolution, manifest.resolution, manifest.channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,14 @@ def explain(figure: Figure, title: str, columns: int = 2, size: float = 8) -> No
 
 
 def write_picture(path: Path, figure: Figure) -> None:
-    """Write a figure as png (150 dpi) or pdf, by the path's suffix.
+    """Write a figure as png (150 dpi) or pdf, by the path's suffix; see `picture_bytes`."""
+    content = picture_bytes(figure, path.suffix.removeprefix("."))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def picture_bytes(figure: Figure, kind: str = "png") -> bytes:
+    """A figure as a file's content, png or pdf.
 
     Names may hold any character: none of its texts is read as a formula.
     """
@@ -76,12 +84,10 @@ def write_picture(path: Path, figure: Figure) -> None:
 
     for text in figure.findobj(Text):
         text.set_parse_math(False)
-    kind = path.suffix.removeprefix(".")
-    with atomic_write(path) as temporary:
-        # Cut to the drawing: the layout engine makes no room for long names beside images.
-        figure.savefig(
-            temporary, format=kind, dpi=DPI, metadata=_METADATA[kind], bbox_inches="tight"
-        )
+    stream = io.BytesIO()
+    # Cut to the drawing: the layout engine makes no room for long names beside images.
+    figure.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind], bbox_inches="tight")
+    return stream.getvalue()
 
 
 def finish(figure: Figure, numbers: pd.DataFrame, stem: Path) -> None:

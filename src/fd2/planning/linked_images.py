@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fd2.artifacts.class_folders import safe_name
 from fd2.artifacts.records import parsing, read_content
 from fd2.config.texts import CsvText
 from fd2.datasets._folder_layout import role_of
 from fd2.downloads.image_table import LISTING
 from fd2.downloads.unpack import unpack
 from fd2.errors import FD2Error, listing
-from fd2.stages.export import safe_name
 
 #: How deep parquet files lie, as in copies of the Hugging Face hub.
 _DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")

@@ -67,8 +67,16 @@ def latex(text: object) -> str:
     return "".join(_LATEX.get(character, character) for character in apart)
 
 
+def yaml_text(text: object) -> str:
+    """A text in double quotes, as YAML and Hugging Face's cards read it."""
+    import yaml
+
+    quoted: str = yaml.safe_dump(str(text), default_style='"', allow_unicode=True, width=1 << 30)
+    return quoted.strip()
+
+
 def text_templates(folder: Path) -> Environment:
-    """Templates of plain texts in a folder; filters ``md``, ``tex`` and ``line`` escape values.
+    """Templates of texts in a folder; filters ``md``, ``tex``, ``yaml`` and ``line`` escape values.
 
     A name without a value is an error.
     """
@@ -81,5 +89,5 @@ def text_templates(folder: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(md=markdown, tex=latex, line=one_line)
+    environment.filters.update(md=markdown, tex=latex, yaml=yaml_text, line=one_line)
     return environment

@@ -1,172 +1,230 @@
-"""Stage: one distilled set as a zip of pictures that any image-folder reader opens."""
+"""Stage: one distilled set as a zip for others: pictures, a dataset card, provenance, and more."""
 
 from __future__ import annotations
 
 import io
 import json
-import unicodedata
-from collections.abc import Mapping, Sequence
-from itertools import chain
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fd2.artifacts.exports import write_export
+from fd2.artifacts.exports import IMAGES, picture_names, write_export
 from fd2.artifacts.files import file_digest, frame_text
-from fd2.artifacts.images import read_distilled
+from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.manifests import Manifest, read_manifest
+from fd2.artifacts.prepared import open_split
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.tensors import read_metadata
+from fd2.config import plugins
 from fd2.config.names import SetName
+from fd2.diagnostics.nearest import Nearest, nearest_real
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
+from fd2.figures._drawing import picture_bytes
 from fd2.report.escapes import text_templates
+from fd2.stages.preview import contact_sheet
 from fd2.tables.labels import row_label
-from fd2.tables.picture_cost import picture_cost
+from fd2.tables.set_accuracy import full_data_accuracy, set_accuracy
 
-#: Marks that are safe in a file name on every system, beside letters and digits.
-_SAFE_MARKS = "-_.+() "
-_NAME_BYTES = 100
-_UNNAMED = "class"
+CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/metadata.csv"
 #: What rounding to 8 bits changes at most.
 _ROUNDED = 0.5 / 255
+#: Names of licences on Hugging Face's hub; any other text is ``other`` there.
+_LICENCES = re.compile(
+    r"(mit|apache-2\.0|cc0-1\.0|cc-by(-sa|-nc|-nd|-nc-sa|-nc-nd)?-[234]\.[05])(?![\w.]|-\w)"
+)
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
+_LARGEST_SIZE = "n>100K"
 
 
-def export(
-    name: SetName,
-    ipc: int,
-    distilled: Path,
-    manifest: Path,
-    groups: Sequence[Path],
-    card: Path,
-    output: Path,
-    students: Sequence[Path] = (),
-) -> None:
-    """Write a zip: a folder of lossless PNG files a class, labels, a card and provenance.
+@dataclass(frozen=True)
+class Sources:
+    """Files that an export is made of.
 
-    The card, ``README.txt``, and ``provenance.json`` quote the manifest's licence and attribution.
-    Equal inputs give equal bytes with the same version of Pillow. The group files are those that
-    the set was assembled from; none for other methods.
+    Attributes:
+        distilled: the set.
+        manifest: of the prepared data, with the training images beside it.
+        templates: folder of the card's template.
+        groups: those that the set was assembled from; none for other methods.
+        students, random, teachers: records of students of this set, of students of as many random
+            real images, and of teachers, as far as they are there.
+    """
 
-    A float32 set is in it as it is, too, and the card says what its pictures cost: the share of
-    pixels that are clipped, and accuracies from the records of ``students`` of this set.
+    distilled: Path
+    manifest: Path
+    templates: Path
+    groups: Sequence[Path] = ()
+    students: Sequence[Path] = ()
+    random: Sequence[Path] = ()
+    teachers: Sequence[Path] = ()
+
+
+def export(name: SetName, ipc: int, sources: Sources, output: Path) -> None:
+    """Write a zip of one folder: lossless pictures by class, a contact sheet, a card, provenance.
+
+    The card, ``README.md``, and ``provenance.json`` quote the manifest's licence and attribution,
+    what students reached, and how near each image is to a real one. A float32 set is in it as it
+    is, too. Equal inputs give equal bytes with the same versions of Pillow and matplotlib.
 
     Raises:
         FD2Error: if an input is missing or damaged, the inputs do not belong together, or the set
             is another than its path says.
     """
-    images = read_distilled(distilled)
-    described = read_manifest(manifest)
-    steps = [images.metadata, *(read_metadata(path) for path in groups)]
-    paths = [distilled, *groups]
+    images, manifest, steps = _open(name, ipc, sources)
+    real = open_split(sources.manifest.parent, manifest, "train").verified
+    nearest = nearest_real(images.pictures(), real)
+    digest, data = file_digest(sources.distilled), manifest.digest()
+    plugin = plugins.load("methods", name.method)
+    facts: dict[str, Any] = {
+        "name": asdict(name),
+        "dataset": manifest.dataset,
+        "classes": manifest.classes,
+        "images_per_class": ipc,
+        "mean": manifest.mean,
+        "std": manifest.std,
+        "manifest": data,
+        "source": manifest.source,
+        "distilled_sha256": digest,
+        "steps": steps,
+        "students": set_accuracy(sources.students, sources.random, digest, data),
+        "full_data": full_data_accuracy(sources.teachers, data),
+        "real_images": plugin.KIND == "selection",
+        "nearest": _nearest_facts(nearest),
+    }
+    whole: list[tuple[str, Path]] = []
+    if images.images.is_floating_point():
+        clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
+        facts["set_file"] = sources.distilled.name
+        facts["clipped_share"] = float(clipped.double().mean())
+        whole = [(sources.distilled.name, sources.distilled)]
+    top = top_folder(name, ipc)
+    write_export(output, top, _files(name, images, manifest, nearest, sources, facts, whole), facts)
+
+
+def top_folder(name: SetName, ipc: int, form: str = "") -> str:
+    """The name of an export's folder, e.g. ``elpv-sre2lpp-fd2-ipc5``.
+
+    ``base`` and ``plain`` are left out.
+    """
+    fd2 = name.fd2 if name.fd2 != "plain" else ""
+    variant = name.variant if name.variant != "base" else ""
+    words = (name.dataset, name.method, fd2, variant, f"ipc{ipc}", form)
+    return "-".join(word for word in words if word)
+
+
+def _open(
+    name: SetName, ipc: int, sources: Sources
+) -> tuple[DistilledSet, Manifest, list[dict[str, Any]]]:
+    """The set, its data, and the settings and digests of each step; see `export` for refusals."""
+    images = read_distilled(sources.distilled)
+    manifest = read_manifest(sources.manifest)
+    steps = [images.metadata, *(read_metadata(path) for path in sources.groups)]
+    paths = [sources.distilled, *sources.groups]
     digests = {str(p): step["manifest"] for p, step in zip(paths, steps, strict=True)}
-    same_manifest({str(manifest): described.digest(), **digests})
-    wanted = (name.dataset, ipc, ipc * len(described.classes))
-    found = (described.dataset, images.images_per_class, len(images.images))
+    same_manifest({str(sources.manifest): manifest.digest(), **digests})
+    wanted = (name.dataset, ipc, ipc * len(manifest.classes))
+    found = (manifest.dataset, images.images_per_class, len(images.images))
     if wanted != found:
         raise FD2Error(
             f"dataset, images per class and images are {found}, not {wanted}",
-            str(distilled),
+            str(sources.distilled),
             "delete the file and run again; its stage makes it anew",
         )
     recorded = images.metadata["inputs"]
-    if groups and recorded != {f"group{i}": file_digest(p) for i, p in enumerate(groups)}:
+    groups = {f"group{i}": file_digest(path) for i, path in enumerate(sources.groups)}
+    if groups and recorded != groups:
         raise FD2Error(
             "the set was assembled from other groups",
-            f"{distilled}; {', '.join(str(path) for path in groups)}",
+            f"{sources.distilled}; {', '.join(str(path) for path in sources.groups)}",
             "delete the set and run again; stage assemble makes it anew",
         )
-    facts: dict[str, Any] = {
-        "dataset": described.dataset,
-        "classes": described.classes,
-        "images_per_class": ipc,
-        "mean": described.mean,
-        "std": described.std,
-        "manifest": described.digest(),
-        "source": described.source,
-        "distilled_sha256": file_digest(distilled),
-        "steps": steps,
-    }
-    whole = []
-    if images.images.is_floating_point():
-        clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
-        facts["set_file"] = distilled.name
-        facts["clipped_share"] = float(clipped.double().mean())
-        facts["students"] = picture_cost(students, facts["distilled_sha256"])
-        whole = [(distilled.name, distilled.read_bytes())]
+    return images, manifest, steps
+
+
+def _files(
+    name: SetName,
+    images: DistilledSet,
+    manifest: Manifest,
+    nearest: Nearest,
+    sources: Sources,
+    facts: Mapping[str, Any],
+    whole: Sequence[tuple[str, Path]],
+) -> Iterator[tuple[str, bytes | Path]]:
     pixels = images.pictures().permute(0, 2, 3, 1).contiguous().numpy()
-    files = [
-        f"{folder}/slot{slot:03d}.png"
-        for folder in folder_names(described.classes)
-        for slot in range(ipc)
-    ]
-    texts = {
-        "README.txt": _card(card, name, described, facts, pixels.shape[1:3]),
-        "labels.csv": _labels(files, described.classes, ipc),
-    }
-    pictures = zip(files, map(_png, pixels), strict=True)
-    encoded = ((entry, text.encode()) for entry, text in texts.items())
-    write_export(output, chain(encoded, whole, pictures), facts)
+    yield CARD, _card(name, manifest, facts, pixels.shape[1:3], sources.templates).encode()
+    yield SHEET, picture_bytes(contact_sheet(name, images, manifest))
+    yield from whole
+    names = picture_names(manifest.classes, images.images_per_class)
+    yield TABLE, _table(names, manifest.classes, nearest).encode()
+    files = [file for of_class in names for file in of_class]
+    for file, picture in zip(files, pixels, strict=True):
+        yield f"{IMAGES}/{file}", _png(picture)
 
 
 def _card(
-    template: Path,
     name: SetName,
     manifest: Manifest,
-    provenance: Mapping[str, Any],
+    facts: Mapping[str, Any],
     size: tuple[int, ...],
+    templates: Path,
 ) -> str:
-    by_stage = {str(step["stage"]): step["settings"] for step in reversed(provenance["steps"])}
-    card = text_templates(template.parent).get_template(template.name)
-    return card.render(
-        label=row_label(name.method, name.fd2, "base", str(template)),
-        name=name,
-        size=size,
-        manifest=manifest,
-        provenance=provenance,
-        settings=_json(by_stage, indent=2),
+    by_stage = {str(step["stage"]): step["settings"] for step in reversed(facts["steps"])}
+    count = facts["images_per_class"] * len(manifest.classes)
+    return (
+        text_templates(templates)
+        .get_template(f"{CARD}.j2")
+        .render(
+            label=row_label(name.method, name.fd2, name.variant, str(templates)),
+            name=name,
+            top=top_folder(name, facts["images_per_class"]),
+            size=size,
+            manifest=manifest,
+            facts=facts,
+            licence_name=licence_name(manifest.source.get("licence")),
+            count=count,
+            size_category=next((word for most, word in _SIZES if count < most), _LARGEST_SIZE),
+            settings=json.dumps(by_stage, indent=2, sort_keys=True, ensure_ascii=False),
+        )
     )
 
 
-def folder_names(classes: Sequence[str]) -> list[str]:
-    """``{index}_{name}`` of each class, the index with at least three digits.
-
-    Their order as text is that of the indices. The index keeps names apart that become the same,
-    and no name can leave the folder or be hidden.
-    """
-    digits = max(3, len(str(len(classes) - 1)))
-    return [f"{index:0{digits}d}_{safe_name(name)}" for index, name in enumerate(classes)]
+def licence_name(text: str | None) -> str:
+    """A licence as Hugging Face's hub names it: ``unknown`` for none, ``other`` for other texts."""
+    if not text:
+        return "unknown"
+    match = _LICENCES.match("-".join(str(text).lower().split()))
+    return match[1] if match else "other"
 
 
-def safe_name(name: str) -> str:
-    """A name without what a path cannot hold everywhere.
+def _nearest_facts(nearest: Nearest) -> dict[str, Any]:
+    return {
+        "least": float(nearest.distances.min()),
+        "median": float(nearest.distances.median()),
+        "among_real": nearest.among_real,
+        "nearer_than_real": int((nearest.distances < nearest.among_real).sum()),
+        "pixels": nearest.pixels,
+    }
 
-    Letters, marks and digits of any script and ``-_.+()`` and blanks stay, all else becomes ``_``;
-    no dots or blanks at either end; at most 100 bytes of UTF-8; never empty.
-    """
-    text = unicodedata.normalize("NFC", name)
-    kept = "".join(
-        c if unicodedata.category(c)[0] in "LMN" or c in _SAFE_MARKS else "_" for c in text
+
+def _table(names: Sequence[Sequence[str]], classes: Sequence[str], nearest: Nearest) -> str:
+    """A line a picture, as Hugging Face's imagefolder and people read it."""
+    frame = pd.DataFrame(
+        [
+            (file, class_id, classes[class_id], slot)
+            for class_id, files in enumerate(names)
+            for slot, file in enumerate(files)
+        ],
+        columns=["file_name", "label", "class_name", "slot"],
     )
-    cut = kept.strip(". ").encode()[:_NAME_BYTES].decode(errors="ignore")
-    return cut.strip(". ") or _UNNAMED
-
-
-def _labels(files: Sequence[str], classes: Sequence[str], images_per_class: int) -> str:
-    lines = [
-        (file, row // images_per_class, classes[row // images_per_class], row % images_per_class)
-        for row, file in enumerate(files)
-    ]
-    return frame_text(pd.DataFrame(lines, columns=["file", "class_index", "class_name", "slot"]))
+    return frame_text(frame.assign(nearest_real=nearest.distances.numpy()))
 
 
 def _png(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
     picture_of(pixels).save(stream, format="PNG")
     return stream.getvalue()
-
-
-def _json(value: Mapping[str, Any], indent: int) -> str:
-    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)

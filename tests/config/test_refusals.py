@@ -163,6 +163,37 @@ def test_students_cannot_train_longer_than_labels_are_stored(workflow: Path) -> 
         open_project(workflow, ["config/wrong.yaml"])
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("rded,plain,base,1,resnet18,,", "students of variant 'base' learn from 'soft' labels"),
+        ("rded,plain,hard-labels,1,resnet18,,base", "see augmented images"),
+        (
+            "rded,plain,base,1,resnet18,hard-labels,plain-hard",
+            "from 'hard' labels, those of 'base'",
+        ),
+        ("rded,plain,base,1,resnet18,set-1,", "variant 'set-1' has images of its own"),
+        ("rded,plain,base,1,resnet18,hard-label,", "unknown variant 'hard-label'"),
+        ("full,plain,base,,resnet18,,", "not a number"),
+        ("rded,plain,base,1,resnet18,hard-labels,asis", ""),
+    ],
+)
+def test_parts_of_a_score(workflow: Path, row: str, message: str) -> None:
+    header = "# kind: scores\ndataset,method,fd2,variant,ipc,student,hard,unaugmented\n"
+    (workflow / "config/tables/mine.csv").write_text(f"{header}elpv,{row}\n")
+    asis = {"relabel": {"crop_scale": None, "cutmix_alpha": None}}
+    variants = {"asis": asis, "plain-hard": {**asis, "evaluate": {"labels": "hard"}}}
+    config = workflow / "config/mine.yaml"
+    config.write_text(yaml.safe_dump({"tables": ["mine"], "variants": variants}))
+    if not message:
+        sheet = open_project(workflow, ["config/mine.yaml"]).settings.sheet("mine")
+        assert len(sheet.sources([0, 1])) == 1 + 2 * 5
+        return
+    with pytest.raises(FD2Error, match=re.escape(message)) as refused:
+        open_project(workflow, ["config/mine.yaml"])
+    assert "config/tables/mine.csv, line 3" in refused.value.where
+
+
 def test_no_more_epochs_are_stored_than_trained(workflow: Path) -> None:
     (workflow / "config/wrong.yaml").write_text("seeds: [0]\nrelabel:\n  stored_epochs: 401\n")
     with pytest.raises(FD2Error, match=r"stored_epochs' is 401, 'relabel.epochs' only 400") as told:

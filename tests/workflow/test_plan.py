@@ -36,6 +36,7 @@ GRIDS = {
     "fashion_mnist_small": GARMENTS,
     "like_for_like": (*GARMENTS, "like_for_like.yaml"),
     "tour": (*GARMENTS, "tour.yaml"),
+    "robustness": (*GARMENTS, "like_for_like.yaml", "robustness.yaml"),
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
 }
 PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
@@ -44,7 +45,7 @@ PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
 #: One of each kind of sheet; the others take as long again, each.
 QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
-    *("table1", "table3", "label_cost"),
+    *("table1", "table3", "label_cost", "robustness"),
 )
 pytestmark = pytest.mark.workflow
 

@@ -25,7 +25,7 @@ from fd2.config.names import FD2, Cell, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
-from fd2.config.rows import StudentRow
+from fd2.config.rows import ScoreRow, StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error, system_fault

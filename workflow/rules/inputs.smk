@@ -331,7 +331,8 @@ def student_rows(table):
 
 def table_seeds(wildcards):
     """The students' seeds; none for a table without students."""
-    return SETTINGS.values["seeds"] if student_rows(wildcards.table) else []
+    scored = SETTINGS.sheet(wildcards.table).rows_of(ScoreRow)
+    return SETTINGS.values["seeds"] if scored or student_rows(wildcards.table) else []
 
 
 @explained

@@ -10,7 +10,16 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
-from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, SheetRow, StudentRow, TeacherRow
+from fd2.config.rows import (
+    DiagnosticRow,
+    GroupRow,
+    IterationRow,
+    ScoreRow,
+    SheetRow,
+    StudentRow,
+    TeacherRow,
+)
+from fd2.config.scores import check_scores
 from fd2.config.stages import BY_NAME, RULES
 from fd2.errors import FD2Error, require_known, suggest
 
@@ -160,6 +169,10 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             # Refused if its method's settings do not fit the dataset's resolution.
             settings.distill(row.set_name, 0)
             _check_networks(settings, row, row.ipc)
+        case ScoreRow():
+            for part in row.students().values():
+                _check_row(settings, part, where, methods)
+            check_scores(settings, row, where)
         case TeacherRow():
             plugins.require("backbones", row.backbone, "backbone", where)
             check_teacher_variant(settings, row.variant, where)

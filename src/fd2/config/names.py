@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 FD2 = ("plain", "fd2")
 #: In place of a method: all real training images.
 FULL_DATA = "full"
+#: The method that every set is compared with.
+RANDOM = "random"
 TENSORS = "safetensors"
 RECORD = "json"
 

@@ -143,7 +143,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "items" not in schema:
         return text
     count = schema.get("maxItems") if schema.get("minItems") == schema.get("maxItems") else None
-    return f"{text}{f' of {count}' if count else ''}: {_allowed(schema['items'])}"
+    own, other = text.split(" or null")[0], "; or null" if "null" in listed else ""
+    return f"{own}{f' of {count}' if count else ''}: {_allowed(schema['items'])}{other}"
 
 
 def _row(cells: Iterable[str]) -> str:

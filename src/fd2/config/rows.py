@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fd2.config.names import Cell, OfSet, Teacher
+from fd2.config.names import FULL_DATA, RANDOM, Cell, OfSet, Teacher
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,47 @@ class StudentRow(OfSet):
 @dataclass(frozen=True)
 class WorthRow(StudentRow):
     """As `StudentRow`, of a table that has the bytes of each set beside its accuracy."""
+
+
+@dataclass(frozen=True)
+class ScoreRow(OfSet):
+    """A set whose students are asked what labels and augmentation add; see `fd2.tables.scores`.
+
+    Attributes:
+        variant: trains students as is usual for the method.
+        ipc: images per class.
+        student: a backbone.
+        hard: variant that trains them under class labels; empty where ``variant`` does.
+        unaugmented: variant that trains them without augmentation; empty leaves its score out.
+        label: what the row is called in place of its variant.
+    """
+
+    ipc: int
+    student: str
+    hard: str = ""
+    unaugmented: str = ""
+    label: str = ""
+
+    def students(self) -> dict[str, StudentRow]:
+        """The row's parts by their role: ``full`` is the student's network on all real images."""
+        own = {"own": self.variant, "hard": self.hard or self.variant}
+        twice = {"own": self.variant}
+        if self.unaugmented:
+            own["unaugmented"] = twice["unaugmented"] = self.unaugmented
+
+        def part(method: str, variant: str) -> StudentRow:
+            return StudentRow(self.dataset, method, self.fd2, variant, self.ipc, self.student)
+
+        return {
+            "full": StudentRow(self.dataset, FULL_DATA, "plain", "base", None, self.student),
+            **{role: part(self.method, variant) for role, variant in own.items()},
+            **{f"random_{role}": part(RANDOM, variant) for role, variant in twice.items()},
+        }
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`, of all parts."""
+        parts = self.students().values()
+        return list(dict.fromkeys(path for part in parts for path in part.sources(seeds)))
 
 
 @dataclass(frozen=True)
@@ -141,10 +182,11 @@ class GroupRow(OfSet):
         return [self.set_name.images(self.ipc)]
 
 
-SheetRow = StudentRow | TeacherRow | DiagnosticRow | IterationRow | GroupRow
+SheetRow = StudentRow | ScoreRow | TeacherRow | DiagnosticRow | IterationRow | GroupRow
 KINDS: dict[str, type[SheetRow]] = {
     "students": StudentRow,
     "worth": WorthRow,
+    "scores": ScoreRow,
     "teachers": TeacherRow,
     "diagnostics": DiagnosticRow,
     "iterations": IterationRow,

@@ -184,8 +184,8 @@ class RelabelSettings:
     seed: int
     epochs: int
     batch_size: int
-    crop_scale: tuple[float, float]
-    cutmix_alpha: float
+    crop_scale: tuple[float, float] | None
+    cutmix_alpha: float | None
     teacher_mode: str
     teacher_dropout: bool
     head: str
@@ -239,8 +239,8 @@ class EvaluateSettings(OfSet):
     weight_decay: float
     eta: float
     batch_size: int
-    crop_scale: tuple[float, float]
-    cutmix_alpha: float
+    crop_scale: tuple[float, float] | None
+    cutmix_alpha: float | None
     test_every: int
     tested_epochs: str
     mixed_precision: bool

@@ -9,6 +9,7 @@ from fd2.config.sheets import read_sheet
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.render import write_table
+from fd2.tables.scores import score_table
 from fd2.tables.students import student_table
 from fd2.tables.teachers import teacher_table
 from fd2.tables.worth import worth_table
@@ -51,6 +52,8 @@ def tabulate(
     listed = read_sheet(sheet)
     if listed.kind in _TABLES:
         table = _TABLES[listed.kind](listed, results)
+    elif listed.kind == "scores":
+        table = score_table(listed, results, seeds)
     else:
         table = _OF_STUDENTS[listed.kind](listed, results, seeds, facts)
     write_table(table, templates, stem)

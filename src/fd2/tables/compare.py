@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fd2.config.names import FULL_DATA
+from fd2.config.names import FULL_DATA, RANDOM
 from fd2.tables.records import METRICS
 
 CONFIDENCE = 0.95
 #: What an interval is taken over, from the least that is repeated to the most.
 LEVELS = ("students", "sets", "teachers")
-RANDOM = "random"
 STATISTICS = ("mean", "var", "count")
 #: What rows must share to be compared: not the method.
 _SAME = ["dataset", "ipc", "student"]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.figures import check_figure, drawn_figures
-from fd2.config.layers import merge, read_yaml
+from fd2.config.layers import merge, read_layers, read_yaml
 from fd2.config.names import SetName
+from fd2.config.paths import ArtefactPaths
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
+#: Read before others only.
+SHARED = ("config.yaml", "grid.yaml")
 #: Of prepared data, and the file that holds their names.
 CLASSES = [f"class{k}" for k in range(200)]
 MANIFEST = Path("results/data/cub200/manifest.json")
@@ -26,20 +32,25 @@ def configured(changes: dict[str, Any]) -> Configuration:
     )
 
 
-def test_shipped_figures_can_be_drawn() -> None:
-    for names in (
-        [],
-        ["quickstart.yaml"],
-        ["grid.yaml", "elpv.yaml"],
-        ["grid.yaml", "typefaces.yaml"],
-        ["grid.yaml", "letters.yaml"],
-    ):
-        changes: dict[str, Any] = {}
-        for name in names:
-            changes = merge(changes, read_yaml(CONFIG / name))
-        settings = configured(changes)
-        for figure in drawn_figures(settings):
-            check_figure(settings, figure, None, MANIFEST)
+def in_their_order() -> list[list[Path]]:
+    """Each shipped config with those that it needs before it, and config.yaml alone."""
+    files = (path for path in sorted(CONFIG.glob("*.yaml")) if path.name not in SHARED)
+    return [[], *([*(CONFIG / name for name in read_yaml(p).get("after", [])), p] for p in files)]
+
+
+@pytest.mark.parametrize(
+    "files", in_their_order(), ids=lambda files: files[-1].stem if files else ""
+)
+def test_shipped_figures_can_be_drawn(files: list[Path]) -> None:
+    settings = checked_configuration(read_layers(CONFIG / "config.yaml", files), "", CONFIG)
+    paths = ArtefactPaths(settings)
+    known = re.compile(paths.regex())
+    for figure in drawn_figures(settings):
+        check_figure(settings, figure, None, MANIFEST)
+        spec = settings.values["figures"][figure]
+        inputs = plugins.load("figures", spec["kind"]).inputs(spec, settings.values["seeds"])
+        for path in chain(*inputs.values()):
+            assert known.fullmatch(paths.shared(path)), f"{figure} asks for {path}"
 
 
 def test_pages_of_the_appendix_show_each_class_once() -> None:

@@ -58,6 +58,34 @@ def test_known_path(paths: ArtefactPaths, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "variant"),
+    [
+        ("distilled/elpv/rded/plain/{}/ipc1.safetensors", "hard"),
+        ("distilled/elpv/sre2lpp/fd2/{}/group0.json", "hot"),
+        ("labels/elpv/rded/plain/{}/ipc1/logits.npy", "hard"),
+        ("diagnostics/elpv/rded/plain/{}/ipc5/resnet18/cal.safetensors", "hot"),
+    ],
+)
+def test_a_variant_shares_what_it_does_not_change(
+    paths: ArtefactPaths, path: str, variant: str
+) -> None:
+    assert paths.shared(path.format(variant)) == path.format("base")
+    own = path.format("group-2")
+    assert paths.shared(own) == own
+
+
+def test_what_is_no_variants_is_shared_with_none(paths: ArtefactPaths) -> None:
+    for path in (
+        "students/elpv/rded/plain/hard/ipc1/resnet50/seed0.json",
+        "distilled/elpv/rded/plain/bas/ipc1.png",
+        "distilled/elpv/rdde/plain/hard/ipc1.png",
+        "data/elpv/manifest.json",
+        "mine/of/no/shape.txt",
+    ):
+        assert paths.shared(path) == path
+
+
+@pytest.mark.parametrize(
     ("path", "what", "fix"),
     [
         ("student/elpv/x", "unknown folder 'student'", "did you mean 'students'?"),

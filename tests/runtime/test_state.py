@@ -6,7 +6,7 @@ import dataclasses
 import json
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,15 @@ def test_nothing_is_written_before_its_time(opened: Callable[..., StageState]) -
         assert not state.folder.exists()
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGINT as on a terminal; a shell starts what runs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_is_obeyed_between_two_steps(
     opened: Callable[..., StageState], number: signal.Signals
@@ -76,6 +85,7 @@ def test_a_signal_is_obeyed_between_two_steps(
         assert state.part("loop").restore().facts == {"step": 0}
 
 
+@pytest.mark.usefixtures("heard")
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
     with watched_signals() as interruption:

@@ -47,6 +47,8 @@ QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
     *("table1", "table3", "label_cost", "robustness"),
 )
+#: Its figures show sets of variants that share them with base.
+QUICK_DEFAULT = "fashion_mnist.yaml"
 pytestmark = pytest.mark.workflow
 
 
@@ -149,6 +151,20 @@ def test_each_table_is_a_target(sources: Any, table: str) -> None:
     if GARMENTS[1] in GRIDS.get(table, ()) and installed is not None and installed.is_dir():
         del expected["download"]
     assert plan == expected
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(path.name, marks=[] if path.name == QUICK_DEFAULT else pytest.mark.slow)
+        for path in sorted(CONFIG.glob("*.yaml"))
+        if path.name not in ("config.yaml", "grid.yaml")
+    ],
+)
+def test_the_default_target_of_each_config_is_planned(sources: Any, last: str) -> None:
+    files = [*yaml.safe_load((CONFIG / last).read_text()).get("after", []), last]
+    plan = sources.dry_run("--configfile", *(f"config/{name}" for name in files))
+    assert plan["all"] == 1
 
 
 @pytest.mark.parametrize("figure", PLANS["figures"])

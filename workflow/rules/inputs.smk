@@ -361,7 +361,11 @@ def figure_inputs(wildcards):
     classes = read_manifest(manifest).classes if manifest.is_file() else None
     check_figure(SETTINGS, wildcards.figure, classes, manifest)
     plugin = plugins.load("figures", spec["kind"])
-    found = plugin.inputs(spec, SETTINGS.values["seeds"])
+    asked = plugin.inputs(spec, SETTINGS.values["seeds"])
+    # A row's variant may share the artefact with base, as in tables.
+    found = {
+        role: [PATHS.shared(path) for path in paths] for role, paths in asked.items()
+    }
     roles = {role: [folder(path) for path in paths] for role, paths in found.items()}
     records = [folder(path) for path in figure_records(found)]
     return {

@@ -118,6 +118,21 @@ class ArtefactPaths:
         """A regular expression that fully matches every path there is, without groups' names."""
         return "|".join(self._regex(template) for template in TEMPLATES)
 
+    def shared(self, path: str) -> str:
+        """Where an artefact of a variant lies: its own path, or base's where it shares that one.
+
+        Args:
+            path: below the results folder; of any shape.
+        """
+        for pattern in _named_patterns():
+            match = pattern.fullmatch(path)
+            if match and match.groupdict().get("variant") in self.names("variant"):
+                start, end = match.span("variant")
+                of_base = f"{path[:start]}base{path[end:]}"
+                own = re.fullmatch(self.regex(), path)
+                return path if own or not re.fullmatch(self.regex(), of_base) else of_base
+        return path
+
     def no_target(self, name: str) -> FD2Error:
         """What is wrong with the name of a target that there is not."""
         near = suggest(name, [*self.names("table"), *self.names("figure"), *TARGETS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from fd2.__main__ import main
 from fd2.artifacts.benchmark_files import Benchmark, read_benchmark
 from fd2.artifacts.files import read_json
 from fd2.config.stages import BY_NAME
+from fd2.image_counts import visible_difference
+from fd2.planning.dependencies import key_of, predecessors
 from fd2.planning.forecast import JobForecast, describe, forecast
 from fd2.planning.jobs import read_jobs
 from fd2.planning.measurements import read_measurements
 from fd2.planning.probe_stages import ProbeTask, timed
 from fd2.planning.project import Project, open_project
 from fd2.planning.stage_settings import settings_of
+from fd2.planning.wall_time import at_hand, wall_time
 
 PROBED = [name for name, stage in BY_NAME.items() if stage.probed]
 pytestmark = pytest.mark.workflow
@@ -136,6 +140,45 @@ def test_time_grows_with_the_work_and_memory_with_the_data(
     assert long.seconds / short.seconds == pytest.approx(54 / 30)
     assert long.memory_mb is not None and short.memory_mb is not None
     assert long.memory_mb - short.memory_mb == pytest.approx(2 * 4 * 65 / 2**20, rel=1e-6)
+
+
+def test_jobs_wait_for_those_that_snakemake_runs_before(
+    project: Project, every: list[JobForecast]
+) -> None:
+    name = "students/tiny/sre2lpp/fd2/base/ipc2/resnet10t/seed0"
+    before = predecessors(project, [one.job for one in every])
+    found, waiting = set(), [("evaluate", name)]
+    while waiting:
+        key = waiting.pop()
+        found.add(key)
+        waiting += [earlier for earlier in before[key] if earlier not in found]
+    jobs = read_jobs(project, [f"results/{name}.json"], ["--forceall"])
+    assert found == {key_of(job) for job in jobs}
+
+
+def test_a_run_takes_as_long_as_its_jobs_do_one_after_another_on_one_core(
+    project: Project, every: list[JobForecast]
+) -> None:
+    pending = [replace(one, job=replace(one.job, pending=True)) for one in every]
+    seconds = sum(one.seconds or 0 for one in every)
+    alone = wall_time(project, pending, at_hand(project, ["--cores", "1"]))
+    assert alone.seconds == pytest.approx(seconds) and not alone.unknown
+    longest = max(one.seconds or 0 for one in every)
+    two = wall_time(project, pending, at_hand(project, ["--cores", "2"]))
+    assert max(longest, seconds / 2) <= (two.seconds or 0) < seconds
+    asked = ["--forceall", "--resources", "mem_mb=9", "gpu=3"]
+    assert at_hand(project, asked).gpu_jobs == 3 and at_hand(project, []).gpu_jobs == 1
+
+
+def test_a_plan_tells_how_long_it_takes_and_what_test_images_can_tell(fd2: Any) -> None:
+    code, out, _ = fd2("plan", "--json", *TINY, "--", "--forceall", "--cores", "1")
+    plan = json.loads(out)
+    assert code == 0 and plan["wall"]["machine"]["cores"] == 1
+    core_hours = sum(stage["core_hours"] or 0 for stage in plan["stages"])
+    assert plan["wall"]["seconds"] == pytest.approx(3600 * core_hours)
+    (told,) = plan["test_images"]
+    assert told["images"] == 6 and told["points"] == pytest.approx(visible_difference([3, 3]))
+    assert "cannot be told" in fd2("plan", *TINY, "--", "--forceall")[1]
 
 
 def test_a_disk_that_is_too_small_is_refused(fd2: Any, changed: Any) -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 from fd2.config.stages import BY_NAME
@@ -14,8 +15,10 @@ from fd2.planning.disk import Need, amount, needs, require_room
 from fd2.planning.forecast import DEFAULT_NAME, describe, forecast, save_plan
 from fd2.planning.jobs import read_jobs
 from fd2.planning.measurements import read_measurements
+from fd2.planning.moments import duration, moment
 from fd2.planning.project import open_project
 from fd2.planning.stages import StageForecast, by_stage
+from fd2.planning.wall_time import Told, WallTime, at_hand, told_by_test_images, wall_time
 
 HELP = "jobs, hours, memory and disk of a run, before it starts"
 EXAMPLE = "fd2 plan results/tables/quickstart.md --configfile config/quickstart.yaml --probe"
@@ -54,6 +57,8 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         measured = probe(project, forecasts, lambda line: print(line, file=sys.stderr, flush=True))
         forecasts = forecast(forecasts, measured, "probed")
     stages, room = by_stage(forecasts), needs(project, forecasts)
+    wall = wall_time(project, forecasts, at_hand(project, options))
+    told = told_by_test_images(project, forecasts)
     if arguments.save is not None:
         name = arguments.save or project.path("benchmarks", DEFAULT_NAME)
         save_plan(Path(name), project, forecasts)
@@ -64,15 +69,24 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
             "done": sum(stage.done for stage in stages),
             "stages": [asdict(stage) for stage in stages],
             "disk": [{**vars(need), "folder": str(need.folder)} for need in room],
+            "wall": asdict(wall),
+            "test_images": [asdict(one) for one in told],
         }
         print(json.dumps(plan, indent=1))
     else:
-        print(_text(stages, room, probed=arguments.probe))
+        print(_text(stages, room, wall, told, probed=arguments.probe))
     require_room(room)
     return 0
 
 
-def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool) -> str:
+def _text(
+    stages: Sequence[StageForecast],
+    room: Sequence[Need],
+    wall: WallTime,
+    told: Sequence[Told],
+    *,
+    probed: bool,
+) -> str:
     pending = [stage for stage in stages if stage.jobs]
     done = sum(stage.done for stage in stages)
     if not pending:
@@ -81,6 +95,7 @@ def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool
     rows += [_row(stage, probed=probed) for stage in pending]
     lines = [columns(rows), ""]
     lines.append(f"{count(sum(s.jobs for s in pending), 'job')} to run, {done} done")
+    lines.append(_wall(wall))
     for what, values in (
         ("GPU", [stage.gpu_hours for stage in pending]),
         ("core", [stage.core_hours for stage in pending]),
@@ -98,6 +113,11 @@ def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool
         lines.append(
             "probed: a few steps here, scaled up; a forecast, not a measurement of the run"
         )
+    lines += [
+        f"{one.dataset}: {count(one.images, 'test image')}:"
+        f" differences below {one.points:.0f} points cannot be told"
+        for one in told
+    ]
     for need in room:
         lines.append(
             f"disk: {amount(need.wanted)} in {need.files} new files, {amount(need.free)} free"
@@ -109,6 +129,21 @@ def _text(stages: Sequence[StageForecast], room: Sequence[Need], *, probed: bool
     if any(stage.unsized for stage in pending):
         lines.append("unknown disk: of data whose images cannot be counted before the download")
     return "\n".join(lines)
+
+
+def _wall(wall: WallTime) -> str:
+    """How long a run takes here, or how to find out."""
+    cores = count(wall.machine.cores, "core")
+    gpus = f"{count(wall.machine.gpu_jobs, 'job')} at once on GPUs, " if wall.gpu else ""
+    if wall.seconds is None:
+        return f"how long on {gpus}{cores}: unknown, run with --probe"
+    when = moment(wall.seconds, datetime.now())
+    if wall.unknown:
+        return (
+            f"more than {duration(wall.seconds)} on {gpus}{cores}, the jobs of unknown time on top;"
+            f" not done before {when} if started now"
+        )
+    return f"about {duration(wall.seconds)} on {gpus}{cores}; done about {when} if started now"
 
 
 def _row(stage: StageForecast, *, probed: bool) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fd2.artifacts.manifests import read_manifest
+from fd2.artifacts.manifests import SPLITS, read_manifest
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.datasets import download_kind
@@ -26,6 +27,7 @@ class DatasetSize:
         resolution: height and width in pixels.
         channels: 3 for RGB, 1 for grey.
         manifest: digest of the prepared data; None before it is prepared.
+        test_per_class: test images of each class; empty where they cannot be counted yet.
     """
 
     train_per_class: tuple[int, ...]
@@ -33,6 +35,7 @@ class DatasetSize:
     resolution: int
     channels: int
     manifest: str | None = None
+    test_per_class: tuple[int, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -100,12 +103,17 @@ def planned_size(project: Project, dataset: str) -> DatasetSize | None:
             return DatasetSize(tuple(even), test, settings["resolution"], settings["channels"])
         options["local_path"] = str(folder)
     source = hold_out(plugin.source(options, where), held_out, where)
-    per_class = Counter(image.class_id for image in source.images if image.split == "train")
+    ids = {
+        split: [image.class_id for image in source.images if image.split == split]
+        for split in SPLITS
+    }
+    classes = len(source.classes)
     return DatasetSize(
-        tuple(per_class[position] for position in range(len(source.classes))),
-        sum(image.split == "test" for image in source.images),
+        _per_class(ids["train"], classes),
+        len(ids["test"]),
         settings["resolution"],
         settings["channels"],
+        test_per_class=_per_class(ids["test"], classes),
     )
 
 
@@ -119,14 +127,21 @@ def prepared_size(project: Project, dataset: str) -> DatasetSize | None:
     if not path.is_file():
         return None
     manifest = read_manifest(path)
-    per_class = Counter(entry["class"] for entry in manifest.files["train"])
+    ids = {split: [entry["class"] for entry in manifest.files[split]] for split in SPLITS}
+    classes = len(manifest.classes)
     return DatasetSize(
-        tuple(per_class[position] for position in range(len(manifest.classes))),
-        len(manifest.files["test"]),
+        _per_class(ids["train"], classes),
+        len(ids["test"]),
         manifest.resolution,
         manifest.channels,
         manifest.digest(),
+        _per_class(ids["test"], classes),
     )
+
+
+def _per_class(class_ids: Sequence[int], classes: int) -> tuple[int, ...]:
+    counted = Counter(class_ids)
+    return tuple(counted[position] for position in range(classes))
 
 
 def _still_valid(project: Project, dataset: str) -> bool:

@@ -152,9 +152,10 @@ def stage_config(
     """
     section: dict[str, Any] = config[stage]
     for override in config.get("overrides", {}).values():
+        if stage not in override["set"]:
+            continue
         where: Mapping[str, object] = override["where"]
-        matches = all(is_among(context.get(key), value) for key, value in where.items())
-        if stage in override["set"] and matches:
+        if all(is_among(context.get(key), value) for key, value in where.items()):
             section = merge(section, override["set"][stage])
     if variant != "base":
         section = merge(section, config["variants"][variant].get(stage, {}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def check_initialisation(
 
 
 def check_network(
-    section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any], where: str
+    section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any], where: Callable[[], str]
 ) -> None:
     """Refuse a network that cannot be built.
 
@@ -108,7 +108,7 @@ def check_network(
         section: ``pretrain`` or ``evaluate`` of the config, for the job.
         backbone: a plug-in.
         entry: the dataset's in the config.
-        where: the section's initialisation was set.
+        where: tells where the section's initialisation was set, if it is refused.
 
     Raises:
         FD2Error: see `check_initialisation`; or the plug-in's own, for images that it cannot take.
@@ -120,11 +120,11 @@ def check_network(
         if hasattr(plugin, "check"):
             plugin.check(images)
     except FD2Error as error:
-        raise FD2Error(error.what, f"{error.where}, {where}", error.fix) from None
+        raise FD2Error(error.what, f"{error.where}, {where()}", error.fix) from None
 
 
 def check_teacher(
-    section: Mapping[str, Any], teacher: Teacher, entry: Mapping[str, Any], where: str
+    section: Mapping[str, Any], teacher: Teacher, entry: Mapping[str, Any], where: Callable[[], str]
 ) -> None:
     """As `check_network`, and refuse attention on a network that does not pool a feature map.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -116,18 +117,26 @@ def _modules(folder: str) -> dict[str, str]:
     """Each plug-in's module by its name."""
     held: dict[str, str] = {}
     for root in fd2.__path__:
-        for path in Path(root, folder).glob("[!_]*.py"):
-            changed = path.stat().st_mtime_ns
-            held |= dict.fromkeys(_held(path, folder.upper(), changed), path.stem)
+        place = f"{root}/{folder}"
+        if os.path.isdir(place):
+            held |= _listed(place, os.stat(place).st_mtime_ns)
     return held
 
 
 @cache
-def _held(path: Path, table: str, changed: int) -> list[str]:
-    """The plug-ins in a file: the keys of its table, or the file's name if it has none.
+def _listed(folder: str, changed: int) -> dict[str, str]:
+    """`_modules` of one folder, listed once for each time that a file came or went: ``changed``.
 
-    Read once for each time ``changed`` of the file.
+    A plan of hundreds of rows asks for them some hundred thousand times.
     """
+    held: dict[str, str] = {}
+    for path in Path(folder).glob("[!_]*.py"):
+        held |= dict.fromkeys(_held(path, Path(folder).name.upper()), path.stem)
+    return held
+
+
+def _held(path: Path, table: str) -> list[str]:
+    """The plug-ins in a file: the keys of its table, or the file's name if it has none."""
     source = path.read_text(encoding="utf-8")
     if f"\n{table} = {{" in source:
         for node in ast.parse(source).body:

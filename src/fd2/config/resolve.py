@@ -78,10 +78,10 @@ class Configuration(GivenConfig):
 
     def pretrain(self, teacher: Teacher) -> dict[str, Any]:
         """Settings of one teacher."""
-        context = asdict(teacher)
+        context, entry = asdict(teacher), self.values["datasets"][teacher.dataset]
         section = stage_config(self.values, "pretrain", teacher.variant, context)
-        where = self.where_of("pretrain", context, "initialisation")
-        check_teacher(section, teacher, self.values["datasets"][teacher.dataset], where)
+        where = ("pretrain", context, "initialisation")
+        check_teacher(section, teacher, entry, lambda: self.where_of(*where))
         # Kept apart, so that a setting of the attention head does not retrain plain teachers.
         cal = {field.name: section[field.name] for field in fields(CalSettings)}
         return {
@@ -267,9 +267,9 @@ class Configuration(GivenConfig):
         """
         context = {**asdict(cell.set_name), "ipc": cell.ipc, "student": cell.student}
         section = stage_config(self.values, "evaluate", cell.set_name.variant, context)
-        where = self.where_of("evaluate", context, "initialisation")
+        where = ("evaluate", context, "initialisation")
         entry = self.values["datasets"][cell.set_name.dataset]
-        check_network(section, cell.student, entry, where)
+        check_network(section, cell.student, entry, lambda: self.where_of(*where))
         relabel = self._relabel(cell.set_name, cell.ipc)
         check_student(
             section,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
@@ -275,11 +276,15 @@ def build(kind: type[T], values: Mapping[str, Any]) -> T:
     Raises:
         TypeError: if a field is missing or unknown.
     """
-    hints = get_type_hints(kind)
+    hints = _hints(cast(Hashable, kind))
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     if known != set(values):
         raise TypeError(f"{kind.__name__}: fields {sorted(known ^ set(values))} do not match")
     return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
+
+
+#: Fields have their types as text, which is read once.
+_hints = cache(get_type_hints)
 
 
 def _convert(hint: Any, value: Any) -> Any:

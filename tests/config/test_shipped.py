@@ -38,22 +38,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 SHEETS = sorted(path.stem for path in (CONFIG / "tables").glob("*.csv"))
 PRESETS = ("paper", "release")
-#: Sheets whose config is given after others.
-AFTER = {
-    "elpv": ["grid.yaml"],
-    "typefaces": ["grid.yaml"],
-    "typefaces_sets": ["grid.yaml", "typefaces.yaml"],
-    "typefaces_teachers": ["grid.yaml", "typefaces.yaml"],
-    "typefaces_90": ["grid.yaml", "typefaces.yaml"],
-    "typefaces_draws": ["grid.yaml", "typefaces.yaml"],
-    "sweep": ["grid.yaml", "typefaces.yaml"],
-    "sweep_sets": ["grid.yaml", "typefaces.yaml", "sweep.yaml"],
-    "sweep_teachers": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
-    "sweep_fadrm": ["grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"],
-    **{name: ["condensation.yaml"] for name in ("fashion_mnist", "mnist", "cifar10", "cifar100")},
-    "fashion_mnist_small": ["condensation.yaml", "fashion_mnist.yaml"],
-    "like_for_like": ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
-    "tour": ["condensation.yaml", "fashion_mnist.yaml", "fashion_mnist_small.yaml"],
+#: Sheets whose config is given after others, as it says itself.
+AFTER: dict[str, list[str]] = {
+    path.stem: after
+    for path in sorted(CONFIG.glob("*.yaml"))
+    if (after := read_yaml(path).get("after")) and path.stem in SHEETS
 }
 
 

@@ -7,6 +7,7 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DDRANKING := $(VENV)/ddranking
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
@@ -64,8 +65,14 @@ test test-all: export OMP_NUM_THREADS = 1
 test: $(READY)
 	$(PYTEST)
 
-test-all: $(READY)
+test-all: $(READY) $(DDRANKING)
 	$(PYTEST) -m "not cluster"
+
+# For one test: it asks for NumPy 1, and stands beside the environment.
+$(DDRANKING): $(READY)
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $@ \
+	  ddranking==0.2.0 kornia==0.9.0 kornia-rs==0.2.0
+	@touch $@
 
 # Starts a SLURM of two nodes and writes /etc/slurm, as root or with sudo; takes it away again.
 test-cluster: $(READY)

@@ -13,14 +13,14 @@ from fd2.errors import FD2Error, system_fault
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
 #: the exit code.
-COMMANDS = ("init", "plan", "cost", "doctor", "why", "adopt")
+COMMANDS = ("init", "plan", "cost", "doctor", "why", "adopt", "export")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line with all sub-commands."""
     whole = argparse.ArgumentParser(
         prog="fd2",
-        description="What a run will take, what it took, what is wrong, and what still holds.",
+        description="What a run will take, what it took, what is wrong, what holds, and exports.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(

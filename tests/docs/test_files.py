@@ -73,7 +73,7 @@ def test_reading_examples(
     blocks: Callable[[str, str], list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data, distilled, packed, _, cell = blocks("docs/files.md", "python")
+    data, distilled, packed, cell = blocks("docs/files.md", "python")
     names: dict[str, Any] = {}
     exec(data, names)
     assert np.array_equal(names["images"], written["pixels"])

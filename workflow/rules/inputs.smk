@@ -457,9 +457,31 @@ def export_code(wildcards):
     return code("export", f"methods.{wildcards.method}")
 
 
+@explained
 def export_groups(wildcards):
     """The groups' files tell how an assembled set was made."""
-    return assemble_groups(wildcards) if wildcards.method in OPTIMISING else []
+    if wildcards.method not in OPTIMISING:
+        return []
+    name = SETTINGS.set_at(asked_set(wildcards), "distill")
+    groups = SETTINGS.groups(name, int(wildcards.ipc))
+    return [folder(name.group(group)) for group in groups]
+
+
+@explained
+def export_training(wildcards):
+    """Settings of a student of the set: of its first row in the sheets, or the dataset's."""
+    name, ipc = SetName.parse(dict(wildcards.items())), int(wildcards.ipc)
+    rows = [
+        row
+        for table in TABLES
+        for row in student_rows(table)
+        if row.variant and row.ipc
+    ]
+    of_set = [row for row in rows if (row.set_name, row.ipc) == (name, ipc)]
+    of_data = [row for row in rows if row.dataset == name.dataset]
+    # Without any row: what holds for students that no override names.
+    student = next((row.student for row in of_set + of_data), "resnet18")
+    return SETTINGS.evaluate(Cell(name, ipc, student, SEEDS[0]))
 
 
 @explained

@@ -11,13 +11,16 @@ with script(snakemake):
     from fd2.config.names import SetName
     from fd2.stages.export import Sources, export
 
-    inputs, records = snakemake.input, snakemake.params.records
+    inputs, params = snakemake.input, snakemake.params
+    logits = inputs.get("logits")
     sources = Sources(
         Path(inputs.distilled),
         Path(inputs.manifest),
         Path(inputs.card).parent,
         groups=[Path(path) for path in inputs.groups],
-        **{kind: [Path(path) for path in paths] for kind, paths in records.items()},
+        labels=Path(logits).parent if logits else None,
+        **{kind: [Path(path) for path in paths] for kind, paths in params.records.items()},
     )
-    names = dict(snakemake.wildcards.items())
-    export(SetName.parse(names), int(names["ipc"]), sources, Path(snakemake.output.archive))
+    names, output = dict(snakemake.wildcards.items()), Path(snakemake.output.archive)
+    name, ipc = SetName.parse(names), int(names["ipc"])
+    export(name, ipc, sources, output, params.form, params.training)

@@ -12,6 +12,8 @@ FULL_DATA = "full"
 RANDOM = "random"
 TENSORS = "safetensors"
 RECORD = "json"
+#: Exports with soft labels, and with tensors as DD-Ranking reads them.
+WITH_LABELS, DDRANKING = FORMS = ("with-labels", "ddranking")
 
 
 @dataclass(frozen=True, order=True)
@@ -86,9 +88,9 @@ class SetName:
         """Time and memory of an iteration of so many images per class."""
         return f"measured/{self}/ipc{ipc}.{RECORD}"
 
-    def export(self, ipc: int) -> str:
-        """The archive of so many images per class."""
-        return f"exports/{self}/ipc{ipc}.zip"
+    def export(self, ipc: int, form: str = "") -> str:
+        """The archive of so many images per class, of pictures or one of the other `FORMS`."""
+        return f"exports/{self}/ipc{ipc}{'-' if form else ''}{form}.zip"
 
     def diagnosis(self, ipc: int | None, network: Teacher, suffix: str = TENSORS) -> str:
         """How a network sees the images; ``ipc`` is None for `FULL_DATA`."""

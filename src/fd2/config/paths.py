@@ -28,6 +28,8 @@ TEMPLATES = (
     "diagnostics/{dataset}/full/{backbone}/{training}.{suffix:tensors}",
     "diagnostics/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{backbone}/{training}.{suffix:tensors}",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
+    "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}-ddranking.zip",
+    "exports/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}-with-labels.zip",
     "tables/{table}.{suffix:table}",
     "tables/partial/{table}.{suffix:table}",
     "figures/{figure}.{suffix:figure}",

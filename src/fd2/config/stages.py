@@ -70,7 +70,7 @@ RULES = (
         "tabulate",
         "tabulate_partial",
         "draw",
-        "export",
+        *("export", "export_with_labels", "export_ddranking"),
         "preview",
     ),
     *("summarise", "summarise_partial", "unknown", "no_target"),

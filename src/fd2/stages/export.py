@@ -7,21 +7,25 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fd2.artifacts.exports import IMAGES, picture_names, write_export
+from fd2.artifacts.ddranking import FOLDER as TENSORS
+from fd2.artifacts.ddranking import KNOWN, tensor_files
+from fd2.artifacts.exports import IMAGES, LABELS, picture_names, write_export
 from fd2.artifacts.files import file_digest, frame_text
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.prepared import open_split
 from fd2.artifacts.provenance import same_manifest
+from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
 from fd2.config import plugins
-from fd2.config.names import SetName
+from fd2.config.names import DDRANKING, WITH_LABELS, SetName
 from fd2.diagnostics.nearest import Nearest, nearest_real
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
@@ -32,6 +36,9 @@ from fd2.tables.labels import row_label
 from fd2.tables.set_accuracy import full_data_accuracy, set_accuracy
 
 CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/metadata.csv"
+SCRIPT = "train.py"
+#: Settings of section ``evaluate`` that the script takes.
+TRAINING = ("epochs", "learning_rate", "weight_decay", "eta", "temperature")
 #: What rounding to 8 bits changes at most.
 _ROUNDED = 0.5 / 255
 #: Names of licences on Hugging Face's hub; any other text is ``other`` there.
@@ -49,8 +56,9 @@ class Sources:
     Attributes:
         distilled: the set.
         manifest: of the prepared data, with the training images beside it.
-        templates: folder of the card's template.
+        templates: folder of the card's template, and of the script of the form ``with-labels``.
         groups: those that the set was assembled from; none for other methods.
+        labels: folder of the set's soft labels, for the form ``with-labels``.
         students, random, teachers: records of students of this set, of students of as many random
             real images, and of teachers, as far as they are there.
     """
@@ -59,17 +67,34 @@ class Sources:
     manifest: Path
     templates: Path
     groups: Sequence[Path] = ()
+    labels: Path | None = None
     students: Sequence[Path] = ()
     random: Sequence[Path] = ()
     teachers: Sequence[Path] = ()
 
 
-def export(name: SetName, ipc: int, sources: Sources, output: Path) -> None:
+def export(
+    name: SetName,
+    ipc: int,
+    sources: Sources,
+    output: Path,
+    form: str = "",
+    training: Mapping[str, Any] | None = None,
+) -> None:
     """Write a zip of one folder: lossless pictures by class, a contact sheet, a card, provenance.
 
     The card, ``README.md``, and ``provenance.json`` quote the manifest's licence and attribution,
     what students reached, and how near each image is to a real one. A float32 set is in it as it
     is, too. Equal inputs give equal bytes with the same versions of Pillow and matplotlib.
+
+    Args:
+        name: of the set.
+        ipc: images per class.
+        sources: what the zip is made of.
+        output: the zip.
+        form: ``with-labels`` for soft labels too, the set as tensors, and a script that trains on
+            them; ``ddranking`` for tensors as DD-Ranking reads them.
+        training: for ``with-labels`` the settings of section ``evaluate`` that the script takes.
 
     Raises:
         FD2Error: if an input is missing or damaged, the inputs do not belong together, or the set
@@ -96,14 +121,38 @@ def export(name: SetName, ipc: int, sources: Sources, output: Path) -> None:
         "real_images": plugin.KIND == "selection",
         "nearest": _nearest_facts(nearest),
     }
-    whole: list[tuple[str, Path]] = []
     if images.images.is_floating_point():
         clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
-        facts["set_file"] = sources.distilled.name
         facts["clipped_share"] = float(clipped.double().mean())
-        whole = [(sources.distilled.name, sources.distilled)]
-    top = top_folder(name, ipc)
-    write_export(output, top, _files(name, images, manifest, nearest, sources, facts, whole), facts)
+    more: list[tuple[str, bytes | Path]] = []
+    if form == WITH_LABELS or images.images.is_floating_point():
+        facts["set_file"] = sources.distilled.name
+        more.append((sources.distilled.name, sources.distilled))
+    if form == WITH_LABELS:
+        facts["training"] = {key: (training or {})[key] for key in TRAINING}
+        more += _label_files(sources, digest)
+    if form == DDRANKING:
+        known = KNOWN.get(str(manifest.source.get("kind")))
+        facts["ddranking"] = known.name if known else None
+        tensors = tensor_files(images, str(manifest.source.get("kind")))
+        more += [(f"{TENSORS}/{file}", content) for file, content in tensors]
+    top = top_folder(name, ipc, form)
+    files = _files(name, top, images, manifest, nearest, sources, facts)
+    write_export(output, top, chain(files, more), facts)
+
+
+def _label_files(sources: Sources, digest: str) -> list[tuple[str, bytes | Path]]:
+    """Soft labels of the set with this digest, after they were verified, and the script."""
+    assert sources.labels is not None
+    labels = read_soft_labels(sources.labels)
+    if labels.metadata["inputs"]["distilled"] != digest:
+        raise FD2Error(
+            "the soft labels belong to other distilled images",
+            f"{sources.labels} and {sources.distilled}",
+            "delete the labels and run again; stage relabel makes them anew",
+        )
+    files = [(f"{LABELS}/{file}", sources.labels / file) for file in (LOGITS, AUGMENTATION)]
+    return [*files, (SCRIPT, sources.templates / SCRIPT)]
 
 
 def top_folder(name: SetName, ipc: int, form: str = "") -> str:
@@ -148,17 +197,17 @@ def _open(
 
 def _files(
     name: SetName,
+    top: str,
     images: DistilledSet,
     manifest: Manifest,
     nearest: Nearest,
     sources: Sources,
     facts: Mapping[str, Any],
-    whole: Sequence[tuple[str, Path]],
 ) -> Iterator[tuple[str, bytes | Path]]:
     pixels = images.pictures().permute(0, 2, 3, 1).contiguous().numpy()
-    yield CARD, _card(name, manifest, facts, pixels.shape[1:3], sources.templates).encode()
+    card = _card(name, top, manifest, facts, pixels.shape[1:3], sources.templates)
+    yield CARD, card.encode()
     yield SHEET, picture_bytes(contact_sheet(name, images, manifest))
-    yield from whole
     names = picture_names(manifest.classes, images.images_per_class)
     yield TABLE, _table(names, manifest.classes, nearest).encode()
     files = [file for of_class in names for file in of_class]
@@ -168,6 +217,7 @@ def _files(
 
 def _card(
     name: SetName,
+    top: str,
     manifest: Manifest,
     facts: Mapping[str, Any],
     size: tuple[int, ...],
@@ -181,7 +231,7 @@ def _card(
         .render(
             label=row_label(name.method, name.fd2, name.variant, str(templates)),
             name=name,
-            top=top_folder(name, facts["images_per_class"]),
+            top=top,
             size=size,
             manifest=manifest,
             facts=facts,

@@ -29,12 +29,13 @@ ROWS = (
 
 def filled(rows: Sequence[tuple[str, str, int, int, int, tuple[float, ...]]]) -> pd.DataFrame:
     """The csv of a sheet of rows; facts tell labels of ``base`` from those of others."""
-    lines = ["# kind: worth", "dataset,method,fd2,variant,ipc,student"]
-    lines += ["d,full,plain,base,,convnet"]
+    lines = ["# kind: worth", "dataset,method,fd2,variant,ipc,student,label"]
+    lines += ["d,full,plain,base,,convnet,"]
     facts: list[Mapping[str, str]] = [{}]
     write_teacher(RESULTS, "d", "convnet", "plain")
     for method, variant, ipc, images, labels, values in rows:
-        lines.append(f"d,{method},plain,{variant},{ipc},convnet")
+        label = "fewer" if variant == "small" else ""
+        lines.append(f"d,{method},plain,{variant},{ipc},convnet,{label}")
         facts.append({**FACTS, "labels": "soft" if variant == "base" else "hard"})
         for seed, top1 in enumerate(values):
             cell = Cell(SetName("d", method, "plain", variant), ipc, "convnet", seed)
@@ -60,6 +61,8 @@ def test_random_images_of_no_more_bytes() -> None:
     assert distilled["over_random_top1"].fillna(-1).tolist()[:2] == [15, 15]
     assert distilled["over_bytes_balanced_top1"].fillna(-1).tolist() == [7.5, 7.5, -1, 10]
     assert frame["bytes"].isna().tolist() == [True, *[False] * 7]
+    # What is labelled is also compared with base: 25 with 31.
+    assert distilled["variant_minus_base_top1"].fillna(-1).tolist() == [-1, -1, -6, -1]
     # Two values a side with variance 2 each: t of 2 degrees of freedom, times the root of 2.
     assert distilled["over_bytes_top1_half_width"].iloc[0] == pytest.approx(4.3027 * 2**0.5, 1e-4)
 

@@ -46,7 +46,7 @@ def _columns() -> list[str]:
     names = [*_NETWORK, "method", "fd2", "variant", "ipc", "label", "asked", "n"]
     names += [*SIZES, "bytes"]
     names += [f"{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")]
-    for name in ("over_random", "over_bytes"):
+    for name in ("variant_minus_base", "over_random", "over_bytes"):
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
     return [*names, "over_random_labels", "over", "preset", "missing"]

@@ -35,6 +35,7 @@ from fd2.image_counts import (
     require_patch_images,
     require_whole_images,
 )
+from fd2.imports.source_files import source_files, source_listing
 from fd2.planning.image_folders import (
     folder_change,
     folder_listing,
@@ -94,6 +95,7 @@ TABLES = SETTINGS.tables()
 OPTIMISING = SETTINGS.methods("optimisation")
 SELECTING = SETTINGS.methods("selection")
 MATCHING = SETTINGS.methods("matching")
+IMPORTED = SETTINGS.methods("import")
 
 
 def either(names):

@@ -1,4 +1,4 @@
-# Distilled images: groups of optimised slots, assembled; real images selected; sets matched.
+# Distilled images: groups of optimised slots, assembled; real images selected; sets matched, or imported.
 
 
 rule distill:
@@ -128,6 +128,36 @@ rule match:
         " {wildcards.variant}"
     script:
         "../scripts/match.py"
+
+
+rule import_set:
+    input:
+        code=import_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        teachers=distill_teachers,
+    output:
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    wildcard_constraints:
+        method=either(IMPORTED),
+        variant=either(SETTINGS.variants_at("distill")),
+    priority: 75
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["distill"]
+    resources:
+        compute_threads=THREADS["distill"],
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=whole_set_settings,
+        source=import_listing,
+    message:
+        "Importing {wildcards.ipc} images per class of {wildcards.dataset}, {wildcards.variant}"
+    script:
+        "../scripts/import_set.py"
 
 
 rule preview:

@@ -192,6 +192,24 @@ def match_code(wildcards):
 
 
 @explained
+def import_code(wildcards):
+    """Refuses files that are not there, before a teacher is trained."""
+    name, ipc = asked_set(wildcards), int(wildcards.ipc)
+    if workflow.is_main_process and not Path(RESULTS, name.images(ipc)).is_file():
+        source_files(SETTINGS.whole_set(name, ipc)["method_settings"], ipc)
+    backbones = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
+    return code("import_set", *(f"backbones.{one}" for one in backbones))
+
+
+@explained
+def import_listing(wildcards):
+    """A param, because a folder's age does not tell of the files inside it."""
+    name, ipc = of_set(wildcards), int(wildcards.ipc)
+    own = SETTINGS.whole_set(name, ipc)["method_settings"]
+    return source_listing(own, ipc, Path(RESULTS, name.images(ipc, "json")))
+
+
+@explained
 def measure_code(wildcards):
     kind = matching_code if wildcards.method in MATCHING else optimising_code
     return kind("measure", wildcards)

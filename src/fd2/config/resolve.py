@@ -13,7 +13,7 @@ from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
-from fd2.config.schema import check_recipe, regularisers_of
+from fd2.config.schema import check_recipe, regularisers_of, require_fd2
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.stages import SECTIONS
@@ -65,7 +65,7 @@ class Configuration(GivenConfig):
         return Teacher(set_name.dataset, backbone, training)
 
     def methods(self, *kinds: str) -> list[str]:
-        """Methods of any of the kinds ``optimisation``, ``selection`` and ``matching``."""
+        """Methods of any of the kinds ``optimisation``, ``selection``, ``matching``, ``import``."""
         return [
             name for name in plugins.names("methods") if plugins.load("methods", name).KIND in kinds
         ]
@@ -127,12 +127,8 @@ class Configuration(GivenConfig):
                 self.where("distill", "methods"),
                 f"add a block '{set_name.method}:'",
             )
-        if set_name.fd2 == "fd2" and self._kind(set_name) == "matching":
-            raise FD2Error(
-                f"method '{set_name.method}' with FD²",
-                str(set_name),
-                "ask for 'plain': FD² acts on the attention of teachers, and the method has none",
-            )
+        if set_name.fd2 == "fd2":
+            require_fd2(set_name, self._kind(set_name))
         return section
 
     def _kind(self, set_name: SetName) -> str:
@@ -151,7 +147,8 @@ class Configuration(GivenConfig):
     def distill_teachers(self, set_name: SetName) -> list[Teacher]:
         """Teachers that the method looks at; none for one that sets none.
 
-        Those of a selection are plain ones: with FD², only its labels are of others.
+        Those of a selection are plain ones: with FD², only its labels are of others. An imported
+        set's teacher proves the order of its classes.
         """
         if self._kind(set_name) == "selection":
             set_name = replace(set_name, fd2="plain")
@@ -165,12 +162,12 @@ class Configuration(GivenConfig):
     def check_ipc(self, set_name: SetName, ipc: int, where: str) -> None:
         """Refuse more images per class than are distilled; ``where`` is where they were asked for.
 
-        A matching method makes a set of any number.
+        A matching method makes a set of any number, and an import takes what is there.
 
         Raises:
             FD2Error: with the number of slots.
         """
-        if self._kind(set_name) == "matching":
+        if self._kind(set_name) in ("matching", "import"):
             return
         slots = self.slots(set_name)
         if not owns_patches(self.method_settings(set_name)):
@@ -218,7 +215,7 @@ class Configuration(GivenConfig):
         return where
 
     def whole_set(self, set_name: SetName, ipc: int) -> dict[str, Any]:
-        """Settings of the set of a selecting or matching method, which has no slots.
+        """Settings of the set of a selecting or matching method, or an import: it has no slots.
 
         Raises:
             FD2Error: if the method refuses its settings.
@@ -274,6 +271,7 @@ class Configuration(GivenConfig):
         check_student(
             section,
             cell.set_name.method,
+            self.method_settings(cell.set_name),
             relabel["epochs"],
             lambda key: f"{self.where_of('evaluate', context, key)}, cell {cell.path()}",
         )

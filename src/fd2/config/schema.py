@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.names import SetName
 from fd2.config.networks import check_batch_norm, check_no_batch_norm
 from fd2.config.stages import SECTIONS
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
 
+#: Why a kind of method has no FD² cells.
+_WITHOUT_FD2 = {
+    "matching": "FD² acts on the attention of teachers, and the method has none",
+    "import": "FD² acts while images are made, and others have made these",
+}
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 
 
@@ -92,9 +98,11 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
 
     Raises:
         FD2Error: for the first teacher without batch norm, or a matching method's network with it;
-            or the method's own, with ``where`` added.
+            an import that names no set; or the method's own, with ``where`` added.
     """
     plugin = plugins.load("methods", method)
+    if plugin.KIND == "import":
+        plugin.require_source(settings)
     if plugin.KIND == "matching":
         check_no_batch_norm(settings["network"], f"method '{method}' for {where}")
     if plugin.KIND != "optimisation":
@@ -104,6 +112,17 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
     except FD2Error as error:
         raise FD2Error(error.what, f"{error.where} for {where}", error.fix) from error
     check_batch_norm(settings["teachers"], f"method '{method}' for {where}")
+
+
+def require_fd2(set_name: SetName, kind: str) -> None:
+    """Refuse an FD² cell of a kind of method that has none.
+
+    Raises:
+        FD2Error: with the reason.
+    """
+    if reason := _WITHOUT_FD2.get(kind):
+        what = f"method '{set_name.method}' with FD²"
+        raise FD2Error(what, str(set_name), f"ask for 'plain': {reason}")
 
 
 def regularisers_of(section: Mapping[str, Any], fd2: str, where: str) -> dict[str, Any]:

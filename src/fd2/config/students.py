@@ -14,13 +14,18 @@ _ASKED = {"labels": "labels", "rate": "learning_rate"}
 
 
 def check_student(
-    section: Mapping[str, Any], method: str, labelled_epochs: int, where: Callable[[str], str]
+    section: Mapping[str, Any],
+    method: str,
+    own: Mapping[str, Any],
+    labelled_epochs: int,
+    where: Callable[[str], str],
 ) -> None:
     """Refuse a student whose settings do not fit each other or its set's method.
 
     Args:
         section: ``evaluate`` of the config, for the cell.
         method: that makes the set.
+        own: the method's settings.
         labelled_epochs: ``relabel.epochs``.
         where: a setting's line and the cell, by the setting's name.
 
@@ -30,7 +35,7 @@ def check_student(
     """
     if section["labels"] == "soft":
         _check_stored(section, labelled_epochs, where)
-    learns: tuple[str, ...] = getattr(plugins.load("methods", method), "LEARNS", ())
+    learns = learned_by(method, own)
     for word, key in _ASKED.items():
         if section[key] != LEARNED:
             continue
@@ -46,6 +51,13 @@ def check_student(
                 where(key),
                 "give another value, or write it into an override 'where' the method learns them",
             )
+
+
+def learned_by(method: str, own: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a method learns beside images, under its settings: of ``labels`` and ``rate``."""
+    plugin = plugins.load("methods", method)
+    learns: tuple[str, ...] = getattr(plugin, "LEARNS", ())
+    return tuple(plugin.learns(own)) if hasattr(plugin, "learns") else learns
 
 
 def _check_stored(

@@ -83,16 +83,19 @@ def own_pixel_limit() -> Iterator[None]:
 
 
 def read_picture(path: Path, reading: Reading) -> Picture:
-    """Decode the first picture of a file.
+    """Decode the first picture of a file; raises as `decode_picture`, and errors of the system."""
+    return decode_picture(path.read_bytes(), path.suffix.lower(), reading)
+
+
+def decode_picture(content: bytes, suffix: str, reading: Reading) -> Picture:
+    """Decode the first picture of a file's content; ``suffix`` is that of its name.
 
     Raises:
         NotThereError: where the file is a pointer to its content.
         TooLargeError: before a picture above ``reading.max_pixels`` is decoded.
         ValueError: if it is of no known format, or its pixels have no known range.
-        FileNotFoundError, PermissionError: from the system.
         Exception: others of `BROKEN`, from the decoders.
     """
-    content = path.read_bytes()
     for start, (tool, fetch) in _POINTERS.items():
         if content.startswith(start):
             raise NotThereError(f"a pointer of {tool}, whose content was not fetched: {fetch}")
@@ -105,7 +108,7 @@ def read_picture(path: Path, reading: Reading) -> Picture:
         what = f"not an image; it begins with {shown!r}, {len(content)} bytes"
         raise ValueError(what) from None
     with image:
-        return _read(image, content, path.suffix.lower(), reading)
+        return _read(image, content, suffix, reading)
 
 
 def _open(content: bytes) -> ImageFile.ImageFile:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,43 +23,78 @@ _ROWS = 64  # held in memory at a time
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
-def extract_images(path: Path, members: Members, label_column: str) -> None:
-    """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
+@dataclass(frozen=True)
+class ImageTable:
+    """A parquet file of images and labels, open.
 
-    The file has the columns ``image`` (a struct with ``bytes``) and ``label_column``, and names the
-    classes in the hub's schema. No name within it is used as a path.
+    Attributes:
+        classes: names in the hub's schema; a label is a position among them.
+        size: bytes of all rows, uncompressed.
+        rows: file name, content and label of each image, once, in the order of the table.
+    """
+
+    classes: list[str]
+    size: int
+    rows: Iterator[tuple[str, bytes, int]]
+
+
+@contextmanager
+def open_table(path: Path, label_column: str) -> Iterator[ImageTable]:
+    """Open a file with the columns ``image`` (a struct with ``bytes``) and ``label_column``.
+
+    File names are row numbers: no name within the table is used.
 
     Raises:
-        FD2Error: for a damaged file, other columns, an image without bytes, a label that no class
-            name belongs to, or more bytes than the file's size explains.
-        OSError: where a file cannot be written.
+        FD2Error: for a damaged file, other columns, an image without bytes, or a label that no
+            class name belongs to; for rows when they are read.
     """
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    from fd2.artifacts.records import write_record
-
-    images: list[tuple[str, int]] = []
     try:
         with ParquetFile(path) as table:
             classes = _class_names(table, label_column, path)
             facts = table.metadata
             groups = (facts.row_group(number) for number in range(facts.num_row_groups))
-            members.require_size(sum(group.total_byte_size for group in groups))
-            for batch in table.iter_batches(_ROWS, columns=["image", label_column]):
-                for row in batch.to_pylist():
-                    name, content = _file(row["image"], len(images), path)
-                    members.add_file(name, io.BytesIO(content))
-                    label = row[label_column]
-                    if not isinstance(label, int) or not 0 <= label < len(classes):
-                        raise _unusable(path, f"a label is {label}, with {len(classes)} classes")
-                    images.append((name, label))
+            size = sum(group.total_byte_size for group in groups)
+            yield ImageTable(classes, size, _rows(table, len(classes), label_column, path))
     except (ArrowException, OSError) as error:
         # Arrow reports some damage as an error of the system, without its number.
         if getattr(error, "errno", None) is not None:
             raise
         raise _unusable(path, str(error).partition("\n")[0]) from error
-    write_record(members.folder / LISTING, {"classes": classes, "images": images})
+
+
+def _rows(
+    table: ParquetFile, classes: int, label_column: str, path: Path
+) -> Iterator[tuple[str, bytes, int]]:
+    row = 0
+    for batch in table.iter_batches(_ROWS, columns=["image", label_column]):
+        for values in batch.to_pylist():
+            name, content = _file(values["image"], row, path)
+            label = values[label_column]
+            if not isinstance(label, int) or not 0 <= label < classes:
+                raise _unusable(path, f"a label is {label}, with {classes} classes")
+            yield name, content, label
+            row += 1
+
+
+def extract_images(path: Path, members: Members, label_column: str) -> None:
+    """Write the images of a parquet file as they are, numbered by row, and `LISTING`.
+
+    Raises:
+        FD2Error: as `open_table`; for more bytes than the file's size explains.
+        OSError: where a file cannot be written.
+    """
+    from fd2.artifacts.records import write_record
+
+    images: list[tuple[str, int]] = []
+    with open_table(path, label_column) as table:
+        members.require_size(table.size)
+        for name, content, label in table.rows:
+            members.add_file(name, io.BytesIO(content))
+            images.append((name, label))
+    write_record(members.folder / LISTING, {"classes": table.classes, "images": images})
 
 
 def _class_names(table: ParquetFile, label_column: str, path: Path) -> list[str]:

@@ -8,7 +8,9 @@ schema), and by its kind:
 - ``matching``, of all images together without a teacher: ``recipe(settings, images_per_class)``, a
   `fd2.matching.recipe.MatchRecipe`. One that learns more than images says so in ``LEARNS``, which
   holds ``labels`` (soft ones), ``rate`` (the learning rate of students) or both; its sets carry
-  them, see `fd2.artifacts.images.DistilledSet`.
+  them, see `fd2.artifacts.images.DistilledSet`;
+- ``import``, of what others made: ``require_source(settings)`` refuses settings that name no files,
+  and ``learns(settings)`` says which of ``LEARNS`` these files hold.
 
 A setting ``patches`` names the scored crops that its images
 start from or are chosen from: ``1x1`` or ``2x2`` are those of section ``patches``, which methods

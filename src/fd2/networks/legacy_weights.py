@@ -1,4 +1,4 @@
-"""The only place that reads a PyTorch checkpoint, and only one whose hash is known."""
+"""The only place that reads weights from a PyTorch checkpoint, and only one whose hash is known."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.config.networks import NetworkInput
+from fd2.config.students import learned_by
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
@@ -74,8 +75,9 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         return {".safetensors": len(values["slots"]) * size.classes * size.image_bytes}
     if job.rule in ("assemble", "select_images"):
         return {".safetensors": images * (size.image_bytes + _INT64)}
-    if job.rule == "match":
-        learns: tuple[str, ...] = getattr(plugins.load("methods", values["method"]), "LEARNS", ())
+    # Pictures of an import take a quarter of that.
+    if job.rule in ("match", "import_set"):
+        learns = learned_by(values["method"], values["method_settings"])
         # Logits of all classes in float32, and one rate in float64.
         labels = _INT64 + (size.classes * _FLOAT if "labels" in learns else 0)
         rate = _FLOAT64 if "rate" in learns else 0

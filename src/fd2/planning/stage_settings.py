@@ -23,7 +23,7 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.distill(SetName.parse(fields), int(fields["group"]))
         case "assemble":
             return {"images_per_class": int(fields["ipc"])}
-        case "select_images" | "match":
+        case "select_images" | "match" | "import_set":
             return settings.whole_set(SetName.parse(fields), int(fields["ipc"]))
         case "measure":
             return settings.measure(SetName.parse(fields), int(fields["ipc"]))
@@ -42,7 +42,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill" | "measure" | "select_images":
+        case "distill" | "measure" | "select_images" | "import_set":
             return settings.distill_teachers(SetName.parse(fields))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
@@ -67,7 +67,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             name = SetName.parse(fields)
             groups = settings.groups(name, int(fields["ipc"]))
             return {f"group{number}": name.group(group) for number, group in enumerate(groups)}
-        case "distill" | "measure" | "select_images":
+        case "distill" | "measure" | "select_images" | "import_set":
             kind = settings.patch_kind(SetName.parse(fields))
             patches = {} if kind is None else {"patches": _patches(settings, job)}
             return {**patches, **of_teachers}

@@ -79,7 +79,7 @@ def workload(
         # The choice itself is short beside the pass of all real images through the teacher.
         kind = {"resolution": size.resolution, "classes": size.classes, "teachers": seen}
         return _made(stage, kind, size.train, 2 * size.train * size.image_bytes)
-    if stage in ("assemble", "select_images"):
+    if stage in ("assemble", "select_images", "import_set"):
         kind = {"resolution": size.resolution, "method": settings.get("method")}
         return _made(stage, kind, images, 2 * images * size.image_bytes)
     if stage == "match":

@@ -132,7 +132,8 @@ def _require_learned(
                 raise FD2Error(
                     f"the set holds no learned {what}",
                     str(path),
-                    "delete the file and run again; its stage makes it anew",
+                    "delete the file and run again; its stage makes it anew. Of an imported set "
+                    "whose file of labels has class numbers, set 'evaluate.labels' to hard",
                 )
 
 

@@ -1,0 +1,174 @@
+"""The files of a set that others made: which there are, in what order, and a digest of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fd2.artifacts.records import read_content
+from fd2.config.pathvars import filled_in
+from fd2.datasets._reading import SUFFIXES
+from fd2.errors import FD2Error, listing
+
+WHERE = "setting 'distill.methods.imported.{}'"
+#: Files that torch.save writes. They are pickles, which are opened only where a user names them.
+PICKLES = (".pt", ".pth", ".tar", ".pkl")
+#: How deep parquet files lie, as in copies of the Hugging Face hub.
+_DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")
+_NUMBERS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """What there is of a set.
+
+    Attributes:
+        kind: ``folders`` of pictures, one a class; ``tables`` of pictures; ``tensors``.
+        root: the folder, or the file of images.
+        classes: names of the class folders in the order of their numbers; empty for other kinds.
+        images: the pictures of each class folder, in the order of their numbers; or all tables, or
+            the one file of tensors.
+        labels, rate: files that belong to tensors.
+    """
+
+    kind: Literal["folders", "tables", "tensors"]
+    root: Path
+    classes: tuple[str, ...]
+    images: tuple[tuple[Path, ...], ...]
+    labels: Path | None = None
+    rate: Path | None = None
+
+    def files(self) -> list[Path]:
+        """Every file once, in a fixed order."""
+        own = [path for group in self.images for path in group]
+        return [*own, *(path for path in (self.labels, self.rate) if path is not None)]
+
+    def listing(self) -> str:
+        """A sha256 that changes where a file is added, removed, renamed or has another size.
+
+        Raises:
+            OSError: if a file is gone.
+        """
+        digest = hashlib.sha256()
+        for path in self.files():
+            digest.update(f"{self._name(path)!r}, {path.stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+    def digest(self) -> str:
+        """A sha256 of all names and bytes.
+
+        Raises:
+            OSError: if a file cannot be read.
+        """
+        whole = hashlib.sha256()
+        for path in self.files():
+            with path.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            whole.update(f"{self._name(path)!r}, {content}\n".encode())
+        return whole.hexdigest()
+
+    def _name(self, path: Path) -> str:
+        inside = path.is_relative_to(self.root) and path != self.root
+        return path.relative_to(self.root).as_posix() if inside else path.name
+
+
+def source_files(settings: Mapping[str, Any], images_per_class: int) -> SourceFiles:
+    """Find the files that settings of the method ``imported`` name; none is opened.
+
+    Raises:
+        FD2Error: if there is none, a folder holds pickles in place of pictures, or labels or a rate
+            are given beside pictures.
+    """
+    paths = {
+        key: None if settings[key] is None else _path(str(settings[key]), images_per_class, key)
+        for key in ("path", "labels", "rate")
+    }
+    root, labels, rate = paths["path"], paths["labels"], paths["rate"]
+    assert root is not None
+    for key, path in paths.items():
+        if path is not None and not path.is_file() and not (key == "path" and path.is_dir()):
+            raise FD2Error(
+                f"no such file{' or folder' * (key == 'path')}: {path}",
+                WHERE.format(key),
+                "name what there is, or take the variant out of the sheet",
+            )
+    if root.is_file():
+        if root.suffix.lower() not in PICKLES:
+            fix = f"name a file of tensors ({', '.join(PICKLES)}), or a folder"
+            raise FD2Error(f"not a set: {root}", WHERE.format("path"), fix)
+        return SourceFiles("tensors", root, (), ((root,),), labels, rate)
+    if given := next((key for key in ("labels", "rate") if paths[key] is not None), None):
+        fix = "leave it null; pictures have the labels of their folders"
+        raise FD2Error(f"'{given}' beside pictures", WHERE.format(given), fix)
+    if tables := sorted(path for depth in _DEPTHS for path in root.glob(depth)):
+        return SourceFiles("tables", root, (), (tuple(tables),))
+    return _class_folders(root)
+
+
+def source_listing(settings: Mapping[str, Any], images_per_class: int, record: Path) -> str | None:
+    """What the files of a set are, told by names and sizes.
+
+    Files that are not there, e.g. on a disk that is not mounted, count as unchanged: what was
+    imported from them stays good.
+
+    Args:
+        settings: of the method.
+        images_per_class: n.
+        record: of the imported set, where there is one.
+
+    Returns:
+        A digest, or why they cannot be listed, which is for the stage to refuse.
+    """
+    if record.is_file() and not _path(settings["path"], images_per_class, "path").exists():
+        known: str | None = read_content(record).get("listing")
+        return known
+    try:
+        return source_files(settings, images_per_class).listing()
+    except (FD2Error, OSError) as error:
+        return str(error)
+
+
+def by_number(name: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts ``id2`` before ``id10``."""
+    parts = _NUMBERS.split(name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+
+
+def _path(text: str, images_per_class: int, key: str) -> Path:
+    return filled_in(text.replace("{ipc}", str(images_per_class)), WHERE.format(key)).absolute()
+
+
+def _class_folders(root: Path) -> SourceFiles:
+    folders = _folders(root)
+    if len(folders) == 1 and folders[0].name == "train":
+        root, folders = folders[0], _folders(folders[0])
+    pictures = {
+        folder.name: tuple(sorted(_pictures(folder), key=lambda path: by_number(path.name)))
+        for folder in sorted(folders, key=lambda path: by_number(path.name))
+    }
+    if not any(pictures.values()):
+        pickles = sorted(path.name for path in root.iterdir() if path.suffix.lower() in PICKLES)
+        if pickles:
+            what = f"no class folders, but pickles, which are not opened unasked: {pickles[0]}"
+            fix = f"name the file itself: {root / pickles[0]}"
+            raise FD2Error(what, str(root), fix)
+        kinds = ", ".join(SUFFIXES)
+        fix = f"name the folder that holds one folder a class, with pictures of {kinds}"
+        raise FD2Error("no class folders with pictures", str(root), fix)
+    if empty := [name for name, files in pictures.items() if not files]:
+        what = f"{len(empty)} class folder(s) without pictures: {listing(empty)}"
+        raise FD2Error(what, str(root), "get a whole copy of the set")
+    return SourceFiles("folders", root, tuple(pictures), tuple(pictures.values()))
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()]

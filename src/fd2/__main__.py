@@ -13,7 +13,9 @@ from fd2.errors import FD2Error, system_fault
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
 #: the exit code.
-COMMANDS = ("init", "plan", "cost", "doctor", "why", "adopt", "export")
+COMMANDS = ("init", "import", "plan", "cost", "doctor", "why", "adopt", "export")
+#: Whose module has another name, because no module can have theirs.
+_MODULES = {"import": "import_set"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         try:
-            module = import_module(f"fd2.commands.{name}")
+            module = import_module(f"fd2.commands.{_MODULES.get(name, name)}")
         except ImportError as error:
             # Where packages are broken, fd2 doctor still says which.
             commands.add_parser(name, parents=[common], help=f"cannot start: {error}")
@@ -70,7 +72,7 @@ def main(words: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(given[:cut])
     if not hasattr(arguments, "run"):
-        import_module(f"fd2.commands.{arguments.command}")
+        import_module(f"fd2.commands.{_MODULES.get(arguments.command, arguments.command)}")
     try:
         return int(arguments.run(arguments, given[cut + 1 :]))
     except FD2Error as error:

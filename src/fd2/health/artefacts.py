@@ -17,6 +17,7 @@ from fd2.config.code import PACKAGE
 from fd2.config.datasets import download_settings
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error, listing
+from fd2.imports.source_files import source_listing
 from fd2.planning.image_folders import folder_listing, users_folder
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
@@ -84,6 +85,11 @@ def _origin(
     yield from _sources(content["run"]["code"], digest)
     yield from _inputs(project, job, content, digest)
     yield from _files(project, job, content, digest)
+    if job.rule == "import_set":
+        own, count = content["settings"]["method_settings"], content["settings"]["images_per_class"]
+        record = next(Path(path) for path in job.outputs if _is_record(Path(path)))
+        if source_listing(own, count, project.folder / record) != content["listing"]:
+            yield "the imported set has other files, or cannot be read"
 
 
 def _sources(recorded: Mapping[str, str], digest: Digest) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -147,13 +147,16 @@ def written(template: str, values: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(values)
 
 
-def require_accepted(config: Path, name: str, files: Mapping[str, str]) -> None:
+def require_accepted(
+    config: Path, name: str, files: Mapping[str, str], before: Sequence[Path] = ()
+) -> None:
     """Refuse a config and a sheet that a run would refuse, before they are written.
 
     Args:
         config: the folder of configs, of which a copy is tried.
         name: of the config.
         files: the texts by their paths in that folder.
+        before: config files that stand before it.
 
     Raises:
         FD2Error: as `checked_configuration`.
@@ -164,7 +167,7 @@ def require_accepted(config: Path, name: str, files: Mapping[str, str]) -> None:
             (folder / path).write_text(text, encoding="utf-8")
         where = f"config/{name}.yaml, as it would be written"
         try:
-            layers = read_layers(folder / "config.yaml", [folder / f"{name}.yaml"])
+            layers = read_layers(folder / "config.yaml", [*before, folder / f"{name}.yaml"])
             checked_configuration(layers, where, folder)
         except FD2Error as error:
             # Its lines are those of the copy.

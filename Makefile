@@ -68,7 +68,7 @@ test: $(READY)
 test-all: $(READY) $(DDRANKING)
 	$(PYTEST) -m "not cluster"
 
-# For one test: it asks for NumPy 1, and stands beside the environment.
+# For tests that compare with it: it asks for NumPy 1, and stands beside the environment.
 $(DDRANKING): $(READY)
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $@ \
 	  ddranking==0.2.0 kornia==0.9.0 kornia-rs==0.2.0

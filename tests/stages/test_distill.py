@@ -78,12 +78,15 @@ def test_ipc_n_is_a_prefix_of_ipc_m(chain: Chain, group: Path, tmp_path: Path) -
         assemble(count, [group, last], path, tmp_path / "record.json", chain.job)
         sets.append(read_distilled(path))
     whole = sets[-1].images.unflatten(0, (3, 4))
+    start = images(chain.patches).transpose(0, 1)
     assert torch.equal(whole[:, :3], images(group).transpose(0, 1))
     assert torch.equal(whole[:, 3], images(last)[0])
     for one in sets:
         count = one.images_per_class
         assert torch.equal(one.images.unflatten(0, (3, count)), whole[:, :count])
         assert one.labels.tolist() == [c for c in range(3) for _ in range(count)]
+        far = (whole[:, :count].double() - start[:, :count].double()).abs().mean()
+        assert one.metadata["moved"] == pytest.approx(float(far)) and far > 0.1
         assert one.metadata["mean"] == list(read_manifest(chain.data / "manifest.json").mean)
 
 

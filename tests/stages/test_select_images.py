@@ -116,6 +116,10 @@ def test_matched_sets_are_read_as_any_set(chain: Chain, tmp_path: Path, method: 
     made = read_distilled(tmp_path / "one.safetensors")
     again = read_distilled(tmp_path / "two.safetensors")
     assert made.images.dtype == torch.float32 and made.images_per_class == 2
+    unmoved = chain.select_settings(method, 2, **{**own, "iterations": 0})
+    match(unmoved, chain.data, tmp_path / "start", tmp_path / "start.json", chain.job)
+    far = (made.images - read_distilled(tmp_path / "start").images).abs().mean() * 255
+    assert made.metadata["moved"] == pytest.approx(float(far), rel=1e-4) and far > 0.01
     assert torch.equal(made.images, again.images)
     assert made.labels.tolist() == [0, 0, 1, 1, 2, 2]
     shown = made.pictures()

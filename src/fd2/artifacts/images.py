@@ -28,7 +28,8 @@ class SlotImages:
     Attributes:
         images: uint8 ``[S, C, K, H, W]``.
         slots: the slot numbers of the first axis.
-        metadata: what shaped them; holds ``manifest``.
+        metadata: what shaped them; holds ``manifest``, and of a group ``moved``: how far each of
+            its slots is from its start, see `moved`.
     """
 
     images: Tensor
@@ -46,7 +47,8 @@ class DistilledSet:
             and 1 white, and pixels may lie beyond.
         labels: int64 ``[C * n]``.
         images_per_class: n.
-        metadata: what shaped it; holds ``manifest``, ``mean`` and ``std``.
+        metadata: what shaped it; holds ``manifest``, ``mean`` and ``std``, and where images were
+            optimised how far they ``moved``.
         learned_labels: logits float32 ``[C * n, C]`` of a method that learns soft labels.
         learned_rate: of students, above 0, from a method that learns it.
     """
@@ -74,6 +76,20 @@ class DistilledSet:
             low, high = shares.flatten(1).quantile(ends, dim=1)[..., None, None, None]
             shares = (shares - low) / (high - low).clamp(min=_FLAT)
         return (shares.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def moved(images: Tensor, start: Tensor) -> float:
+    """How far images are from those that they were optimised from, on average.
+
+    Args:
+        images: uint8, or float32 in shares of white.
+        start: of the same shape and type.
+
+    Returns:
+        The mean absolute difference of their pixels, in grey levels of 255.
+    """
+    levels = 1.0 if images.dtype == torch.uint8 else 255.0
+    return float((images.double() - start.double()).abs().mean()) * levels
 
 
 def write_slots(

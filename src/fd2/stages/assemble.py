@@ -40,5 +40,7 @@ def assemble(
     settings = {"images_per_class": images_per_class}
     shaped = shaped_by("assemble", settings, manifest, inputs)
     statistics = {key: loaded[0].metadata[key] for key in ("mean", "std")}
+    distances = [distance for group in loaded for distance in group.metadata["moved"]]
+    statistics["moved"] = sum(distances[:images_per_class]) / images_per_class
     write_distilled(output, images, {**shaped, **statistics})
     write_record(record_file, record(shaped, job.facts()))

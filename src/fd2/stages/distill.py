@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2.artifacts.images import SlotImages, write_slots
+from fd2.artifacts.images import SlotImages, moved, write_slots
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config.settings import DistillSettings
@@ -46,22 +46,24 @@ def distill(
     shaped = shaped_by("distill", settings, manifest.digest(), inputs)
     statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     with stage_state(job, shaped) as state:
-        images, seconds = _finished(settings, group, patches, state, str(patches_file))
-        write_slots(output, images, settings.slots, {**shaped, **statistics})
+        images, seconds, distances = _finished(settings, group, patches, state, str(patches_file))
+        facts = {**shaped, **statistics, "moved": distances}
+        write_slots(output, images, settings.slots, facts)
         write_record(record_file, record(shaped, job.facts(), slot_seconds=seconds))
         state.remove()
 
 
 def _finished(
     settings: DistillSettings, group: Group, patches: SlotImages, state: StageState, where: str
-) -> tuple[Tensor, list[float]]:
+) -> tuple[Tensor, list[float], list[float]]:
     """uint8 ``[S, C, K, H, W]``: every slot of the group, chunk by chunk of classes.
 
-    With each slot's seconds; those of slots that an earlier run finished are its own.
+    With each slot's seconds, those of slots that an earlier run finished being its own, and how far
+    it moved.
     """
     chunks = torch.arange(len(group.class_names)).split(settings.class_chunk)
     finished: list[Tensor] = []
-    slot_seconds = []
+    slot_seconds, distances = [], []
     for slot in settings.slots:
         initial = initial_patches(
             patches, slot, settings.initial_patch, group.class_names, group.names, where
@@ -81,5 +83,6 @@ def _finished(
                 state.stop_if_asked()
             parts.append(part)
         finished.append(torch.cat([part.tensors["images"] for part in parts]))
+        distances.append(moved(finished[-1], initial))
         slot_seconds.append(sum(part.facts["seconds"] for part in parts))
-    return torch.stack(finished), slot_seconds
+    return torch.stack(finished), slot_seconds, distances

@@ -68,8 +68,11 @@ def evaluate(
             states.append(state)
             finished = state.part("cell").restore()
             if finished is None:
-                sizes = _bytes(settings, images, soft)
-                made = _cell(settings, shared, dataset, sizes, shaped, state, job)
+                of_set = {
+                    "bytes": _bytes(settings, images, soft),
+                    "moved": images.metadata.get("moved"),
+                }
+                made = _cell(settings, shared, dataset, of_set, shaped, state, job)
                 finished = Snapshot({}, made)
                 state.part("cell").save(finished)
                 state.part("training").remove()
@@ -84,7 +87,7 @@ def _cell(
     settings: EvaluateSettings,
     shared: StudentData,
     dataset: PreparedDataset,
-    sizes: dict[str, int],
+    of_set: dict[str, Any],
     shaped: dict[str, Any],
     state: StageState,
     job: Job,
@@ -99,7 +102,7 @@ def _cell(
         "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,
         REMARKS: dataset.manifest.remarks,
-        "bytes": sizes,
+        **of_set,
         "result": result,
         **record(shaped, clock.facts()),
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from fd2.artifacts.images import write_distilled
+from fd2.artifacts.images import moved, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
@@ -34,7 +35,10 @@ def match(
         images = match_images(
             recipe, dataset, count, settings.seed, job.device, state.part("matching")
         )
+        unmoved = replace(recipe, iterations=0)
+        start = match_images(unmoved, dataset, count, settings.seed, job.device)
         statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-        write_distilled(output, images, {**shaped, **statistics})
+        facts = {**shaped, **statistics, "moved": moved(images, start)}
+        write_distilled(output, images, facts)
         write_record(record_file, record(shaped, job.facts()))
         state.remove()

@@ -41,5 +41,7 @@ def contact_sheet(name: SetName, images: DistilledSet, manifest: Manifest) -> Fi
         f"IPC {images.images_per_class}: {classes} of {len(pictures)} classes, "
         f"{slots} of {images.images_per_class} images each"
     )
+    if (distance := images.metadata.get("moved")) is not None:
+        title += f"; {distance:.1f} of 255 levels from their start"
     names = [f"slot {slot}" for slot in range(slots)]
     return mosaic_figure(shown, manifest.classes[:classes], names, title)

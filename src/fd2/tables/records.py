@@ -101,6 +101,7 @@ def student_numbers(record: Record) -> dict[str, Any]:
         "on_pictures": bool(settings["pictures"]),
         "learned": [key for key in ("labels", "learning_rate") if settings[key] == LEARNED],
         **{name: float(sizes[name]) for name in SIZES if name in sizes},
+        "moved": record.content.get("moved"),
     }
 
 

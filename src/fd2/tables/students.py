@@ -42,7 +42,7 @@ _FACTS = (
 )
 _NUMBERS = (
     *(*METRICS, "epoch", "initialisation", "on_pictures", "learned"),
-    *("majority_top1", "chosen_on_test", *SIZES),
+    *("majority_top1", "chosen_on_test", *SIZES, "moved"),
 )
 #: Comparisons by the start of their columns' names.
 COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
@@ -98,7 +98,7 @@ def _columns() -> list[str]:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
     names.insert(names.index("over_random_reference") + 1, "over_random_labels")
-    return [*names, "missing"]
+    return [*names, "moved", "missing"]
 
 
 def _rows(
@@ -153,6 +153,7 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     for end in ("", "_elsewhere"):
         numbers[f"difference{end}"] = numbers["top1_mean"] - rows[f"published{end}"]
     existing = files[files["exists"]].groupby("row")
+    numbers["moved"] = existing["moved"].first().astype(float)
     for name in ("preset", "tested_on"):
         numbers[name] = existing[name].agg(lambda values: ";".join(sorted(set(values))))
         numbers[name] = numbers[name].astype(object).fillna("")

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "src" / "fd2"
 #: From the top down: a module imports from its own layer and those below.
 LAYERS = (
     {"commands", "__main__"},
+    {"watch"},
     {"planning", "health", "lineage", "loading"},
     {"stages"},
     {
@@ -47,6 +48,7 @@ PLUGINS = ("datasets", "backbones", "methods", "regularisers", "figures")
 HEAVY = ("torch", "torchvision", "timm", "numpy", "PIL", "matplotlib", "pandas")
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+LOGGER = ROOT / "src" / "snakemake_logger_plugin_fd2" / "__init__.py"
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 
 
@@ -102,6 +104,23 @@ def test_plugins_of_a_folder_do_not_know_each_other(folder: str) -> None:
                 assert sibling.startswith("_"), f"{name_of(path)} imports {name}"
 
 
+def test_snakemake_starts_with_the_logger_without_all_of_fd2() -> None:
+    # Snakemake imports each plug-in whenever it starts, also where the logger is not asked for.
+    code = """
+import sys
+from snakemake_logger_plugin_fd2 import LogHandler
+print([name for name in sys.modules if name.split(".")[0] == "fd2"], LogHandler.__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[] LogHandler", "")
+
+
 def test_no_method_knows_fd2_and_fd2_no_method() -> None:
     for folder, foreign in (("methods", "regularisers"), ("regularisers", "methods")):
         for path in (PACKAGE / folder).glob("*.py"):
@@ -131,7 +150,7 @@ def needs_encoding(name: str, call: ast.Call) -> bool:
     return any(word.arg == "text" and ast.unparse(word.value) == "True" for word in call.keywords)
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=name_of)
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS, LOGGER], ids=name_of)
 def test_nothing_unsafe_is_called(path: Path) -> None:
     tree = parse(path)
     assert not {name.split(".")[0] for name in imported(path)} & PICKLERS

@@ -13,7 +13,7 @@ from fd2.errors import FD2Error, system_fault
 #: Sub-commands: modules of ``fd2.commands`` with HELP, EXAMPLE, add_arguments for options that not
 #: all have, and run, which takes the arguments and Snakemake's options behind ``--`` and returns
 #: the exit code.
-COMMANDS = ("init", "import", "plan", "cost", "doctor", "why", "adopt", "export")
+COMMANDS = ("init", "import", "plan", "run", "cost", "doctor", "why", "adopt", "export")
 #: Whose module has another name, because no module can have theirs.
 _MODULES = {"import": "import_set"}
 

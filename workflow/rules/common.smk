@@ -145,6 +145,8 @@ onstart:
         "device" in job.resources.keys() for job in workflow.dag.needrun_jobs()
     ):
         explained(require_device)(DEVICE, SETTINGS.where("device"))
+    if VIEWS:
+        begin_view()
 
 
 # What is timed on a CPU has it alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sys
 import time
 import traceback
@@ -24,6 +25,9 @@ from fd2.runtime.threads import use_threads
 
 if TYPE_CHECKING:
     import torch
+
+#: Environment variable of runs that a view follows, which shows errors from the logs.
+VIEWED = "FD2_VIEWED"
 
 
 @dataclass(frozen=True)
@@ -161,17 +165,19 @@ def script(asked: Any, stage: str = "") -> Iterator[None]:
 def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Iterator[None]:
     """Send standard output and error to ``log``; a fault of the user ends in one clear message.
 
-    On a terminal standard error stays on the terminal, for the progress bar. An `FD2Error`, a lack
+    On a terminal standard error stays on the terminal, for the progress bar; not where `VIEWED` is
+    set, nor is the message printed there, because a view has the terminal. An `FD2Error`, a lack
     of memory (``stage`` says what to lower) and a full disk are printed without a traceback, in the
     log and, with ``echo_errors``, on standard error, and end the process with 1; a stop by a signal
     ends it with 128 plus the signal's number.
     """
     path = Path(log)
     terminal = sys.stderr
+    viewed = VIEWED in os.environ
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _closing(path.open("w", buffering=1, encoding="utf-8")) as stream:
-            error_stream = terminal if terminal.isatty() else stream
+            error_stream = terminal if terminal.isatty() and not viewed else stream
             with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(error_stream):
                 try:
                     yield
@@ -182,7 +188,7 @@ def logged(log: str | Path, *, stage: str = "", echo_errors: bool = True) -> Ite
         fault = _fault(error, stage, path)
         if fault is None:
             raise
-        if echo_errors:
+        if echo_errors and not viewed:
             # The terminal may be gone, and need not know every letter.
             with contextlib.suppress(OSError, UnicodeError):
                 print(f"error: {fault}", file=terminal, flush=True)

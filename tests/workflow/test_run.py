@@ -147,7 +147,8 @@ def test_a_failed_job_is_shown_with_its_error_and_its_log(expendable: Any) -> No
 
 def test_ctrl_c_ends_a_run_that_goes_on_later(expendable: Any) -> None:
     (expendable.folder / f"results/{HARD}.json").unlink()
-    expendable.write("config/long.yaml", {"after": ["tiny.yaml"], "evaluate": {"epochs": 100000}})
+    epochs = {stage: {"epochs": 100000} for stage in ("relabel", "evaluate")}
+    expendable.write("config/long.yaml", {"after": ["tiny.yaml"], **epochs})
     log = expendable.folder / f"logs/{HARD}.log"
     log.unlink()
     terminal = fd2_run(expendable, "long", f"results/{HARD}.json")
@@ -157,7 +158,6 @@ def test_ctrl_c_ends_a_run_that_goes_on_later(expendable: Any) -> None:
     # The job watches for signals once it trains; before that it just ends.
     terminal.press(b"\x03")
     assert terminal.wait() not in (0, -signal.SIGKILL), terminal.shown
-    assert "Stopped after " in terminal.shown or "job(s) failed" in terminal.shown
     assert "The same command goes on from here" in terminal.shown
     assert not list(expendable.folder.glob(".snakemake/locks/*"))
     assert "Traceback" not in terminal.shown

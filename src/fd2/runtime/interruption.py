@@ -14,6 +14,9 @@ from fd2.errors import FD2Error
 #: what Ctrl-C and the closing of a terminal send.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
+#: How the message of `StoppedError` begins.
+STOPPED = "stopped by"
+
 
 class StoppedError(FD2Error):
     """A job that a signal ended after its state was written."""
@@ -23,7 +26,7 @@ class StoppedError(FD2Error):
         #: 128 plus the signal's number, as shells count.
         self.exit_code = 128 + number
         super().__init__(
-            f"stopped by {signal.Signals(number).name}",
+            f"{STOPPED} {signal.Signals(number).name}",
             where,
             "run the same command again: it goes on from there",
         )

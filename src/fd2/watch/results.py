@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parents[3] / "workflow" / "run"
 #: Lines of a log that are shown of an error that has no words of its own.
 _LAST_LINES = 8
-_ERROR = "error: "
+#: What the message of a fault begins with in a log.
+ERROR = "error: "
 #: Fields of names, which the templates ask for.
 _FIELDS = (
     *("dataset", "method", "fd2", "variant", "ipc", "group", "student", "seed"),
@@ -94,7 +95,7 @@ def error_in(logs: Iterable[Path]) -> list[str]:
     for log in logs:
         if log.is_file():
             text = log.read_text(encoding="utf-8", errors="replace")
-            at = text.rfind(f"\n{_ERROR}") + 1 or (0 if text.startswith(_ERROR) else -1)
+            at = text.rfind(f"\n{ERROR}") + 1 or (0 if text.startswith(ERROR) else -1)
             lines = (text[at:] if at >= 0 else text).strip().splitlines()
             return lines if at >= 0 else lines[-_LAST_LINES:]
     return []

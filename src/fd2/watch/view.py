@@ -12,10 +12,11 @@ from fd2.errors import FD2Error, system_fault
 from fd2.planning.moments import duration, moment
 from fd2.planning.project import Project
 from fd2.planning.schedule import Machine
+from fd2.runtime.interruption import STOPPED
 from fd2.runtime.job import VIEWED
 from fd2.watch.jobs import WatchedJob
 from fd2.watch.remaining import Forecaster
-from fd2.watch.results import Words, error_in
+from fd2.watch.results import ERROR, Words, error_in
 from fd2.watch.screen import Screen
 
 #: Outputs behind the targets, by rule.
@@ -50,6 +51,7 @@ class RunView:
         self._running: dict[int, float] = {}
         self._ended: set[int] = set()
         self._failed: dict[int, WatchedJob] = {}
+        self._stopped: set[int] = set()
         self._begun: float | None = None
         self._nothing = False
         self._eta = ""
@@ -65,8 +67,8 @@ class RunView:
 
     @property
     def failed(self) -> bool:
-        """Whether a job has failed."""
-        return bool(self._failed)
+        """Whether a job has failed or was stopped."""
+        return bool(self._failed or self._stopped)
 
     def nothing_to_do(self) -> None:
         """All that was asked for is there."""
@@ -82,6 +84,7 @@ class RunView:
             if number in self._jobs:
                 self._running[number] = time.monotonic()
                 self._failed.pop(number, None)
+                self._stopped.discard(number)
         self._forecast()
         self._show()
 
@@ -97,24 +100,28 @@ class RunView:
             *lines, last = self._words.results(job)
         except FD2Error as error:
             lines, last = [str(error)], self._words.name(job)
+        self._show()
         for line in lines:
             self._screen.line(line)
         done, total = len(self._ended), len(self._jobs)
         tail = self._words.write("tail", done=done, total=total, eta=self._eta)
         self._screen.line(f"{last} · {tail}")
-        self._show()
 
     def broke(self, number: int, logs: Sequence[str]) -> None:
-        """A job that has failed."""
+        """A job that has failed, or that a signal has stopped."""
         self._running.pop(number, None)
         if number not in self._jobs:
             return
-        job = self._failed[number] = self._jobs[number]
-        paths = [self._project.folder / log for log in logs]
-        said = error_in(paths)
-        name = self._words.name(job)
-        self._screen.line(self._words.write("failed", name=name, logs=list(logs), error=said))
+        job = self._jobs[number]
+        error = error_in([self._project.folder / log for log in logs])
+        stopped = bool(error) and error[0].startswith(f"{ERROR}{STOPPED}")
+        if stopped:
+            self._stopped.add(number)
+        else:
+            self._failed[number] = job
+        values = {"name": self._words.name(job), "logs": list(logs), "error": error}
         self._show()
+        self._screen.line(self._words.write("failed", stopped=stopped, **values))
 
     def end(self) -> None:
         """After the last event: how it ended, and where what was asked for lies."""
@@ -169,7 +176,7 @@ class RunView:
 
     def _lost(self) -> set[int]:
         """Jobs that failed or wait for one that did."""
-        lost = set(self._failed)
+        lost = self._stopped.union(self._failed)
         grown = True
         while grown:
             more = {n for n, job in self._jobs.items() if n not in lost and lost & set(job.after)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,39 @@ def test_one_channel_needs_weights_that_take_it(planned: Planned) -> None:
     assert "backbone resnet18, setting 'pretrain.initialisation'" in refused.value.where
     for initialisation in ("imagenet_repeated", "scratch"):
         planned(row, **grey, pretrain={"initialisation": initialisation})
+
+
+@pytest.mark.parametrize("section", ["pretrain", "evaluate"])
+def test_a_weights_file_is_checked_when_planning(
+    planned: Planned, tmp_path: Path, section: str
+) -> None:
+    row, path = "elpv,random,plain,base,1,resnet18,", tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    good = {"path": str(path), "sha256": digest}
+    faults: list[tuple[dict[str, Any], str]] = [
+        ({"initialisation": "file"}, "without a weights file"),
+        ({"initialisation": "scratch", "weights_file": good}, "with initialisation 'scratch'"),
+        (
+            {"initialisation": "file", "weights_file": {**good, "path": "none.pth"}},
+            "no weights file none.pth",
+        ),
+        (
+            {"initialisation": "file", "weights_file": {**good, "sha256": "0" * 64}},
+            f"has SHA-256 {digest} instead of 0000",
+        ),
+        ({"weights_file": {"path": str(path)}}, "missing key"),
+    ]
+    for settings, message in faults:
+        with pytest.raises(FD2Error, match=message):
+            planned(row, **{section: settings})
+    taken = planned(row, **{section: {"initialisation": "file", "weights_file": good}})
+    cell = Cell(SetName("elpv", "random", "plain", "base"), 1, "resnet18", 0)
+    found = {
+        "pretrain": taken.pretrain(Teacher("elpv", "resnet18", "plain")),
+        "evaluate": taken.evaluate(cell),
+    }
+    assert found[section]["weights_file"] == good
 
 
 @pytest.mark.parametrize("section", ["pretrain", "evaluate"])

@@ -10,6 +10,7 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.datasets import channels
 from fd2.config.names import Teacher
+from fd2.config.weights_files import FILE, check_weights_file
 from fd2.errors import FD2Error, suggest
 
 _STEMS = ("imagenet", "cifar")
@@ -67,7 +68,7 @@ def check_initialisation(
     where = f"backbone {backbone}"
     known = [*allowed, _REPEATED] if "imagenet" in allowed else list(allowed)
     if initialisation not in known:
-        fix = suggest(initialisation, known)
+        fix = f"{suggest(initialisation, known)}, or '{FILE}' with a 'weights_file' of your own"
         raise FD2Error(f"unknown initialisation '{initialisation}'", where, fix)
     if initialisation == "scratch":
         if weights_file is not None:
@@ -111,12 +112,16 @@ def check_network(
         where: tells where the section's initialisation was set, if it is refused.
 
     Raises:
-        FD2Error: see `check_initialisation`; or the plug-in's own, for images that it cannot take.
+        FD2Error: see `check_initialisation` and `check_weights_file`; or the plug-in's own, for
+            images that it cannot take.
     """
     images = NetworkInput(channels(entry), entry["resolution"], section["stem"])
     plugin = plugins.load("backbones", backbone)
     try:
-        check_initialisation(backbone, plugin.INITIALISATIONS, section["initialisation"], images)
+        initialisation = section["initialisation"]
+        check_weights_file(initialisation, section["weights_file"], f"backbone {backbone}")
+        if initialisation != FILE:
+            check_initialisation(backbone, plugin.INITIALISATIONS, initialisation, images)
         if hasattr(plugin, "check"):
             plugin.check(images)
     except FD2Error as error:

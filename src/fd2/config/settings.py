@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
+from fd2.config.weights_files import WeightsFile
 
 T = TypeVar("T")
 #: In place of a student's labels or learning rate: those that the set's method learned.
@@ -68,10 +69,9 @@ class CounterfactualAttentionSettings:
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """A teacher: backbone, with counterfactual attention learning unless ``cal`` is None.
+    """A teacher, with counterfactual attention unless ``cal`` is None; section ``pretrain``.
 
-    Names as in config/config.yaml, section ``pretrain``; ``dataset``, ``backbone`` and ``training``
-    come from the artefact's path.
+    ``dataset``, ``backbone`` and ``training`` come from the artefact's path.
     """
 
     dataset: str
@@ -81,6 +81,7 @@ class PretrainSettings:
     preset: str
     seed: int
     initialisation: str
+    weights_file: WeightsFile | None
     stem: str
     optimiser: str
     learning_rate: float
@@ -218,8 +219,7 @@ class DirectSettings:
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
-    ``direct`` is None under the protocol ``decoupled``. ``labels`` and ``learning_rate`` may be
-    `LEARNED`: they come with the set.
+    ``direct`` is None under ``decoupled``. ``labels`` and ``learning_rate`` may be `LEARNED`.
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both ways match.
     """
@@ -233,6 +233,7 @@ class EvaluateSettings(OfSet):
     labels: str
     pictures: bool
     initialisation: str
+    weights_file: WeightsFile | None
     stem: str
     temperature: float
     epochs: int

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch._weights_only_unpickler import UnpicklingError
 
 from fd2.errors import FD2Error
 
@@ -18,10 +20,12 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
     """Read a state dict from a checkpoint without unpickling arbitrary objects.
 
     ``sha256`` is the file's in hexadecimal, or at least its first 8 digits. Parameters and buffers,
-    by name, are on the CPU, in the file's order.
+    by name, are on the CPU, in the file's order. A training script's checkpoint may hold them under
+    ``state_dict`` or ``model``.
 
     Raises:
-        FD2Error: if the file is missing or its hash differs.
+        FD2Error: if the file is missing, its hash differs, or it holds other than tensors and plain
+            values.
         ValueError: if ``sha256`` has fewer than 8 digits.
     """
     if len(sha256) < MINIMUM_HASH_DIGITS:
@@ -36,7 +40,19 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
             str(path),
             "fetch the file again from its official source",
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+        raise FD2Error(
+            f"no file of torch.save with tensors alone: {str(error).partition(chr(10))[0]}",
+            str(path),
+            "store the network's state dict: torch.save(network.state_dict(), path)",
+        ) from error
+    if not isinstance(state, Mapping):
+        state = {}
+    for key in ("state_dict", "model"):
+        if isinstance(state.get(key), Mapping):
+            state = state[key]
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 

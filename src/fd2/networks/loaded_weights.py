@@ -56,7 +56,9 @@ def load_weights(backbone: Backbone, state: Mapping[str, Tensor], where: str) ->
     ):
         if names:
             raise FD2Error(f"the weights {what} {listing(names, most=5)}", where, _FIX)
-    backbone.load_state_dict({**own, **loaded})
+    # Its own state dict, because that tells the layers' versions, which MNASNet asks for.
+    own.update(loaded)
+    backbone.load_state_dict(own)
 
 
 def _sees_three(source: Tensor, value: Tensor) -> bool:

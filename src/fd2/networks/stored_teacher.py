@@ -12,11 +12,12 @@ import torch
 from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
-from fd2.config import plugins
 from fd2.config.networks import PHOTOGRAPHS, NetworkInput
+from fd2.config.weights_files import WeightsFile
 from fd2.errors import FD2Error
 from fd2.networks.cal import CounterfactualAttention
 from fd2.networks.formats import on_device
+from fd2.networks.initial_weights import build_backbone
 from fd2.networks.teacher import Teacher
 from fd2.runtime.seeds import seed_from
 
@@ -36,18 +37,20 @@ def build_teacher(
     attention_maps: int | None,
     *,
     initialisation: str,
+    weights_file: WeightsFile | None = None,
     seed: int,
     images: NetworkInput = PHOTOGRAPHS,
     attention_initialisation: str = "kaiming_normal",
 ) -> Teacher:
     """A teacher with fresh heads, for M attention maps, or with None without attention head.
 
-    The backbone starts from one of its initialisations, the attention head as
+    The backbone starts as `build_backbone` says, the attention head as
     `CounterfactualAttention` says; all fresh weights come from the seed.
     """
-    plugin = plugins.load("backbones", backbone)
     own_seed = seed_from(seed, "backbone")
-    body = plugin.build(num_classes, initialisation, seed=own_seed, images=images)
+    body = build_backbone(
+        backbone, num_classes, initialisation, weights_file, seed=own_seed, images=images
+    )
     if attention_maps is None:
         return Teacher(body)
     head = CounterfactualAttention(

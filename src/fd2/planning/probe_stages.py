@@ -44,6 +44,8 @@ STEPS = {"cpu": 1, "cuda": 4}
 #: that noise does not matter, or has that many steps.
 ENOUGH_SECONDS = 1.0
 MOST_STEPS = 200
+#: A trial starts without weights that would have to be fetched.
+_FRESH = {"initialisation": "scratch", "weights_file": None}
 _TEST_IMAGES = 8
 _PATCH_CLASSES = 4
 #: Images of a step of `prepare` and of coresets and, about, of the patches' scoring batch.
@@ -150,7 +152,7 @@ def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 
 
 def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    settings = {**task.settings, "epochs": 1, "initialisation": "scratch"}
+    settings = {**task.settings, "epochs": 1, **_FRESH}
     train = steps * settings["batch_size"]
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     data = inputs.data(train, _TEST_IMAGES)
@@ -259,7 +261,7 @@ def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 
 
 def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    shorter = {"epochs": steps, "test_every": steps, "initialisation": "scratch"}
+    shorter = {"epochs": steps, "test_every": steps, **_FRESH}
     settings = {**task.settings, **shorter}
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])

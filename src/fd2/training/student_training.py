@@ -13,13 +13,12 @@ from fd2.artifacts.images import DistilledSet
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logits
 from fd2.augment.normalise import Normaliser
-from fd2.config import plugins
 from fd2.config.networks import NetworkInput
 from fd2.config.settings import LEARNED, EvaluateSettings
 from fd2.epochs import is_tested
-from fd2.networks.backbone import Backbone
 from fd2.networks.compilation import compiled
 from fd2.networks.formats import at_least_float32, on_device
+from fd2.networks.initial_weights import build_backbone
 from fd2.replay.plan import plan_augmentation
 from fd2.replay.view import HalfBatch, Replay
 from fd2.runtime.progress import Progress
@@ -90,10 +89,11 @@ class StudentTraining:
         self.data = data
         self.device = device
         self._names = ("student", settings.seed, settings.dataset, settings.student)
-        backbone = plugins.load("backbones", settings.student)
-        student: Backbone = backbone.build(
+        student = build_backbone(
+            settings.student,
             len(data.classes),
             settings.initialisation,
+            settings.weights_file,
             seed=seed_from(*self._names),
             images=NetworkInput(data.images.shape[1], data.images.shape[2], settings.stem),
         )

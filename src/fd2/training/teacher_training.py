@@ -82,6 +82,7 @@ class TeacherTraining:
             dataset.num_classes,
             settings.cal.attention_maps if settings.cal else None,
             initialisation=settings.initialisation,
+            weights_file=settings.weights_file,
             seed=seed_from(*self._names, "weights"),
             attention_initialisation=(
                 settings.cal.attention_initialisation if settings.cal else "kaiming_normal"

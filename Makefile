@@ -35,7 +35,7 @@ $(READY): pyproject.toml
 	@PYTHONPATH=src $(PYTHON) -m fd2.health.paths
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[quickstart,slurm,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[quickstart,slurm,onnx,dev]'
 	@touch $(READY)
 
 quickstart: $(READY)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Collection, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 #: Characters of one part of a message, and of a value in it; what is longer is cut.
@@ -135,3 +136,13 @@ def require_writable(folder: str | Path, setting: str) -> None:
         raise FD2Error(
             f"'{existing}' cannot be written", setting, "change its permissions or name another"
         )
+
+
+def require_extra(package: str, extra: str, target: str) -> None:
+    """Refuse a target that needs a package of an extra which is not installed.
+
+    Raises:
+        FD2Error: says how to install it.
+    """
+    if find_spec(package) is None:
+        raise FD2Error(f"package {package} is not installed", target, f"pip install 'fd2[{extra}]'")

@@ -42,6 +42,7 @@ def paths() -> ArtefactPaths:
         "labels/elpv/rded/plain/group-2/ipc1/record.json",
         "students/elpv/random/plain/hard/ipc1/resnet50/seed12.json",
         "students/elpv/random/plain/hard/ipc1/timm.mobilenetv3_small_100/seed12.json",
+        "weights/elpv/random/plain/hard/ipc1/resnet50/seed12.onnx",
         "diagnostics/elpv/full/resnet18/plain.json",
         "diagnostics/elpv/rded/plain/group-2/ipc5/resnet18/cal-no-drop.safetensors",
         "tables/table1.tex",
@@ -201,6 +202,7 @@ TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
         (SetName("elpv", "full", "plain", "base"), SET.diagnosis(None, TEACHER, "json"), {}),
         (TEACHER, SET.diagnosis(None, TEACHER), {}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).path(), {"seed": "12"}),
+        (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).weights(), {"seed": "12"}),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from fd2.artifacts.images import write_distilled
 from fd2.artifacts.label_format import LabelFormat
@@ -16,6 +17,8 @@ from fd2.artifacts.manifests import Manifest
 from fd2.artifacts.prepared import write_prepared
 from fd2.artifacts.records import write_record
 from fd2.artifacts.soft_labels import epoch_logits, read_soft_labels, write_soft_labels
+from fd2.artifacts.tensors import write_tensors
+from fd2.config.names import TENSORS
 from fd2.replay.plan import plan_augmentation
 
 CLASSES, SLOTS, EPOCHS, SIZE = 2, 5, 3, 8
@@ -64,7 +67,17 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "run": {"device_name": "abacus"},
     }
     write_record(CELL, content)
-    made = {"pixels": pixels, "slots": slots, "augmentation": augmentation, "logits": logits}
+    state = torchvision.models.resnet18(num_classes=CLASSES).state_dict()
+    network = {"library": "torchvision", "model": "resnet18"}
+    of_student = {"network": network, "classes": list(manifest.classes)}
+    write_tensors(CELL.replace("students", "weights").replace("json", TENSORS), state, of_student)
+    made = {
+        "weights": state,
+        "pixels": pixels,
+        "slots": slots,
+        "augmentation": augmentation,
+        "logits": logits,
+    }
     return {**made, "packed": read_soft_labels(packed)}
 
 
@@ -73,7 +86,7 @@ def test_reading_examples(
     blocks: Callable[[str, str], list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data, distilled, packed, cell = blocks("docs/files.md", "python")
+    data, distilled, packed, cell, weights = blocks("docs/files.md", "python")
     names: dict[str, Any] = {}
     exec(data, names)
     assert np.array_equal(names["images"], written["pixels"])
@@ -89,6 +102,10 @@ def test_reading_examples(
     assert np.array_equal(names["logits"], epoch_logits(written["packed"], 0, torch.device("cpu")))
     exec(cell, {})
     assert capsys.readouterr().out == "random 12.5 abacus\n"
+    names = {}
+    exec(weights, names)
+    student = names["student"].state_dict()
+    assert all(torch.equal(student[key], value) for key, value in written["weights"].items())
 
 
 def test_size_of_soft_labels_is_as_told(written: dict[str, Any]) -> None:

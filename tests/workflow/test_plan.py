@@ -70,6 +70,8 @@ def test_students_of_several_seeds_are_one_job_only_where_the_config_says_so(sou
     assert sources.dry_run(f"{row}/seed12.json", *together) == {**before, "evaluate": 1}
     alone = (*together, "--config", "seeds_together=False")
     assert sources.dry_run(f"{row}/seed0.json", *alone) == {**before, "evaluate": 1}
+    kept = row.replace("students", "weights")
+    assert sources.dry_run(f"{kept}/seed0.onnx", *together) == {**before, "keep": 1, "convert": 1}
 
 
 def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:

@@ -28,7 +28,7 @@ from fd2.config.row_facts import row_facts
 from fd2.config.rows import ScoreRow, StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
-from fd2.errors import FD2Error, system_fault
+from fd2.errors import FD2Error, require_extra, system_fault
 from fd2.health.start import require_device, require_start
 from fd2.image_counts import (
     half_batch_sizes,

@@ -300,6 +300,22 @@ def evaluate_code(wildcards):
 
 
 @explained
+def keep_code(wildcards):
+    path, settings = of_cell(wildcards).weights(), evaluate_settings(wildcards)
+    if settings["protocol"] == "decoupled":
+        require_batches(path, wildcards, settings)
+    return code("keep", f"backbones.{wildcards.student}")
+
+
+@explained
+def convert_code(wildcards):
+    """Refuses before a student is trained where the packages of the conversion are missing."""
+    if not workflow.deployment_settings.deployment_method:
+        require_extra("onnxscript", "onnx", of_cell(wildcards).weights("onnx"))
+    return code("convert", f"backbones.{wildcards.student}")
+
+
+@explained
 def evaluate_settings(wildcards):
     return SETTINGS.evaluate(of_cell(wildcards))
 

@@ -32,6 +32,11 @@ class LibraryBackbone:
     model: str
 
     @property
+    def ORIGIN(self) -> tuple[str, str]:  # noqa: N802
+        """Library, and the network's name there."""
+        return self.library, self.model
+
+    @property
     def INITIALISATIONS(self) -> tuple[str, ...]:  # noqa: N802
         """With ``imagenet`` where the library knows trained weights."""
         trained = _module(self.library).has_weights(self.model)

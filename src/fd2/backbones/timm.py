@@ -48,6 +48,11 @@ class TimmBackbone:
     BATCH_NORM = True
     POOLS_FEATURES = True
 
+    @property
+    def ORIGIN(self) -> tuple[str, str]:  # noqa: N802
+        """Library, and the network's name there."""
+        return "timm", self.name
+
     def packaged_weights(self) -> Path:
         """The weights file inside the installed package, found without importing it.
 

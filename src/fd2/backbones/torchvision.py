@@ -43,6 +43,11 @@ class TorchvisionBackbone:
     BATCH_NORM = True
     POOLS_FEATURES = True
 
+    @property
+    def ORIGIN(self) -> tuple[str, str]:  # noqa: N802
+        """Library, and the network's name there."""
+        return "torchvision", self.model
+
     def build(
         self,
         num_classes: int,

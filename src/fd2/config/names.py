@@ -142,4 +142,11 @@ class Cell:
 
     def path(self) -> str:
         """Its record, with its accuracy."""
-        return f"students/{self.set_name}/ipc{self.ipc}/{self.student}/seed{self.seed}.{RECORD}"
+        return f"students/{self._name()}.{RECORD}"
+
+    def weights(self, suffix: str = TENSORS) -> str:
+        """The student's weights; their record or ONNX for the suffixes json and onnx."""
+        return f"weights/{self._name()}.{suffix}"
+
+    def _name(self) -> str:
+        return f"{self.set_name}/ipc{self.ipc}/{self.student}/seed{self.seed}"

@@ -24,6 +24,7 @@ TEMPLATES = (
     "distilled/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.{suffix:set}",
     "labels/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}/{file:labels}",
     "students/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.json",
+    "weights/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/seed{seed}.{suffix:weights}",
     "measured/{dataset}/{method:iterating}/{fd2}/{variant:distill}/ipc{ipc}.json",
     "diagnostics/{dataset}/full/{backbone}/{training}.{suffix:tensors}",
     "diagnostics/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{backbone}/{training}.{suffix:tensors}",
@@ -49,6 +50,7 @@ FILES = {
     "file:report": ("index.html", "partial.html"),
     "suffix:tensors": ("safetensors", "json"),
     "suffix:set": ("safetensors", "json", "png"),
+    "suffix:weights": ("safetensors", "json", "onnx"),
     "suffix:table": ("csv", "md", "tex"),
     "suffix:figure": ("png", "pdf", "csv", "md"),
 }

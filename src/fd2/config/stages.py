@@ -72,6 +72,7 @@ RULES = (
         "tabulate_partial",
         "draw",
         *("export", "export_with_labels", "export_ddranking"),
+        *("keep", "convert"),
         "preview",
     ),
     *("summarise", "summarise_partial", "unknown", "no_target"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import DistilledSet, read_distilled
@@ -42,38 +44,15 @@ def evaluate(
             the loss stops being finite.
         StoppedError: if a signal came; the state is written.
     """
-    dataset = open_prepared(data)
-    images = read_distilled(distilled)
-    soft = None if labels is None else read_soft_labels(labels)
-    inputs = {"distilled": distilled}
-    if labels is not None:
-        inputs["logits"] = labels / "logits.npy"
-        inputs["augmentation"] = labels / "augmentation.safetensors"
-    manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
-    _require_learned(students.values(), images, distilled)
-    longest = max(settings.epochs for settings in students.values())
-    if soft is not None and longest > soft.epochs:
-        raise FD2Error(
-            f"{longest} epochs of training, labels for {soft.epochs}",
-            str(labels),
-            "raise 'relabel.epochs' or lower 'evaluate.epochs'",
-        )
-    if any(settings.pictures for settings in students.values()):
-        images = replace(images, images=images.pictures())
-    shared = StudentData(dataset, images, soft, job.device)
+    given = open_students(students.values(), data, distilled, labels, job)
     states = []
     for output, settings in students.items():
-        shaped = shaped_by("evaluate", settings, manifest, inputs)
+        shaped = shaped_by("evaluate", settings, given.manifest, given.inputs)
         with stage_state(job, shaped) as state:
             states.append(state)
             finished = state.part("cell").restore()
             if finished is None:
-                of_set = {
-                    "bytes": _bytes(settings, images, soft),
-                    "moved": images.metadata.get("moved"),
-                }
-                made = _cell(settings, shared, dataset, of_set, shaped, state, job)
-                finished = Snapshot({}, made)
+                finished = Snapshot({}, _cell(settings, given, shaped, state, job))
                 state.part("cell").save(finished)
                 state.part("training").remove()
             write_record(output, finished.facts)
@@ -83,18 +62,75 @@ def evaluate(
         state.remove()
 
 
+@dataclass(frozen=True)
+class GivenToStudents:
+    """What students of one set are trained and tested on.
+
+    Attributes:
+        data: on the job's device.
+        dataset: the prepared real images.
+        images: the set, as the students see it.
+        soft: stored labels; None for others.
+        manifest: digest that all inputs share.
+        inputs: files of set and labels by role.
+    """
+
+    data: StudentData
+    dataset: PreparedDataset
+    images: DistilledSet
+    soft: SoftLabels | None
+    manifest: str
+    inputs: dict[str, Path]
+
+    def training(self, settings: EvaluateSettings, device: torch.device) -> StudentTraining:
+        """One student's training run, which has not begun."""
+        kind = DirectTraining if settings.protocol == "direct" else StudentTraining
+        return kind(settings, self.data, device)
+
+
+def open_students(
+    students: Collection[EvaluateSettings],
+    data: Path,
+    distilled: Path,
+    labels: Path | None,
+    job: Job,
+) -> GivenToStudents:
+    """Read what students learn from and are tested on; arguments as in `evaluate`.
+
+    Raises:
+        FD2Error: if inputs do not belong together, or the set lacks what its method was to learn.
+    """
+    dataset = open_prepared(data)
+    images = read_distilled(distilled)
+    soft = None if labels is None else read_soft_labels(labels)
+    inputs = {"distilled": distilled}
+    if labels is not None:
+        inputs["logits"] = labels / "logits.npy"
+        inputs["augmentation"] = labels / "augmentation.safetensors"
+    manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
+    _require_learned(students, images, distilled)
+    longest = max(settings.epochs for settings in students)
+    if soft is not None and longest > soft.epochs:
+        raise FD2Error(
+            f"{longest} epochs of training, labels for {soft.epochs}",
+            str(labels),
+            "raise 'relabel.epochs' or lower 'evaluate.epochs'",
+        )
+    if any(settings.pictures for settings in students):
+        images = replace(images, images=images.pictures())
+    shared = StudentData(dataset, images, soft, job.device)
+    return GivenToStudents(shared, dataset, images, soft, manifest, inputs)
+
+
 def _cell(
     settings: EvaluateSettings,
-    shared: StudentData,
-    dataset: PreparedDataset,
-    of_set: dict[str, Any],
+    given: GivenToStudents,
     shaped: dict[str, Any],
     state: StageState,
     job: Job,
 ) -> dict[str, Any]:
-    clock = job.restarted()
-    kind = DirectTraining if settings.protocol == "direct" else StudentTraining
-    result = kind(settings, shared, job.device).run(state.part("training"))
+    clock, dataset = job.restarted(), given.dataset
+    result = given.training(settings, job.device).run(state.part("training"))
     return {
         "cell": {key: value for key, value in asdict(settings).items() if key in _CELL},
         "preset": settings.preset,
@@ -102,7 +138,8 @@ def _cell(
         "channels": dataset.manifest.channels,
         TESTED_ON: dataset.manifest.tested_on,
         REMARKS: dataset.manifest.remarks,
-        **of_set,
+        "bytes": _bytes(settings, given.images, given.soft),
+        "moved": given.images.metadata.get("moved"),
         "result": result,
         **record(shaped, clock.facts()),
     }

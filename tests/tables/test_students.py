@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from tests.tables.conftest import FACTS, RUN, TEMPLATES, check_golden, write_cell, write_teacher
 
+from fd2.artifacts.earlier import earlier_folder, note_data
+from fd2.artifacts.manifests import PIXELS, Manifest, write_manifest
 from fd2.artifacts.records import read_content, write_record
 from fd2.config.names import Cell, SetName
 from fd2.config.sheets import read_sheet
@@ -369,3 +371,57 @@ def test_the_caption_tells_what_students_were_trained_on(sheet: Sheet) -> None:
 def test_a_caption_without_results_says_so(sheet: Sheet) -> None:
     text = caption(build(sheet("d,rded,plain,base,1,resnet50,"), [0]))
     assert "no result yet" in text and "Missing: 1 of 1 results." in text
+
+
+def write_data(paths: list[str], finished: str, present: bool) -> Manifest:
+    """Prepared data of these pictures, as it was noted when it was prepared."""
+    files = {
+        "train": [{"path": path, "class": 0, "sha256": path} for path in paths],
+        "test": [{"path": "t", "class": 0, "sha256": "t"}],
+    }
+    pixels = {PIXELS: {"train": "0", "test": "0"}}
+    manifest = Manifest("d", 32, ("a",), files, (0.5,), (0.5,), pixels)
+    run = {**RUN, "finished": finished}
+    content = {"stage": "prepare", "settings": {}, "manifest": manifest.digest(), "inputs": {}}
+    note_data(RESULTS, manifest, {**content, "run": run})
+    if present:
+        write_manifest(RESULTS / "data/d/manifest.json", manifest)
+    return manifest
+
+
+def test_rows_of_earlier_data_stand_beside_the_present_ones(sheet: Sheet) -> None:
+    dates = [f"2026-01-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
+    first_of, before, now = (
+        write_data(paths, date, paths == ["a", "b", "c"])
+        for paths, date in zip((["a"], ["a", "b"], ["a", "b", "c"]), dates, strict=True)
+    )
+    folders = {m.digest(): earlier_folder(RESULTS, "d", m.digest()) for m in (first_of, before)}
+    write_cell(folders[first_of.digest()], cell(), 20.0, 10.0, manifest=first_of.digest())
+    for seed, top1 in enumerate((41.0, 44.0)):
+        old = before.digest()
+        write_cell(folders[old], cell(seed=seed), top1, 30.0, manifest=old)
+        settings = {"epochs": 9} if seed else {}
+        write_cell(RESULTS, cell(seed=seed), 60.0, 50.0, manifest=now.digest(), settings=settings)
+    path = sheet(PLAIN, "d,random,plain,base,1,resnet18,")
+    facts = [FACTS, FACTS]
+    for choice, digest, mean, count in (
+        ("last", before.digest(), 42.5, 2),
+        (first_of.digest()[:8], first_of.digest(), 20.0, 1),
+    ):
+        table = student_table(read_sheet(path), RESULTS, [0, 1], facts, choice)
+        row = first(table)
+        assert (row["earlier_data"], row["earlier_n"]) == (digest[:8], count)
+        assert (row["earlier_top1_mean"], row["top1_mean"]) == (mean, 60.0)
+        assert row["earlier_training_images"] == count
+        shown = texts(table, TEMPLATES)[".md"]
+        assert f"Earlier data of d: {digest[:8]}, prepared 2026-01-0{count}" in shown
+        assert "(now 3 and 1; the test images are the same)" in shown
+    # One of the students now has other settings than the one of then.
+    table = student_table(read_sheet(path), RESULTS, [0, 1], facts, "last")
+    assert first(table)["earlier_settings"] == "same"
+    write_cell(RESULTS, cell(), 60.0, 50.0, manifest=now.digest(), settings={"epochs": 9})
+    table = student_table(read_sheet(path), RESULTS, [0, 1], facts, "last")
+    assert "42.5 ± 2.1 / 30.0 ± 0.0 (n=2; other settings)" in texts(table, TEMPLATES)[".md"]
+    for choice in ("none", "0" * 8):
+        table = student_table(read_sheet(path), RESULTS, [0, 1], facts, choice)
+        assert first(table)["earlier_data"] == "" and "arlier" not in texts(table, TEMPLATES)[".md"]

@@ -66,7 +66,8 @@ def test_results_of_every_stage_are_taken_back(expendable: Any) -> None:
 @pytest.mark.slow
 def test_both_tables_and_back_again(tiny: Any) -> None:
     settings = read_yaml(tiny.folder / "config/tiny.yaml")
-    tiny.write("config/few.yaml", {**settings, "tables": ["few"], "figures": {}})
+    few = {"tables": ["few"], "figures": {}, "seeds": [0, 1], "seeds_together": True}
+    tiny.write("config/few.yaml", {**settings, **few})
     tiny.write("config/tables/few.csv", SHEET)
     results = tiny.folder / "results"
     run = ["--cores", "2", *FEW]
@@ -78,6 +79,8 @@ def test_both_tables_and_back_again(tiny: Any) -> None:
         return records(results)
 
     first = made()
+    table = results / "tables/few.md"
+    assert "earlier" not in table.read_text()
     added = add(tiny.folder / "photos/train/cracked", 3)
     gone = sorted((tiny.folder / "photos/train/sound").iterdir())[0]
     kept = shutil.move(gone, tiny.folder / "taken away.png")
@@ -89,6 +92,7 @@ def test_both_tables_and_back_again(tiny: Any) -> None:
     second = made()
     assert second.keys() == first.keys()
     assert all(second[name] != first[name] for name in first)
+    assert "– on earlier data" in table.read_text() and "(now 18 and 6" in table.read_text()
     for path in added:
         path.unlink()
     shutil.move(kept, gone)

@@ -38,6 +38,7 @@ rule tabulate:
         results=lambda wildcards, output: str(Path(output.csv).parents[1]),
         seeds=table_seeds,
         facts=table_facts,
+        earlier=SETTINGS.values["earlier_data"],
     message:
         "Filling table {wildcards.table}"
     script:
@@ -79,6 +80,7 @@ rule tabulate_partial:
         results=lambda wildcards, output: str(Path(output.csv).parents[2]),
         seeds=table_seeds,
         facts=table_facts,
+        earlier=SETTINGS.values["earlier_data"],
         found=table_found,
     message:
         "Filling table {wildcards.table} from the results that are there"

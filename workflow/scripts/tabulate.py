@@ -18,4 +18,5 @@ with script(snakemake):
         json.loads(snakemake.params.facts),
         Path(snakemake.input.templates[0]).parent,
         Path(snakemake.output.csv).with_suffix(""),
+        snakemake.params.earlier,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from fd2.config.sheets import read_sheet
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
+from fd2.tables.earlier import NONE
 from fd2.tables.render import write_table
 from fd2.tables.scores import score_table
 from fd2.tables.students import student_table
@@ -21,8 +22,6 @@ _TABLES = {
     "teachers": teacher_table,
     "diagnostics": diagnostic_table,
 }
-#: Of those of cells.
-_OF_STUDENTS = {"students": student_table, "worth": worth_table}
 
 
 def tabulate(
@@ -32,6 +31,7 @@ def tabulate(
     facts: Sequence[Mapping[str, str]],
     templates: Path,
     stem: Path,
+    earlier: str = NONE,
 ) -> None:
     """Write ``stem.csv``, ``stem.md`` and ``stem.tex``.
 
@@ -45,6 +45,7 @@ def tabulate(
         facts: of each row of a sheet of cells; see `fd2.config.row_facts`.
         templates: the folder of the tables' templates.
         stem: output path without suffix.
+        earlier: which earlier data students are also shown of; see `fd2.tables.earlier`.
 
     Raises:
         FD2Error: for a faulty sheet, a damaged result, or results made from different data.
@@ -54,6 +55,8 @@ def tabulate(
         table = _TABLES[listed.kind](listed, results)
     elif listed.kind == "scores":
         table = score_table(listed, results, seeds)
+    elif listed.kind == "worth":
+        table = worth_table(listed, results, seeds, facts)
     else:
-        table = _OF_STUDENTS[listed.kind](listed, results, seeds, facts)
+        table = student_table(listed, results, seeds, facts, earlier)
     write_table(table, templates, stem)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from fd2.artifacts.files import json_digest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.records import Record, parsing, read_record
 from fd2.config.settings import LEARNED
@@ -21,7 +22,7 @@ SIZES = ("image_bytes", "label_bytes", "rate_bytes")
 #: Columns that every frame of results has; all but these three are empty where a file is missing.
 PROVENANCE = (
     *("row", "path", "dataset"),
-    *("preset", "tested_on", "remarks", "manifest"),
+    *("preset", "tested_on", "remarks", "manifest", "settings"),
     *("device", "commit", "resolution", "channels"),
 )
 
@@ -70,6 +71,7 @@ def read_results(
                 "tested_on": record.tested_on,
                 "remarks": record.remarks,
                 "manifest": record.manifest,
+                "settings": json_digest(record.settings),
                 "device": record.run.device_name,
                 "commit": record.run.source(),
                 "resolution": record.resolution,

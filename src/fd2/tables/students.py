@@ -22,6 +22,8 @@ from fd2.tables.compare import (
     random_partners,
     variant_partners,
 )
+from fd2.tables.earlier import COLUMNS as EARLIER
+from fd2.tables.earlier import NONE, earlier_columns
 from fd2.tables.grids import student_grids
 from fd2.tables.labels import row_label
 from fd2.tables.records import (
@@ -44,28 +46,40 @@ _NUMBERS = (
     *(*METRICS, "epoch", "initialisation", "on_pictures", "learned"),
     *("majority_top1", "chosen_on_test", *SIZES, "moved"),
 )
+#: Columns of whole numbers.
+_COUNTS = ("ipc", "repeats", "repeats_asked", "earlier_training_images", "earlier_n")
 #: Comparisons by the start of their columns' names.
 COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
 
 
 def student_table(
-    sheet: Sheet, results: Path, seeds: Sequence[int], facts: Sequence[Mapping[str, str]]
+    sheet: Sheet,
+    results: Path,
+    seeds: Sequence[int],
+    facts: Sequence[Mapping[str, str]],
+    earlier: str = NONE,
 ) -> Table:
     """Read a sheet and every result of it that exists.
 
-    ``facts`` are what the settings say of each row; see `fd2.config.row_facts`.
+    ``facts`` are what the settings say of each row, see `fd2.config.row_facts`; ``earlier`` is the
+    setting ``earlier_data``, see `earlier_columns`.
 
     Raises:
         FD2Error: for a faulty sheet, a row given twice, a damaged result, or results of one
             dataset that were made from different data.
     """
     rows, files = student_frames(sheet, results, seeds, facts)
+    listed = sheet.rows_of(StudentRow)
+    before, told = earlier_columns(
+        listed, files, results, earlier, lambda own, folder: _files(own, seeds, folder)
+    )
+    rows = rows.join(before)
     return of_sheet(
         sheet,
-        rows[_columns()].astype(dict.fromkeys(("ipc", "repeats", "repeats_asked"), "Int64")),
+        rows[_columns()].astype(dict.fromkeys(_COUNTS, "Int64")),
         student_grids(rows),
         files,
-        **student_caption(rows, files, seeds),
+        **{**student_caption(rows, files, seeds), "earlier": told},
     )
 
 
@@ -98,7 +112,7 @@ def _columns() -> list[str]:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
     names.insert(names.index("over_random_reference") + 1, "over_random_labels")
-    return [*names, "moved", "missing"]
+    return [*names, "moved", *EARLIER, "missing"]
 
 
 def _rows(
@@ -206,6 +220,7 @@ def student_caption(
 
     return {
         "seeds": list(seeds),
+        "earlier": [],
         "epochs": {
             "students": sorted({int(e) for e in students["epoch"]}),
             "teachers": sorted({int(e) for e in existing.loc[teachers[existing.index], "epoch"]}),

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
+from fd2.artifacts.earlier import EARLIER
 from fd2.artifacts.exports import read_export
 from fd2.artifacts.files import file_digest, not_found
 from fd2.artifacts.manifests import MANIFEST, read_manifest
@@ -16,6 +17,8 @@ from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
 
 _digest = cache(file_digest)
+#: Parts of a path that name a folder of results of earlier data.
+_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,9 @@ def origin(results: Path, path: Path) -> Origin | None:
     except ValueError as error:
         fix = "give an artefact of this workflow; --configfile names other folders"
         raise FD2Error(f"not below {results}", str(path), fix) from error
+    if name.parts[0] == EARLIER and len(name.parts) > _KEPT:
+        # A results folder of its own.
+        return origin(results.joinpath(*name.parts[:_KEPT]), path)
     carried, recorded = _carried(path), _record(path)
     facts = carried or recorded
     if facts is None or "stage" not in facts:
@@ -97,6 +103,8 @@ def origin(results: Path, path: Path) -> Origin | None:
         matching = next((file for file in files if _digest(file) == digest), None)
         inputs.append(Input(role, digest, matching, tuple(files)))
     faults = _faults(path, carried, recorded, manifest, now)
+    if path.parent.parent.name == "data" and results.parents[1].name != EARLIER:
+        faults += _array_faults(path.parent)
     faults += [
         f"input '{one.role}' is gone or was changed: no file has its digest {one.digest[:12]}"
         for one in inputs
@@ -162,6 +170,14 @@ def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, An
     return []
 
 
+def _array_faults(folder: Path) -> list[str]:
+    try:
+        open_verified(folder)
+    except FD2Error as error:
+        return [f"{error.what} ({error.where})"]
+    return []
+
+
 def _faults(
     path: Path,
     carried: dict[str, Any] | None,
@@ -170,11 +186,6 @@ def _faults(
     now: str | None,
 ) -> list[str]:
     faults = []
-    if path.parent.parent.name == "data":
-        try:
-            open_verified(path.parent)
-        except FD2Error as error:
-            faults.append(f"{error.what} ({error.where})")
     if carried is not None and recorded is not None:
         differing = [
             key for key in ("settings", "inputs", "manifest") if carried[key] != recorded.get(key)

@@ -24,7 +24,10 @@ from fd2.health.machine import check_slurm
 from fd2.health.versions import check_versions
 from fd2.planning.project import open_project
 from fd2.stages.prepare import PrepareSettings, prepare
+from fd2.stages.select_images import select_images
 
+#: Of a distilled set and its record.
+ENDS = ("safetensors", "json")
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 
 
@@ -115,7 +118,10 @@ def test_what_was_told_of_prepared_pictures_is_told_again(
     photos = Path(shutil.copytree(chain.images, workflow / "photos"))
     (photos / "train/mono_000/new.heic").write_bytes(b"?")
     settings = PrepareSettings("cells", "imagefolder", 32, {"path": "photos"})
-    prepare(settings, workflow / "results/data/cells", job)
+    results = workflow / "results"
+    prepare(settings, results / "data/cells", job, results=results)
+    made = [results / f"distilled/cells/random/plain/base/ipc1.{end}" for end in ENDS]
+    select_images(chain.select_settings("random", 1), results / "data/cells", None, [], *made, job)
     code, findings = doctor(datasets={"cells": {"path": "photos"}})
     told = "files passed over for their suffix: 1, first 'train/mono_000/*.heic'"
     assert (code, findings["data cells, told 1"]["fact"]) == (0, told)
@@ -123,10 +129,15 @@ def test_what_was_told_of_prepared_pictures_is_told_again(
     code, findings = doctor(datasets={"cells": {"path": "photos"}})
     now = findings["data cells, its folder now, told 1"]["fact"]
     assert (code, now) == (0, told.replace(": 1", ": 2").replace("heic'", "heic (2)'"))
-    next((photos / "train/mono_000").glob("*.png")).unlink()
+    gone = next((photos / "train/mono_000").glob("*.png"))
+    gone.unlink()
     code, findings = doctor(datasets={"cells": {"path": "photos"}})
     now = findings["data cells, its folder now"]["fact"]
     assert (code, now) == (0, "47 images are there, not prepared yet")
+    what = findings["data cells, its folder now, changed 1"]["fact"]
+    assert what == f"pictures to train on that went: 1, first 'train/mono_000/{gone.name}'"
+    kept = findings["data cells, its folder now, results"]["fact"]
+    assert kept.startswith("1 will be kept in ")
 
 
 def test_archives_of_unknown_size_are_not_said_to_be_empty(doctor: Any, workflow: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from fd2.artifacts.earlier import CHANGES, earlier_data
 from fd2.artifacts.records import read_content
 from fd2.errors import FD2Error
+from fd2.lineage import origin
 from fd2.planning.image_folders import folder_change
 from fd2.runtime.taken_back import Wanted, take_back
 from fd2.stages.prepare import PrepareSettings, prepare
@@ -123,6 +124,8 @@ def test_results_are_kept_and_come_back_with_the_pictures(changed: Evening) -> N
     assert not any(path.exists() for path in changed.files)
     kept = [earlier.folder / path.relative_to(changed.results) for path in changed.files]
     assert {path.name: path.read_bytes() for path in kept} == made
+    found = origin(changed.results, kept[1])
+    assert found is not None and found.faults == ()
     assert not take_back(changed.wanted())
     others = changed.select()
     assert others != made

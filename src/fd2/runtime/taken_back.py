@@ -86,14 +86,20 @@ def _misfit(kept: Sequence[Path], digest: str, wanted: Wanted) -> str:
         with parsing(path):
             if content["manifest"] != digest:
                 return "it is of other data"
-            # As they read from a file: tuples become lists.
-            if content["settings"] != json.loads(json.dumps(settings)):
+            if not _same(content["settings"], settings):
                 return "its settings are others"
             if sorted(content["inputs"].values()) != inputs:
                 return "its inputs are others"
             if content["run"]["code"] != dict(wanted.code):
                 return "its sources are others"
     return _parted(kept, contents[0])
+
+
+def _same(recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether settings are those of a record; one that is not there is as good as null."""
+    # As they read from a file: tuples become lists.
+    wanted = json.loads(json.dumps(settings))
+    return all(recorded.get(key) == wanted.get(key) for key in recorded.keys() | wanted.keys())
 
 
 def _parted(kept: Sequence[Path], record: Mapping[str, Any]) -> str:

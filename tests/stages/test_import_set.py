@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,16 @@ from tests.imports.layouts import (
     write_parquet,
 )
 
+from fd2.artifacts.ddranking import tensor_files
 from fd2.artifacts.files import read_json
 from fd2.artifacts.images import DistilledSet, read_distilled, write_distilled
 from fd2.artifacts.manifests import read_manifest
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.tensors import read_metadata
+from fd2.config.names import SetName
 from fd2.errors import FD2Error
 from fd2.stages.evaluate import evaluate
+from fd2.stages.export import Sources, export
 from fd2.stages.import_set import import_set
 from fd2.stages.pretrain import pretrain
 from fd2.stages.select_images import select_images
@@ -33,6 +37,7 @@ from fd2.stages.select_images import select_images
 if TYPE_CHECKING:
     from tests.conftest import Chain
 
+CARD = Path(__file__).resolve().parents[2] / "workflow" / "report" / "export"
 COUNT = 4
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("path", "labels", "rate", "mean", "std", "class_order")),
@@ -184,6 +189,31 @@ def test_matching_sets_keep_labels_and_rate(
     probable = read_distilled(imported(tmp_path / "images_best.pt", **files)).learned_labels
     assert probable is not None
     torch.testing.assert_close(probable.softmax(1), theirs.learned_labels.softmax(1))
+
+
+def test_exports_come_back(
+    chain: Chain, matched: Path, imported: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Pictures from the unpacked zip, and what DD-Ranking reads."""
+    settings = chain.select_settings("random", COUNT)
+    ours = tmp_path / "ours.safetensors"
+    select_images(settings, chain.data, None, [], ours, tmp_path / "ours.json", chain.job)
+    name = SetName(settings.dataset, "random", "plain", settings.variant)
+    sources = Sources(ours, chain.data / "manifest.json", CARD)
+    export(name, COUNT, sources, tmp_path / "ours.zip")
+    with zipfile.ZipFile(tmp_path / "ours.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    (top,) = (tmp_path / "unpacked").iterdir()
+    assert torch.equal(read_distilled(imported(top)).images, read_distilled(ours).images)
+    theirs = read_distilled(matched)
+    for file, content in tensor_files(theirs, "imagefolder"):
+        (tmp_path / file).write_bytes(content)
+    files = {"labels": tmp_path / "labels.pt", "rate": tmp_path / "lr.pt"}
+    again = read_distilled(imported(tmp_path / "images.pt", **files))
+    torch.testing.assert_close(again.images, theirs.images, atol=1e-6, rtol=0)
+    assert again.learned_labels is not None and theirs.learned_labels is not None
+    assert torch.equal(again.learned_labels, theirs.learned_labels)
+    assert again.learned_rate == theirs.learned_rate
 
 
 def test_files_of_dc_dsa_and_dm(

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument(
         "path",
-        help="one folder of pictures a class, or these below train/; a folder of the Hugging Face "
-        "hub's parquet files; or a file of tensors, such as images.pt",
+        help="one folder of pictures a class, or these below train/ or images/; a folder of the "
+        "Hugging Face hub's parquet files; or a file of tensors, such as images.pt",
     )
     parser.add_argument("--dataset", required=True, help="what it is of, as in the config")
     parser.add_argument("--name", required=True, help="of the variant, its config and its table")

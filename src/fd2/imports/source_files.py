@@ -20,6 +20,8 @@ PICKLES = (".pt", ".pth", ".tar", ".pkl")
 #: How deep parquet files lie, as in copies of the Hugging Face hub.
 _DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")
 _NUMBERS = re.compile(r"(\d+)")
+#: Where class folders lie one deeper: in exports of this project, or where there are splits.
+_INNER = ("images", "train")
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,9 @@ def _path(text: str, images_per_class: int, key: str) -> Path:
 
 def _class_folders(root: Path) -> SourceFiles:
     folders = _folders(root)
-    if len(folders) == 1 and folders[0].name == "train":
-        root, folders = folders[0], _folders(folders[0])
+    inner = next((folder for folder in folders if folder.name in _INNER), None)
+    if inner is not None and not any(map(_pictures, folders)):
+        root, folders = inner, _folders(inner)
     pictures = {
         folder.name: tuple(sorted(_pictures(folder), key=lambda path: by_number(path.name)))
         for folder in sorted(folders, key=lambda path: by_number(path.name))

@@ -81,14 +81,14 @@ def read_export(path: str | Path) -> dict[str, Any]:
         FD2Error: if it is missing or damaged, holds other files, or is another export than its
             path says.
     """
-    if Path(path).is_dir():
-        return _facts(path, None, lambda name: (Path(path) / name).read_bytes())
     try:
+        if Path(path).is_dir():
+            return _facts(path, None, lambda name: (Path(path) / name).open("rb"))
         with zipfile.ZipFile(path) as archive:
             top = _top(path, archive)
             names = [name for name in archive.namelist() if not name.endswith("/")]
             inside = sorted(PurePosixPath(name).relative_to(top).as_posix() for name in names)
-            return _facts(path, inside, lambda name: archive.read((top / name).as_posix()))
+            return _facts(path, inside, lambda name: archive.open((top / name).as_posix()))
     except OSError as error:
         raise cannot_read(path, error) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
@@ -164,11 +164,18 @@ def _top(path: str | Path, archive: zipfile.ZipFile) -> PurePosixPath:
 
 
 def _facts(
-    path: str | Path, inside: list[str] | None, read: Callable[[str], bytes]
+    path: str | Path, inside: list[str] | None, opened: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """Verified facts; ``inside`` are the names of all files, None where others may be."""
+    """Verified facts.
+
+    Args:
+        path: of the export.
+        inside: names of all files in it; None where others may be.
+        opened: opens a file by its name, for bytes.
+    """
     try:
-        text = read(PROVENANCE)
+        with opened(PROVENANCE) as stream:
+            text = stream.read()
     except FileNotFoundError as error:
         fix = "name the folder that an export's zip unpacks to, which holds its README.md"
         raise FD2Error(f"no {PROVENANCE} in it", str(path), fix) from error
@@ -178,9 +185,11 @@ def _facts(
         raise damaged(path, "its digests are not of the files in it")
     for name, digest in digests.items():
         try:
-            content = read(name)
+            # Soft labels may be larger than memory.
+            with opened(name) as stream:
+                fits = hashlib.file_digest(stream, "sha256").hexdigest() == digest
         except FileNotFoundError as error:
             raise damaged(path, f"'{name}' is not in it") from error
-        if hashlib.sha256(content).hexdigest() != digest:
+        if not fits:
             raise damaged(path, f"the digest of '{name}' does not fit")
     return facts

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,13 +104,17 @@ class Sets:
 
     def assembled(self, count: int = 3) -> tuple[Path, list[Path]]:
         """A set from two groups of two slots."""
-        images, groups = self.images(4), []
+        images, groups, patches = self.images(4), [], self.root / "patches.safetensors"
+        # As far from their start as from each other, but for one class.
+        crops = 255 - images
+        crops[:, 1] = images[:, 1] ^ 3
+        write_slots(patches, crops, (0, 1, 2, 3), {"manifest": self.digest})
         for number in range(2):
             slots = (2 * number, 2 * number + 1)
             facts = {
                 "stage": "distill",
                 "settings": {"slots": slots, "learning_rate": 0.125},
-                "manifest": self.digest,
+                **{"manifest": self.digest, "inputs": {"patches": file_digest(patches)}},
             }
             groups.append(self.root / f"group{number}.safetensors")
             write_slots(groups[-1], images[2 * number : 2 * number + 2], slots, facts)
@@ -356,6 +361,28 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     assert "| 65.0 ± 7.1 (n=2) | 50.0 ± – (n=1) | 65.5 ± – (n=1) |" in card
     assert "| 10.0 ± – (n=1) | not run | not run |" in card
     assert "worth no more than random real ones" in card
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_card_tells_how_far_images_moved_from_the_crops_of_real_ones(
+    sets: Sets, tmp_path: Path, kept: bool
+) -> None:
+    manifest = sets.manifest()
+    distilled, groups = sets.assembled()
+    patches = [sets.root / "patches.safetensors"]
+    sources = Sources(distilled, manifest, TEMPLATES, groups, patches if kept else ())
+    export(replace(NAME, method="sre2lpp"), IPC, sources, tmp_path / "out.zip")
+    shutil.unpack_archive(tmp_path / "out.zip", tmp_path / "out")
+    folder = tmp_path / "out/birds-sre2lpp-ipc3"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    table = pd.read_csv(folder / "images/metadata.csv")
+    if kept:
+        # Two bits of 8 changed: by 1, 2 or 3 levels of 255.
+        moved = table["nearest_start"].to_numpy()
+        assert (moved[IPC:] < 3).all() and (moved[:IPC] > 50).all()
+        assert re.search(r"[3-6] of the 6 pictures are nearer to .*, or to a crop that", card)
+    else:
+        assert "nearest_start" not in table and "not known how far they moved" in card
 
 
 @pytest.mark.parametrize(

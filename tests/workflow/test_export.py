@@ -47,6 +47,7 @@ def test_a_set_is_exported_with_labels_and_what_its_students_reached(expendable:
     assert student["random"] is None and [one["training"] for one in told["full_data"]] == [
         *("cal", "plain"),
     ]
+    assert told["nearest"]["start"]["median"] > 0
     settings = ("epochs", "learning_rate", "weight_decay", "eta", "temperature")
     assert told["training"] == {key: cell["settings"][key] for key in settings}
     soft = fd2.load(expendable.folder / path, labels="soft")

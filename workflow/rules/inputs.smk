@@ -522,8 +522,8 @@ def export_training(wildcards):
 def export_records(wildcards):
     """Digests of the records there are that tell what a set is worth, by their paths.
 
-    Of its students, of students of as many random real images, and of teachers. They are no inputs:
-    for an archive none is trained. A param, so that the card follows them.
+    Of its students, of students of as many random real images, and of teachers; and of the crops that
+    it began from. They are no inputs: for an archive none is made. A param, so that the card follows.
     """
     name, ipc = SetName.parse(dict(wildcards.items())), int(wildcards.ipc)
 
@@ -548,7 +548,11 @@ def export_records(wildcards):
     for fd2 in FD2 if name.method != "random" else ():
         random += cells("random", fd2, name.variant) or cells("random", fd2, "base")
     teachers = RESULTS / "teachers" / name.dataset
+    distilled = SETTINGS.set_at(name, "distill")
+    kind = SETTINGS.patch_kind(distilled) if name.method in OPTIMISING else None
+    patches = RESULTS / f"patches/{name.dataset}/{kind}.safetensors"
     found = {
+        "patches": [patches] if patches.is_file() else [],
         "students": cells(name.method, name.fd2, name.variant),
         "random": random,
         "teachers": [*teachers.glob("*/plain.json"), *teachers.glob("*/cal.json")],

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
+
+from fd2.artifacts.files import file_digest
+from fd2.artifacts.images import DistilledSet, read_slots
 
 #: Larger images are averaged to this height and width: noise is not what a person recognises by.
 COMPARED_PIXELS = 64
@@ -52,6 +58,47 @@ def nearest_real(images: Tensor, real: np.ndarray) -> Nearest:
         itself = torch.from_numpy(rows)[:, None] == torch.arange(begin, begin + len(theirs))
         among = torch.minimum(among, _nearest(references, theirs, itself))
     return Nearest(distances, float(among.median()), pixels)
+
+
+def start_distances(
+    images: DistilledSet, steps: Sequence[Mapping[str, Any]], patches: Sequence[Path]
+) -> Tensor | None:
+    """Distances ``[N]`` of a set's images to the nearest of the crops that it began from.
+
+    Args:
+        images: the set.
+        steps: metadata of the set and of its groups, which name the file of crops by its digest.
+        patches: files of crops.
+
+    Returns:
+        As `Nearest.distances`; None where none of the files is the one.
+    """
+    began = {step["inputs"].get("patches") for step in steps}
+    for path in patches:
+        if file_digest(path) in began:
+            crops = read_slots(path).images.flatten(0, 1).permute(0, 2, 3, 1).numpy()
+            return nearest_real(images.pictures(), crops).distances
+    return None
+
+
+def nearest_facts(nearest: Nearest, start: Tensor | None) -> dict[str, Any]:
+    """What provenance and card of an export say of a set.
+
+    ``nearer_than_real`` counts images that are nearer to a real one, or to their start, than half
+    of the real ones are to the nearest other one.
+    """
+    either = nearest.distances if start is None else torch.minimum(nearest.distances, start)
+    return {
+        "real": _least_and_median(nearest.distances),
+        "start": None if start is None else _least_and_median(start),
+        "among_real": nearest.among_real,
+        "nearer_than_real": int((either < nearest.among_real).sum()),
+        "pixels": nearest.pixels,
+    }
+
+
+def _least_and_median(distances: Tensor) -> dict[str, float]:
+    return {"least": float(distances.min()), "median": float(distances.median())}
 
 
 def _nearest(ours: Tensor, theirs: Tensor, apart: Tensor | None = None) -> Tensor:

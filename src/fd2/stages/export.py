@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from fd2.artifacts.ddranking import FOLDER as TENSORS
 from fd2.artifacts.ddranking import KNOWN, tensor_files
@@ -26,7 +27,7 @@ from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
 from fd2.config import plugins
 from fd2.config.names import DDRANKING, WITH_LABELS, SetName
-from fd2.diagnostics.nearest import Nearest, nearest_real
+from fd2.diagnostics.nearest import Nearest, nearest_facts, nearest_real, start_distances
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
 from fd2.figures._drawing import picture_bytes
@@ -58,6 +59,7 @@ class Sources:
         manifest: of the prepared data, with the training images beside it.
         templates: folder of the card's template, and of the script of the form ``with-labels``.
         groups: those that the set was assembled from; none for other methods.
+        patches: crops of real images that the groups began from, if they are still there.
         labels: folder of the set's soft labels, for the form ``with-labels``.
         students, random, teachers: records of students of this set, of students of as many random
             real images, and of teachers, as far as they are there.
@@ -67,6 +69,7 @@ class Sources:
     manifest: Path
     templates: Path
     groups: Sequence[Path] = ()
+    patches: Sequence[Path] = ()
     labels: Path | None = None
     students: Sequence[Path] = ()
     random: Sequence[Path] = ()
@@ -103,6 +106,7 @@ def export(
     images, manifest, steps = _open(name, ipc, sources)
     real = open_split(sources.manifest.parent, manifest, "train").verified
     nearest = nearest_real(images.pictures(), real)
+    start = start_distances(images, steps, sources.patches)
     digest, data = file_digest(sources.distilled), manifest.digest()
     plugin = plugins.load("methods", name.method)
     facts: dict[str, Any] = {
@@ -119,7 +123,8 @@ def export(
         "students": set_accuracy(sources.students, sources.random, digest, data),
         "full_data": full_data_accuracy(sources.teachers, data),
         "real_images": plugin.KIND == "selection",
-        "nearest": _nearest_facts(nearest),
+        "nearest": nearest_facts(nearest, start),
+        "began_from_crops": any("patches" in step["inputs"] for step in steps),
     }
     if images.images.is_floating_point():
         clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
@@ -137,7 +142,8 @@ def export(
         tensors = tensor_files(images, str(manifest.source.get("kind")))
         more += [(f"{TENSORS}/{file}", content) for file, content in tensors]
     top = top_folder(name, ipc, form)
-    files = _files(name, top, images, manifest, nearest, sources, facts)
+    table = _table(picture_names(manifest.classes, ipc), manifest.classes, nearest, start)
+    files = _files(name, top, images, manifest, table, sources.templates, facts)
     write_export(output, top, chain(files, more), facts)
 
 
@@ -200,16 +206,16 @@ def _files(
     top: str,
     images: DistilledSet,
     manifest: Manifest,
-    nearest: Nearest,
-    sources: Sources,
+    table: str,
+    templates: Path,
     facts: Mapping[str, Any],
 ) -> Iterator[tuple[str, bytes | Path]]:
     pixels = images.pictures().permute(0, 2, 3, 1).contiguous().numpy()
-    card = _card(name, top, manifest, facts, pixels.shape[1:3], sources.templates)
+    card = _card(name, top, manifest, facts, pixels.shape[1:3], templates)
     yield CARD, card.encode()
     yield SHEET, picture_bytes(contact_sheet(name, images, manifest))
+    yield TABLE, table.encode()
     names = picture_names(manifest.classes, images.images_per_class)
-    yield TABLE, _table(names, manifest.classes, nearest).encode()
     files = [file for of_class in names for file in of_class]
     for file, picture in zip(files, pixels, strict=True):
         yield f"{IMAGES}/{file}", _png(picture)
@@ -251,17 +257,9 @@ def licence_name(text: str | None) -> str:
     return match[1] if match else "other"
 
 
-def _nearest_facts(nearest: Nearest) -> dict[str, Any]:
-    return {
-        "least": float(nearest.distances.min()),
-        "median": float(nearest.distances.median()),
-        "among_real": nearest.among_real,
-        "nearer_than_real": int((nearest.distances < nearest.among_real).sum()),
-        "pixels": nearest.pixels,
-    }
-
-
-def _table(names: Sequence[Sequence[str]], classes: Sequence[str], nearest: Nearest) -> str:
+def _table(
+    names: Sequence[Sequence[str]], classes: Sequence[str], nearest: Nearest, start: Tensor | None
+) -> str:
     """A line a picture, as Hugging Face's imagefolder and people read it."""
     frame = pd.DataFrame(
         [
@@ -270,8 +268,8 @@ def _table(names: Sequence[Sequence[str]], classes: Sequence[str], nearest: Near
             for slot, file in enumerate(files)
         ],
         columns=["file_name", "label", "class_name", "slot"],
-    )
-    return frame_text(frame.assign(nearest_real=nearest.distances.numpy()))
+    ).assign(nearest_real=nearest.distances.numpy())
+    return frame_text(frame if start is None else frame.assign(nearest_start=start.numpy()))
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -123,6 +123,17 @@ def test_class_folders_give_the_same_pixels(
     assert result["outside_share"] == 0 and len(result["teacher_top1_of_class"]) == 3
 
 
+def test_one_path_serves_several_sizes(
+    original: DistilledSet, imported: Callable[..., Path], tmp_path: Path
+) -> None:
+    write_folders(tmp_path / "ipc4", original, FOLDERS["rded"])
+    first = original.images.unflatten(0, (3, COUNT))[:, :1].flatten(0, 1)
+    one = DistilledSet(first, torch.arange(3), 1, {})
+    write_folders(tmp_path / "ipc1", one, FOLDERS["rded"])
+    for count, images in ((COUNT, original.images), (1, first)):
+        assert torch.equal(read_distilled(imported(tmp_path / "ipc{ipc}", count)).images, images)
+
+
 def test_jpegs_are_near(
     original: DistilledSet, imported: Callable[..., Path], tmp_path: Path
 ) -> None:

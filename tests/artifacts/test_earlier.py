@@ -5,10 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fd2.artifacts.earlier import earlier_folder, link, move, put_aside
+from fd2.artifacts.earlier import (
+    earlier_data,
+    earlier_folder,
+    link,
+    move,
+    note_data,
+    put_aside,
+)
+from fd2.artifacts.manifests import PIXELS, Manifest
 from fd2.artifacts.records import read_content, write_record
 
 OLD, NEW = "0a" * 32, "1b" * 32
@@ -111,3 +120,14 @@ def test_a_file_on_another_file_system_is_copied(tmp_path: Path) -> None:
         for left in elsewhere.glob("*"):
             left.unlink()
         elsewhere.rmdir()
+
+
+def test_of_data_prepared_in_one_second_the_later_one_is_last(tmp_path: Path) -> None:
+    files: dict[str, list[Any]] = {"train": [], "test": []}
+    pixels = {PIXELS: {"train": "0", "test": "0"}}
+    one, other = (Manifest("d", size, ("a",), files, (0.5,), (0.5,), pixels) for size in (32, 64))
+    for manifest in (one, other, one):
+        note_data(tmp_path, manifest, {"run": {"finished": "2026-01-01T00:00:00+00:00"}})
+        # Longer than the steps of a file system's clock.
+        time.sleep(0.02)
+        assert earlier_data(tmp_path, "d")[-1].manifest.resolution == manifest.resolution

@@ -89,11 +89,11 @@ def earlier_data(results: Path, dataset: str) -> list[EarlierData]:
     for path in (results / EARLIER / dataset).glob(f"*/{_DATA}/*/{MANIFEST}"):
         record = path.with_name(_RECORD)
         if path.parent.name == dataset and record.is_file():
-            content = read_content(record)
+            data = EarlierData(path.parents[2], read_manifest(path), read_content(record))
             with parsing(record):
-                found.append(EarlierData(path.parents[2], read_manifest(path), content))
-                _ = found[-1].prepared
-    return sorted(found, key=lambda one: (one.prepared, one.digest))
+                # Small data may be prepared twice within the second that a record tells.
+                found.append((data.prepared, record.stat().st_mtime_ns, data))
+    return [data for *_, data in sorted(found, key=lambda one: one[:2])]
 
 
 def note_data(results: Path, manifest: Manifest, record: Mapping[str, Any]) -> None:

@@ -15,7 +15,6 @@ import sys
 import termios
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from fd2.planning.measurements import read_measurements
 from fd2.planning.project import open_project
 from fd2.planning.schedule import Machine, Task, makespan
 from fd2.watch.jobs import watched_job
-from fd2.watch.remaining import Forecaster
+from fd2.watch.remaining import Forecaster, Remaining
 
 pytestmark = pytest.mark.workflow
 CONFIG = "config/tiny.yaml"
@@ -73,6 +72,10 @@ class Terminal:
                 return
             self.shown += data.decode(errors="replace")
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def press(self, keys: bytes) -> None:
         os.write(self._side, keys)
 
@@ -87,6 +90,12 @@ def fd2_run(project: Any, *words: str) -> Terminal:
     return Terminal(command, project.folder, PYTHONPATH=str(project.folder / "src"), TERM="xterm")
 
 
+def places(shown: str) -> dict[str, list[str]]:
+    """What the end of a run tells: where what was asked for lies."""
+    lines = re.findall(r"^(table|figures|page|sets|exports): +(.*?)\s*$", shown, re.MULTILINE)
+    return {what: paths.split(", ") for what, paths in lines}
+
+
 def top1(project: Any) -> str:
     record = json.loads((project.folder / f"results/{HARD}.json").read_text())
     return f"{record['result']['last']['top1']:.1f} %"
@@ -94,21 +103,20 @@ def top1(project: Any) -> str:
 
 def test_a_terminal_shows_the_command_what_goes_on_and_results(expendable: Any) -> None:
     (expendable.folder / f"results/{HARD}.json").unlink()
-    terminal = fd2_run(expendable, "tiny", "--", "--cores", "1", "--nocolor")
+    # A file that nothing newer waits for is made again only where it is asked for.
+    terminal = fd2_run(expendable, "tiny", f"results/{HARD}.json", "tiny", "--", "--cores", "1")
     assert terminal.wait() == 0, terminal.shown
     lines = re.split(r"[\r\n]+", terminal.shown)
-    assert lines[0] == f"snakemake --logger fd2 --configfile {CONFIG} --cores 1 --nocolor"
+    files = f"--configfile {CONFIG}"
+    assert lines[0] == f"snakemake results/{HARD}.json tiny --logger fd2 {files} --cores 1"
     assert any(re.match(rf"0 of \d+ \|.*\| .*{NAME}", line) for line in lines), "no bar"
-    # Measured before: the end is known from the first line on, to the time that figures take.
-    told = [line for line in lines if f"{NAME}: {top1(expendable)} · 1 of " in line]
-    assert told and re.search(r"· done about \d\d:\d\d", told[0])
+    (told,) = (line for line in lines if f"{NAME}: {top1(expendable)}" in line)
+    assert re.search(r" · 1 of 2 · end unknown yet$", told), "of a table nothing is known before"
     assert any(line.startswith("Done in ") for line in lines)
-    places = dict(re.findall(r"^(\w+): +(\S.*?)\s*$", terminal.shown, re.MULTILINE))
-    assert places["table"].split(", ") == ["results/tables/tiny.md", "results/tables/seen.md"]
-    assert places["page"] == "results/report/index.html"
-    assert places["sets"] == "results/distilled/tiny"
-    for path in (places["page"], places["sets"], *places["figures"].split(", ")):
-        assert (expendable.folder / path).exists()
+    assert "Traceback" not in terminal.shown
+    assert places(terminal.shown) == {
+        **{"table": ["results/tables/tiny.md"], "sets": ["results/distilled/tiny"]}
+    }
 
 
 def test_a_pipe_gets_a_plain_line_each(expendable: Any) -> None:
@@ -116,10 +124,18 @@ def test_a_pipe_gets_a_plain_line_each(expendable: Any) -> None:
     arguments = (f"results/{HARD}.json", "--cores", "1", "--logger", "fd2", "--configfile", CONFIG)
     done = expendable.snakemake(*arguments)
     assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
     assert "\r" not in done.stderr and "rule" not in done.stderr and done.stdout == ""
-    assert f"{NAME}: {top1(expendable)} · 1 of 1\nDone in " in done.stderr
-    again = expendable.snakemake(*arguments)
-    assert again.returncode == 0 and "Nothing to do" in again.stderr
+    assert f"{NAME}: {top1(expendable)} · 1 of 1\n" in done.stderr and "\nDone in " in done.stderr
+
+
+def test_where_all_lies_is_told_too_where_there_is_nothing_to_do(finished: Any) -> None:
+    done = finished.snakemake("--cores", "1", "--logger", "fd2", "--configfile", CONFIG)
+    assert done.returncode == 0 and "Nothing to do" in done.stderr
+    found = places(done.stderr)
+    assert found["table"] == ["results/tables/tiny.md", "results/tables/seen.md"]
+    assert found["page"] == ["results/report/index.html"] and len(found["figures"]) == 4
+    assert all((finished.folder / path).exists() for paths in found.values() for path in paths)
 
 
 def test_a_dry_run_is_told_in_snakemakes_words(finished: Any) -> None:
@@ -135,7 +151,8 @@ def test_a_failed_job_is_shown_with_its_error_and_its_log(expendable: Any) -> No
     content[-1] ^= 1
     images.write_bytes(content)
     os.utime(images, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    done = expendable.snakemake("--cores", "1", "--logger", "fd2", "--configfile", CONFIG)
+    arguments = (f"results/{HARD}.json", "--cores", "1", "--logger", "fd2", "--configfile", CONFIG)
+    done = expendable.snakemake(*arguments)
     assert done.returncode == 1
     log = f"logs/{HARD}.log"
     assert f"FAILED: {NAME} · log: {log}\n" in done.stderr
@@ -148,17 +165,17 @@ def test_a_failed_job_is_shown_with_its_error_and_its_log(expendable: Any) -> No
 def test_ctrl_c_ends_a_run_that_goes_on_later(expendable: Any) -> None:
     (expendable.folder / f"results/{HARD}.json").unlink()
     epochs = {stage: {"epochs": 100000} for stage in ("relabel", "evaluate")}
-    expendable.write("config/long.yaml", {"after": ["tiny.yaml"], **epochs})
-    log = expendable.folder / f"logs/{HARD}.log"
-    log.unlink()
+    expendable.write("config/long.yaml", {"after": ["tiny.yaml"], "state_seconds": 0, **epochs})
     terminal = fd2_run(expendable, "long", f"results/{HARD}.json")
-    terminal.read(until=lambda: f"{NAME}" in terminal.shown.split("\n", 1)[-1])
-    while not (log.is_file() and "threads:" in log.read_text()):
+    state = expendable.folder / "state"
+    while not list(state.glob("evaluate-*/*")):
+        assert terminal.alive, terminal.shown
         time.sleep(0.05)
-    # The job watches for signals once it trains; before that it just ends.
     terminal.press(b"\x03")
     assert terminal.wait() not in (0, -signal.SIGKILL), terminal.shown
+    assert f"stopped: {NAME}" in terminal.shown and "FAILED" not in terminal.shown
     assert "The same command goes on from here" in terminal.shown
+    assert list(state.glob("evaluate-*/*"))
     assert not list(expendable.folder.glob(".snakemake/locks/*"))
     assert "Traceback" not in terminal.shown
 
@@ -221,7 +238,10 @@ def test_what_ended_in_this_run_tells_what_is_left(finished: Any) -> None:
     assert (waited.seconds or 0) < (left.seconds or 0)
 
 
-def test_the_end_of_a_run_of_unknown_jobs_is_unknown(tiny: Any) -> None:
+def test_the_end_of_a_run_of_unknown_jobs_is_unknown(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny.folder)
     project = open_project(tiny.folder, [CONFIG])
     jobs = read_jobs(project, [f"results/{HARD}.json"])
     watched = [
@@ -229,9 +249,7 @@ def test_the_end_of_a_run_of_unknown_jobs_is_unknown(tiny: Any) -> None:
         for n, job in enumerate(jobs)
     ]
     forecaster = Forecaster(project, watched, Machine(1))
-    assert forecaster.remaining(set(), {}) == replace(
-        forecaster.remaining(set(), {}), seconds=None, all_known=False
-    )
+    assert forecaster.remaining(set(), {}) == Remaining(None, all_known=False)
     (student,) = (one.number for one in watched if one.rule == "evaluate")
     forecaster.ended(student, 7.0)
     some = forecaster.remaining(set(), {})

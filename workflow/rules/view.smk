@@ -33,7 +33,8 @@ def begin_view():
         )
         for job, number in jobs.items()
     ]
-    shares = workflow.global_resources.get("gpu") or 1
+    asked = workflow.global_resources.get("gpu")
+    shares = int(asked.value) if asked is not None else 1
     # On a cluster jobs share nothing but the number of those at once.
     machine = Machine(workflow.cores, shares) if local else Machine(workflow.nodes)
     for view in VIEWS:

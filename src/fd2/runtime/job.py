@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
 import time
 import traceback
@@ -19,6 +20,7 @@ from fd2.artifacts.provenance import source_digests
 from fd2.errors import FD2Error, cannot_write, system_fault
 from fd2.runtime.clock import require_past, settle
 from fd2.runtime.device import device_name, resolve_device
+from fd2.runtime.interruption import StoppedError
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
 from fd2.runtime.taken_back import Wanted, take_back
 from fd2.runtime.threads import use_threads
@@ -217,6 +219,9 @@ def _fault(error: BaseException, stage: str, log: Path) -> FD2Error | None:
     """The error that a user is shown instead of a traceback; None where there is no known fix."""
     if isinstance(error, FD2Error):
         return error
+    if isinstance(error, KeyboardInterrupt):
+        # Ctrl-C before the stage watches for signals, or a second one.
+        return StoppedError(signal.SIGINT, str(log))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return cannot_write(error.filename or log, error)
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

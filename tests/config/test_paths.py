@@ -50,6 +50,7 @@ def paths() -> ArtefactPaths:
         "figures/curves.pdf",
         "report/index.html",
         "report/partial.html",
+        "report/classes.csv",
     ],
 )
 def test_known_path(paths: ArtefactPaths, path: str) -> None:

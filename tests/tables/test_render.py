@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fd2.tables.render import number, signed
+from fd2.report.numbers import number, signed
 
 
 def test_numbers_never_show_minus_zero() -> None:

@@ -192,9 +192,9 @@ class Project:
 def job_name(rule: str, output: str) -> str:
     """A job of the tiny workflow by its rule and what tells it from others of that rule."""
     parts = Path(output).parts[1:]
-    if rule in ("pretrain", "patches", "draw", "tabulate", "summarise"):
+    if rule in ("pretrain", "patches", "draw", "tabulate"):
         return f"{rule} {Path(parts[-1]).stem}"
-    if rule == "prepare":
+    if rule in ("prepare", "summarise"):
         return rule
     seed = Path(parts[-1]).stem if rule == "evaluate" and "seed0" not in parts[-1] else ""
     return " ".join(filter(None, (rule, parts[2], parts[3], seed)))

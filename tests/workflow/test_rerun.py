@@ -55,7 +55,7 @@ READS: dict[str, tuple[str, ...]] = {
         *("prepare", "select_images rded plain"),
         *("assemble sre2lpp plain", "assemble sre2lpp fd2", "pretrain cal"),
     ),
-    "summarise index": (
+    "summarise": (
         *("tabulate tiny", "tabulate seen"),
         *("draw curves", "draw images", "draw figure1b", "draw embedding"),
     ),

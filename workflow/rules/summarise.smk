@@ -3,9 +3,7 @@
 DEFAULT_TABLES = list(SETTINGS.values["tables"])
 PAGE_TEXTS = dict(
     template=own("workflow/report/page/page.html"),
-    style=own("workflow/report/page/page.css"),
-    pipeline=own("workflow/report/page/pipeline.svg"),
-    introduction=own("workflow/report/workflow.rst"),
+    parts=sorted(map(own, (ROOT / "workflow/report/page").iterdir())),
     caption=own("workflow/report/figure.rst"),
 )
 
@@ -15,20 +13,19 @@ rule summarise:
         **PAGE_TEXTS,
         code=code("summarise"),
         tables=collect("<results>/tables/{table}.md", table=DEFAULT_TABLES),
+        rows=collect("<results>/tables/{table}.csv", table=DEFAULT_TABLES),
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
     output:
-        page=report(
-            "<results>/report/index.html",
-            caption="../report/overview.rst",
-            category="Overview",
-        ),
+        page="<results>/report/index.html",
+        classes="<results>/report/classes.csv",
+        confusions="<results>/report/confusions.csv",
     log:
         "<logs>/report/index.log",
     conda:
         "../../envs/fd2.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(4000),  # the best set is read whole
         runtime=minutes(10),
     params:
         found=lambda wildcards: page_found(partial=False),
@@ -48,12 +45,11 @@ use rule summarise as summarise_partial with:
         **PAGE_TEXTS,
         code=code("summarise"),
         tables=collect("<results>/tables/partial/{table}.md", table=DEFAULT_TABLES),
+        rows=collect("<results>/tables/partial/{table}.csv", table=DEFAULT_TABLES),
     output:
-        page=report(
-            "<results>/report/partial.html",
-            caption="../report/overview.rst",
-            category="Overview so far",
-        ),
+        page="<results>/report/partial.html",
+        classes="<results>/report/partial_classes.csv",
+        confusions="<results>/report/partial_confusions.csv",
     log:
         "<logs>/report/partial.log",
     params:

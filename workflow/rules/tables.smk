@@ -17,14 +17,9 @@ rule tabulate:
             "<results>/tables/{table}.csv",
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "{table}", "format": "numbers"},
+            labels={"table": "{table}"},
         ),
-        markdown=report(
-            "<results>/tables/{table}.md",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}", "format": "markdown"},
-        ),
+        markdown="<results>/tables/{table}.md",
         latex="<results>/tables/{table}.tex",
     log:
         "<logs>/tables/{table}.log",
@@ -59,14 +54,9 @@ rule tabulate_partial:
             "<results>/tables/partial/{table}.csv",
             caption="../report/table.rst",
             category="Tables so far",
-            labels={"table": "{table}", "format": "numbers"},
+            labels={"table": "{table}"},
         ),
-        markdown=report(
-            "<results>/tables/partial/{table}.md",
-            caption="../report/table.rst",
-            category="Tables so far",
-            labels={"table": "{table}", "format": "markdown"},
-        ),
+        markdown="<results>/tables/partial/{table}.md",
         latex="<results>/tables/partial/{table}.tex",
     log:
         "<logs>/tables/partial/{table}.log",

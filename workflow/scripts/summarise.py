@@ -24,4 +24,9 @@ with script(snakemake):
         invocation=Invocation(asked["config_files"], asked["config"]),
         texts=Path(snakemake.input.template).parents[1],
     )
-    summarise(sources, Path(snakemake.output.page))
+    summarise(
+        sources,
+        Path(snakemake.output.page),
+        Path(snakemake.output.classes),
+        Path(snakemake.output.confusions),
+    )

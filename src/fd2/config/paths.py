@@ -47,7 +47,10 @@ FILES = {
         "record.json",
     ),
     "file:labels": ("logits.npy", "augmentation.safetensors", "record.json"),
-    "file:report": ("index.html", "partial.html"),
+    "file:report": (
+        *("index.html", "classes.csv", "confusions.csv"),
+        *("partial.html", "partial_classes.csv", "partial_confusions.csv"),
+    ),
     "suffix:tensors": ("safetensors", "json"),
     "suffix:set": ("safetensors", "json", "png"),
     "suffix:weights": ("safetensors", "json", "onnx"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +10,15 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fd2.artifacts.manifests import MANIFEST, read_manifest
+from fd2.artifacts.manifests import MANIFEST, Manifest, read_manifest
 from fd2.artifacts.records import read_records
 from fd2.config.datasets import TEST_IMAGES
 from fd2.report.commands import Invocation
 from fd2.report.costs import circumstances, costs
+from fd2.report.dataset_results import DatasetResults, dataset_results
+from fd2.report.numbers import duration, mebibytes, number, signed
+from fd2.report.pictures import figure_uri
 from fd2.report.texts import from_caption, from_markdown
-
-UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,26 @@ class PageSources:
     texts: Path
 
 
-def page(sources: PageSources) -> str:
+def results(sources: PageSources) -> list[DatasetResults]:
+    """What comes first on the page: the tables of the default target, dataset by dataset.
+
+    Raises:
+        FD2Error: for a damaged record, manifest or set, or such that do not belong together.
+    """
+    asked = [name for name in sources.tables if name in sources.settings["tables"]]
+    return dataset_results(
+        [sources.tables[name].with_suffix(".csv") for name in asked],
+        {one.dataset: one for one in _manifests(sources.results)},
+        list(read_records(sources.results)),
+        sources.results,
+        sources.settings["seeds"],
+    )
+
+
+def page(sources: PageSources, found: Sequence[DatasetResults]) -> str:
     """One HTML file that loads nothing; equal files and settings give equal bytes.
+
+    ``found`` is what `results` found.
 
     Raises:
         FD2Error: for a damaged record, benchmark or manifest.
@@ -61,17 +78,17 @@ def page(sources: PageSources) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        {"duration": duration, "mebibytes": mebibytes, "table": from_markdown, "uri": _uri}
+        {"duration": duration, "mebibytes": mebibytes, "number": number, "signed": signed}
     )
-    introduction = (sources.texts / "workflow.rst").read_text(encoding="utf-8")
+    environment.filters.update({"table": from_markdown, "uri": figure_uri})
     caption = (sources.texts / "figure.rst").read_text(encoding="utf-8")
     records = list(read_records(sources.results))
     return environment.get_template("page.html").render(
         sources=sources,
         invocation=sources.invocation,
-        introduction=from_caption(introduction, sources.settings),
+        results=found,
         captions={name: from_caption(caption, sources.settings, name) for name in sources.figures},
-        datasets=_datasets(sources.results),
+        datasets=[_facts(manifest) for manifest in _manifests(sources.results)],
         records={record.path: record for record in records},
         costs=costs(records, sources.results, sources.benchmarks).to_dict("records"),
         circumstances=circumstances(records),
@@ -79,47 +96,24 @@ def page(sources: PageSources) -> str:
     )
 
 
-def duration(seconds: float) -> str:
-    """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``; a dash for NaN."""
-    if math.isnan(seconds):
-        return UNKNOWN
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+def _manifests(results: Path) -> list[Manifest]:
+    return [read_manifest(path) for path in sorted(results.glob(f"data/*/{MANIFEST}"))]
 
 
-def mebibytes(value: float) -> str:
-    """``793 MiB``; a dash for NaN."""
-    return UNKNOWN if math.isnan(value) else f"{value:.0f} MiB"
-
-
-def _uri(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
-
-
-def _datasets(results: Path) -> list[dict[str, Any]]:
-    """What the page shows of each manifest, by the dataset's name."""
-    datasets = []
-    for path in sorted(results.glob(f"data/*/{MANIFEST}")):
-        manifest = read_manifest(path)
-        images = {split: len(files) for split, files in manifest.files.items()}
-        tested = "test" if manifest.tested_on == TEST_IMAGES else "held out"
-        datasets.append(
-            {
-                "dataset": manifest.dataset,
-                "classes": manifest.classes,
-                "resolution": manifest.resolution,
-                "grey": manifest.channels == 1,
-                "digest": manifest.digest(),
-                "images": {"train": images["train"], tested: images["test"]},
-                "licence": manifest.source.get("licence"),
-                "remarks": manifest.remarks,
-            }
-        )
-    return datasets
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    """What the page shows of a manifest."""
+    images = {split: len(files) for split, files in manifest.files.items()}
+    tested = "test" if manifest.tested_on == TEST_IMAGES else "held out"
+    return {
+        "dataset": manifest.dataset,
+        "classes": manifest.classes,
+        "resolution": manifest.resolution,
+        "grey": manifest.channels == 1,
+        "digest": manifest.digest(),
+        "images": {"train": images["train"], tested: images["test"]},
+        "licence": manifest.source.get("licence"),
+        "remarks": manifest.remarks,
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ import pandas as pd
 from fd2.artifacts.files import write_frame, write_text
 from fd2.config.sheets import Sheet
 from fd2.report.escapes import text_templates
+from fd2.report.numbers import NOTHING, number, signed
 
-NOTHING = "–"
 Line = Mapping[str, Any]
 
 
@@ -93,19 +92,6 @@ def texts(table: Table, templates: Path) -> dict[str, str]:
         suffix: environment.get_template(f"table{suffix}.j2").render(values)
         for suffix in (".md", ".tex")
     }
-
-
-def number(value: float | None, digits: int = 1) -> str:
-    """A number with so many decimals; a dash for None and NaN."""
-    if value is None or math.isnan(value):
-        return NOTHING
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def signed(value: float | None, digits: int = 1) -> str:
-    """As `number`, with a sign; ``+0.0`` also for what is rounded to it from below."""
-    text = number(value, digits)
-    return text if text[0] in f"−{NOTHING}" else f"+{text}"
 
 
 def listed(values: Iterable[Any]) -> str:

@@ -107,7 +107,9 @@ def _columns() -> list[str]:
     names += [f"{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")]
     names += ["published", "difference", "published_elsewhere", "difference_elsewhere"]
     names += ["preset", "tested_on", "over", "repeats", "repeats_asked"]
-    names += [f"repeats_{metric}_{name}" for metric in METRICS for name in ("mean", "sd")]
+    names += [
+        f"repeats_{metric}_{name}" for metric in METRICS for name in ("mean", "sd", "half_width")
+    ]
     for name in COMPARED:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
@@ -184,10 +186,12 @@ def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     rows = comparisons.rows
     columns = rows[["over", "repeats_asked"]].assign(first_of_group=~rows["group"].duplicated())
     repeats = comparisons.repeats()
+    half_widths = of_mean(repeats)
     several = rows["over"] != "students"
     for metric in METRICS:
         columns[f"repeats_{metric}_mean"] = repeats[metric]["mean"].where(several)
         columns[f"repeats_{metric}_sd"] = np.sqrt(repeats[metric]["var"].where(several))
+        columns[f"repeats_{metric}_half_width"] = half_widths[metric].where(several)
     columns["repeats"] = repeats["top1"]["count"].fillna(0).where(several)
     names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
     partners = (random_partners(rows), fd2_partners(rows), variant_partners(rows))

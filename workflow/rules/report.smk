@@ -1,5 +1,6 @@
 # After a run that left every default target: Snakemake's HTML report, and where everything is.
 
+from fd2.config.figures import tabled_datasets
 from fd2.report.escapes import restructured
 from jinja2.defaults import DEFAULT_FILTERS
 
@@ -22,7 +23,12 @@ def collect_report():
     figures = [RESULTS / "figures" / f"{name}.png" for name in FIGURES]
     page = RESULTS / "report/index.html"
     targets = [str(path) for path in (*tables, *figures, page)]
-    if not all(Path(path).exists() for path in targets):
+    datasets = tabled_datasets(SETTINGS)
+    manifests = [RESULTS / "data" / name / "manifest.json" for name in datasets]
+    if not all(Path(path).exists() for path in (*targets, *manifests)):
+        return
+    # Where data is newer than the page, what these were made from is put aside.
+    if any(path.stat().st_mtime > page.stat().st_mtime for path in manifests):
         return
     with tempfile.NamedTemporaryFile(
         "w", suffix=".yaml", encoding="utf-8"

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from fd2.artifacts.images import DistilledSet
+from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.prepared import Manifest, PreparedDataset, Split
 from fd2.artifacts.soft_labels import SoftLabels
 from fd2.augment.normalise import Normaliser
@@ -96,7 +97,8 @@ def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     )
     # No snapshot is due for years, so that none is written.
     state = StageState(Path("state"), {}, 1e9, Interruption(), job.device)
-    return lambda: _label(replay, [teacher], settings, images, state), images
+    form = LabelFormat(classes)
+    return lambda: _label(replay, [teacher], settings, form, images, state), images
 
 
 def student_training(
@@ -126,7 +128,7 @@ def student_training(
         1,
         {"mean": list(MEAN), "std": list(STD)},
     )
-    labels = SoftLabels(augmentation, logits, {})
+    labels = SoftLabels(augmentation, logits, LabelFormat(classes), {})
     shared = StudentData(random_dataset(classes, size, images), distilled, labels, job.device)
     training = StudentTraining(settings, shared, job.device)
     optimiser = student_optimiser(training.student, settings.learning_rate, settings.weight_decay)

@@ -35,8 +35,8 @@ def test_steps_of_matching_agree(method: str, by_class: bool) -> None:
 
 def test_epochs_of_students_agree() -> None:
     training = direct_training(3, CPU)
-    # Not more: rounding grows about threefold an epoch.
-    expected = reference_epochs(training, 7)
-    losses = [float(loss) for loss in engine_epochs(training, 7)]
+    # Not more: rounding grows about threefold an epoch, on some processors past 1e-4 at the sixth.
+    expected = reference_epochs(training, 5)
+    losses = [float(loss) for loss in engine_epochs(training, 5)]
     assert losses == pytest.approx(expected, rel=1e-4)
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]

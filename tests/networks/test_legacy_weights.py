@@ -54,8 +54,9 @@ def test_too_short_a_hash_is_refused(tmp_path: Path) -> None:
 
 def test_arbitrary_objects_are_not_unpickled(tmp_path: Path) -> None:
     digest = save(tmp_path / "w.pth", {"path": Path("x")})
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(FD2Error, match="tensors alone") as caught:
         load(tmp_path / "w.pth", digest)
+    assert isinstance(caught.value.__cause__, pickle.UnpicklingError)
 
 
 def test_load_in_order_ignores_names() -> None:

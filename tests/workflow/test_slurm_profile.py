@@ -38,7 +38,7 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     needed = {"slurm_partition", "gpu", "mem_mb", "runtime", "cpus_per_task"}
     assert all(needed <= set(row) for row in rows.values())
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
-    diagnostics = {"diagnose", "diagnose_real", "measure"}
+    diagnostics = {"diagnose", "diagnose_real", "measure", "keep"}
     assert (
         on_gpus == {"pretrain", "patches", "distill", "match", "relabel", "evaluate"} | diagnostics
     )

@@ -25,7 +25,7 @@ RANGES = {
     ),
     "margin": (-2.0, 2.0),
     **dict.fromkeys(("pairwise_distance", "group_coverage", "image_coverage"), _SHARE),
-    "bytes": (0.0, math.inf),
+    **dict.fromkeys(("image_bytes", "label_bytes", "rate_bytes"), (0.0, math.inf)),
     # Of pixels.
     **dict.fromkeys(("mean", "std"), _SHARE),
     **dict.fromkeys(("seconds", "slot_seconds", "milliseconds", "peak_memory_mb"), (0.0, math.inf)),

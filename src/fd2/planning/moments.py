@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 #: From so many hours on minutes, and from so many on hours, are more than a forecast knows.
 _WHOLE_HOURS, _WHOLE_DAYS = 10, 72
-_WEEK = timedelta(days=6)
+_WEEK, _YEAR = timedelta(days=6), timedelta(days=300)
+#: What lies beyond is no date that a calendar has.
+_LONGEST = 1000 * 365 * _DAY
 
 
 def duration(seconds: float) -> str:
@@ -25,13 +27,15 @@ def duration(seconds: float) -> str:
 
 
 def moment(seconds: float, now: datetime) -> str:
-    """When it is so many seconds after ``now``: ``18:50``, ``Tue 18:50``, ``24 Dec``.
+    """When it is so many seconds after ``now``: ``18:50``, ``Tue 18:50``, ``24 Dec``, with year.
 
     Args:
         seconds: at least 0.
         now: local time.
     """
-    then = now + timedelta(seconds=seconds)
+    then = now + timedelta(seconds=min(seconds, _LONGEST))
     if then.date() == now.date():
         return f"{then:%H:%M}"
-    return f"{then:%a %H:%M}" if then - now < _WEEK else f"{then.day} {then:%b}"
+    if then - now < _WEEK:
+        return f"{then:%a %H:%M}"
+    return f"{then.day} {then:%b}" if then - now < _YEAR else f"{then.day} {then:%b %Y}"

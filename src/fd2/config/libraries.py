@@ -28,11 +28,11 @@ class LibraryName:
     """A network of a library.
 
     Attributes:
-        library: one of `LIBRARIES`.
+        package: one of `LIBRARIES`.
         model: its name there.
     """
 
-    library: str
+    package: str
     model: str
 
 

@@ -54,7 +54,7 @@ def load(folder: str, name: str, where: str = "") -> Any:
     if found is None:
         require(folder, name, folder.rstrip("s"), where or f"src/fd2/{folder}/")
         raise AssertionError(name)  # It was refused.
-    module = importlib.import_module(f"fd2.{folder}.{found.library}")
+    module = importlib.import_module(f"fd2.{folder}.{found.package}")
     return module.of_library(name, found.model)
 
 
@@ -105,7 +105,7 @@ def module(plugin: str) -> str:
     folder, _, name = plugin.partition(".")
     modules = _modules(folder)
     found = None if name in modules else _in_library(folder, name)
-    return f"{folder}.{found.library if found else modules.get(name, name)}"
+    return f"{folder}.{found.package if found else modules.get(name, name)}"
 
 
 def _in_library(folder: str, name: str) -> libraries.LibraryName | None:

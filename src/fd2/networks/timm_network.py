@@ -10,7 +10,7 @@ from timm.models import get_pretrained_cfg, is_model_pretrained
 from torch import Tensor, nn
 
 from fd2.errors import FD2Error
-from fd2.networks.library_network import LibraryNetwork
+from fd2.networks.network_of_library import LibraryNetwork
 
 
 class TimmNetwork(LibraryNetwork):

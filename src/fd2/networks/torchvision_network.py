@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from fd2.networks.library_network import LibraryNetwork, without_map
 from fd2.networks.loaded_weights import load_weights
+from fd2.networks.network_of_library import LibraryNetwork, without_map
 from fd2.networks.torchvision_weights import official_state
 
 #: Classes whose children, in their order, make the map, and then come the parts of `_HEAD`.

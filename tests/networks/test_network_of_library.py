@@ -17,7 +17,7 @@ from fd2.config import libraries, plugins
 from fd2.config.code import stage_sources
 from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
-from fd2.networks.library_network import LibraryNetwork
+from fd2.networks.network_of_library import LibraryNetwork
 
 #: One of each class of torchvision, and of those of timm that differ in what follows the map.
 AVERAGING = (
@@ -152,7 +152,7 @@ def test_a_misspelt_name_is_told_its_nearest(name: str, fix: str) -> None:
 
 def test_a_job_is_made_by_the_files_that_make_its_network() -> None:
     names = {path.name for path in stage_sources("evaluate", ("backbones.mobilenetv3_small_100",))}
-    assert {"timm.py", "timm_network.py", "library_network.py"} <= names
+    assert {"timm.py", "timm_network.py", "network_of_library.py"} <= names
 
 
 def test_names_are_known_without_the_libraries() -> None:

@@ -45,6 +45,21 @@ print("accuracy", float(validate(model, tested, class_map=class_map, device="cpu
 """
 
 
+def by_package(script: str, *arguments: str, folder: Path) -> str:
+    """What a script prints where the package can be imported, and fd2's own versions cannot."""
+    assert PACKAGE.is_dir(), f"make {PACKAGE}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def of_colours(count: int, classes: int = 10) -> DistilledSet:
     """A set whose class c is of one colour, that of `colour`."""
     pixels = torch.stack([torch.tensor(colour(c), dtype=torch.uint8) for c in range(classes)])
@@ -96,7 +111,6 @@ def test_the_package_reads_them(
     tmp_path: Path, kind: str, name: str, places: tuple[int, ...]
 ) -> None:
     """Its own test images, of the same colours, are equal to ours class by class."""
-    assert PACKAGE.is_dir(), f"make {PACKAGE}"
     for file, content in tensor_files(of_colours(3), kind):
         (tmp_path / file).write_bytes(content)
     for split in ("train", "val"):
@@ -105,14 +119,5 @@ def test_the_package_reads_them(
             folder.mkdir(parents=True)
             seen = colour(places.index(number)) if number in places else (0, 0, 0)
             Image.new("RGB", (SIZE, SIZE), seen).save(folder / "0.png")
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, name, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    accuracy = done.stdout.split("accuracy ")[1]
+    accuracy = by_package(SCRIPT, name, str(tmp_path), folder=tmp_path).split("accuracy ")[1]
     assert float(accuracy) > 50

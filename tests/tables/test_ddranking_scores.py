@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.artifacts.test_ddranking import by_package
 
 from fd2.tables.scores import (
     augmentation_robust_score,
@@ -17,8 +15,6 @@ from fd2.tables.scores import (
     label_robust_score,
 )
 
-#: Where the Makefile puts the package, which asks for other versions than fd2 runs on.
-PACKAGE = Path(sys.prefix) / "ddranking"
 #: It gives its evaluators accuracies in place of those of networks that they would train, in the
 #: order in which they ask.
 SCRIPT = """
@@ -55,18 +51,9 @@ print("scores", json.dumps({name: float(value) for name, value in found.items()}
 @pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.5, 0.2])
 def test_the_package_computes_the_same(tmp_path: Path, weight: float) -> None:
-    assert PACKAGE.is_dir(), f"make {PACKAGE}"
     accuracies = np.random.default_rng(0).uniform(0, 1, (6, 4))
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(accuracies.tolist()), str(weight)],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.split("scores ")[1])
+    words = (json.dumps(accuracies.tolist()), str(weight))
+    found = json.loads(by_package(SCRIPT, *words, folder=tmp_path).split("scores ")[1])
     full, hard, own, random, plain, random_plain = accuracies
     recovery, improvement = hard_label_recovery(full, hard), own - random
     for name, values in (

@@ -5,7 +5,7 @@
 import os
 import sys
 from dataclasses import replace
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -174,6 +174,7 @@ def minutes(base):
 # nothing, an edited one reruns what imports it.
 
 
+@cache
 def code(stage, *plugin_modules):
     """The script of a stage and every source file that its result depends on."""
     files = stage_sources(stage, plugin_modules)

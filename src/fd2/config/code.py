@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def imports(module: str) -> tuple[str, ...]:
     if path is None:
         return ()
     names: set[str] = set()
-    for node in _runtime_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -55,16 +56,17 @@ def imports(module: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in inside if _file(name) is not None))
 
 
-def _runtime_nodes(tree: ast.AST) -> list[ast.AST]:
-    nodes: list[ast.AST] = []
-    for node in ast.iter_child_nodes(tree):
+def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """Every statement, also inside others; expressions, which import nothing, are not walked."""
+    for node in body:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
-        nodes.append(node)
-        nodes.extend(_runtime_nodes(node))
-    return nodes
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, block, []))
 
 
+@cache
 def _file(module: str) -> Path | None:
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     return path if path.is_file() else None

@@ -21,6 +21,7 @@ from fd2.errors import FD2Error, cannot_write, system_fault
 from fd2.runtime.clock import require_past, settle
 from fd2.runtime.device import device_name, resolve_device
 from fd2.runtime.interruption import StoppedError
+from fd2.runtime.lazy_compiler import import_compiler_late
 from fd2.runtime.memory import keep_freed_memory, out_of_memory, peak_memory_mb
 from fd2.runtime.taken_back import Wanted, take_back
 from fd2.runtime.threads import use_threads
@@ -156,6 +157,7 @@ def script(asked: Any, stage: str = "") -> Iterator[None]:
 
     ``asked`` is the object ``snakemake`` of the script.
     """
+    import_compiler_late()
     with logged(asked.log[0], stage=stage):
         inputs = [Path(path) for path in asked.input]
         require_past(inputs)

@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DDRANKING := $(VENV)/ddranking
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 
 TOUR := $(BIN)/snakemake --cores $(CORES) \

@@ -130,13 +130,23 @@ class Chain:
 # First, because xdist's own hook reads the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for ``pytest -n 2 --dist loadgroup``: what is shared is made by one process.
+    """Groups and their order for ``pytest -n 2 --dist loadgroup --no-loadscope-reorder``.
 
-    Tests of a file share its fixtures; those of the finished tiny workflow share that.
+    Tests of a file share its fixtures, so one process runs them. Runs of snakemake come first, as
+    the longest are among them: one file makes the finished tiny workflow, others that wait for it
+    come later.
     """
+    waiting = [item.path for item in items if "finished" in getattr(item, "fixturenames", ())]
+    runs = {item.path for item in items if item.get_closest_marker("workflow")}
+
+    def place(item: pytest.Item) -> int:
+        if item.path in waiting:
+            return 0 if item.path == waiting[0] else 2
+        return 1 if item.path in runs else 3
+
     for item in items:
-        group = "finished" if "finished" in getattr(item, "fixturenames", ()) else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

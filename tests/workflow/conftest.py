@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
@@ -220,7 +221,7 @@ def copy_sources(folder: Path, server: Server) -> Project:
     for name in SOURCES:
         source = REPOSITORY / name
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            ignored = shutil.ignore_patterns("*.pyc.*", "*.egg-info")
             shutil.copytree(source, folder / name, ignore=ignored)
         else:
             folder.mkdir(parents=True, exist_ok=True)
@@ -254,11 +255,24 @@ def sources(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 @pytest.fixture(scope="session")
 def finished(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny workflow, run to its end; tests may edit files only for a while, and run no job."""
-    project = tiny_project(tmp_path_factory.mktemp("finished") / "repository", server)
-    done = project.snakemake("--cores", "2", "--configfile", "config/tiny.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project
+    """The tiny workflow, run to its end; tests may edit files only for a while, and run no job.
+
+    It is run once for all processes of pytest, of which each has a copy.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made = shared / "finished"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            project = tiny_project(tmp_path_factory.mktemp("unfinished") / "repository", server)
+            done = project.snakemake("--cores", "2", "--configfile", "config/tiny.yaml")
+            assert done.returncode == 0, done.stdout + done.stderr
+            project.folder.rename(made)
+    folder = tmp_path_factory.mktemp("finished") / "repository"
+    shutil.copytree(made, folder)
+    return Project(folder, server)
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) 
     assert all(f"| {label} |" in text for label in wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contender", OTHERS, ids=lambda each: f"{each.group}, {each.label}")
 def test_every_other_contender_runs(contender: Contender) -> None:
     """What compiles does so for real in tests/networks/test_compilation.py, in minutes."""

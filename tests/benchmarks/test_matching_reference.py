@@ -10,6 +10,7 @@ from benchmarks.matching_reference import ReferenceMatching, reference_epochs
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dm", "dsa"])
 @pytest.mark.parametrize("by_class", [False, True], ids=["all at once", "class by class"])
 def test_steps_of_matching_agree(method: str, by_class: bool) -> None:

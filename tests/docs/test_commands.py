@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.workflow.conftest import Project, Server
 
 from fd2.__main__ import parser
 
@@ -48,7 +47,7 @@ def test_every_command_is_of_a_known_program(blocks: Callable[[str, str], list[s
 @pytest.mark.slow
 @pytest.mark.workflow
 def test_snakemake_accepts_every_command(
-    blocks: Callable[[str, str], list[str]], workspace: Path
+    blocks: Callable[[str, str], list[str]], workspace: Path, tmp_path: Path
 ) -> None:
     """Commands of the same config files are planned in one run."""
     targets: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -57,12 +56,9 @@ def test_snakemake_accepts_every_command(
             first = next((k for k, word in enumerate(words) if word.startswith("-")), len(words))
             targets[tuple(words[first:])].update(words[1:first] or ["all"])
     assert len(targets) > 10
+    server = Server(tmp_path)
+    project = Project(workspace, server)
     for options, asked in targets.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *sorted(asked), *options, "--dry-run", "--quiet"],
-            cwd=workspace,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = project.snakemake(*sorted(asked), *options, "--dry-run", "--quiet")
         assert done.returncode == 0, (options, done.stdout[-2000:], done.stderr[-2000:])
+    server.stop()

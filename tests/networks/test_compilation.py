@@ -35,6 +35,7 @@ CPU = torch.device("cpu")
 SMALL = NetworkInput(resolution=32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", plugins.names("backbones"))
 def test_every_extractor_is_one_graph(name: str) -> None:
     """No part of it falls back; `eager` runs the captured graph without a compiler."""

@@ -30,6 +30,7 @@ def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> Probe
     return ProbeTask(stage, settings, SIZE, count, teachers, "cpu", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "method", "count", "own"),
     [

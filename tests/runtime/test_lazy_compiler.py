@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 EAGER = """
 import sys
 from fd2.runtime.lazy_compiler import import_compiler_late
@@ -43,9 +45,11 @@ def test_eager_steps_import_no_compiler() -> None:
     run(f"{EAGER}assert not [name for name in sys.modules if name.startswith('torch._inductor')]")
 
 
+@pytest.mark.slow
 def test_what_compiles_imports_it() -> None:
     run(EAGER + COMPILED)
 
 
+@pytest.mark.slow
 def test_what_is_imported_stays() -> None:
     run(f"import sys, torch._dynamo\n{EAGER}assert sys.modules['torch._dynamo'].__file__")

@@ -44,6 +44,7 @@ def computed(cores: set[int], threads: int, **environment: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_same_bits_on_fewer_cores() -> None:
     cores = os.sched_getaffinity(0)
     two = computed(cores, 2)

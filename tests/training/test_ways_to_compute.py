@@ -211,6 +211,7 @@ class KeepOne:
             raise StopHereError
 
 
+@pytest.mark.slow
 def test_the_loss_scale_goes_on_where_a_student_was_stopped(
     chain: Chain, nine: Path, labels: Path
 ) -> None:

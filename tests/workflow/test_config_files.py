@@ -83,6 +83,7 @@ def test_a_second_spelling_of_a_seed(tiny: Any) -> None:
     assert "the number in 'seed00.json' begins with 0" in output and "write seed0.json" in output
 
 
+@pytest.mark.slow
 def test_from_elsewhere(tiny: Any, server: Server, tmp_path: Path) -> None:
     """The Snakefile by its path, and then another working directory, give one and the same."""
     (tmp_path / "elsewhere").mkdir()

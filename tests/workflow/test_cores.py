@@ -11,6 +11,7 @@ pytestmark = pytest.mark.workflow
 TEACHER = "results/teachers/tiny/resnet10t/cal"
 
 
+@pytest.mark.slow
 def test_one_core_and_two_make_the_same_bytes(tiny: Any) -> None:
     tiny.write("config/two.yaml", {"threads": {"pretrain": 2}})
     tiny.write("config/one.yaml", {"threads": {"pretrain": 1}})

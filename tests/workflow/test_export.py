@@ -31,6 +31,7 @@ def export(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_set_is_exported_with_labels_and_what_its_students_reached(expendable: Any) -> None:
     results = expendable.folder / "results"
     done = export(expendable.folder, SET, "--with-labels", *TINY, "--", "--cores", "1")

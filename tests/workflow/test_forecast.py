@@ -190,6 +190,7 @@ def test_a_disk_that_is_too_small_is_refused(fd2: Any, changed: Any) -> None:
     assert "relabel" in out, "the plan is shown all the same"
 
 
+@pytest.mark.slow
 def test_cost_sets_what_was_used_beside_the_plan(
     fd2: Any, project: Project, every: list[JobForecast]
 ) -> None:
@@ -282,6 +283,7 @@ def unknown(lines: str) -> Iterator[str]:
     return (line.split()[0] for line in lines.splitlines() if "unknown" in line)
 
 
+@pytest.mark.slow
 def test_a_probe_fills_what_is_unknown(
     tiny: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

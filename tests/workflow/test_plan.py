@@ -38,6 +38,7 @@ GRIDS = {
     "tour": (*GARMENTS, "tour.yaml"),
     "robustness": (*GARMENTS, "like_for_like.yaml", "robustness.yaml"),
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
+    "one_gpu": ("one_gpu.yaml",),
 }
 PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
     Path(__file__).with_name("plans.yaml").read_text()
@@ -45,10 +46,12 @@ PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
 #: One of each kind of sheet; the others take as long again, each.
 QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
-    *("table1", "table3", "label_cost", "robustness"),
+    *("table3", "label_cost", "robustness"),
 )
 #: Its figures show sets of variants that share them with base.
 QUICK_DEFAULT = "fashion_mnist.yaml"
+#: Configs that change what the figures of those before them show.
+MORE_DEFAULTS = ("fashion_mnist_small.yaml", "like_for_like.yaml", "sweep_teachers.yaml")
 pytestmark = pytest.mark.workflow
 
 
@@ -74,6 +77,7 @@ def test_students_of_several_seeds_are_one_job_only_where_the_config_says_so(sou
     assert sources.dry_run(f"{kept}/seed0.onnx", *together) == {**before, "keep": 1, "convert": 1}
 
 
+@pytest.mark.slow
 def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     # A change of a sheet or of config/config.yaml changes these numbers.
     assert sources.dry_run() == {
@@ -100,6 +104,7 @@ def test_the_default_plan_is_the_papers_grid(sources: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_ablations_are_a_target_of_their_own(sources: Any) -> None:
     # A change of a sheet or of a variant changes these numbers.
     assert sources.dry_run("ablations") == {
@@ -110,6 +115,7 @@ def test_ablations_are_a_target_of_their_own(sources: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_ablations_on_the_embedded_photographs(sources: Any) -> None:
     assert sources.dry_run("ablations", "--configfile", "config/quickstart.yaml") == {
         **{"prepare": 1, "pretrain": 8, "patches": 9, "select_images": 1},
@@ -160,7 +166,8 @@ def test_each_table_is_a_target(sources: Any, table: str) -> None:
     [
         pytest.param(path.name, marks=[] if path.name == QUICK_DEFAULT else pytest.mark.slow)
         for path in sorted(CONFIG.glob("*.yaml"))
-        if path.name not in ("config.yaml", "grid.yaml")
+        if path.name in MORE_DEFAULTS
+        or (path.name != "config.yaml" and "figures" in yaml.safe_load(path.read_text()))
     ],
 )
 def test_the_default_target_of_each_config_is_planned(sources: Any, last: str) -> None:

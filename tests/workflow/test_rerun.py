@@ -152,6 +152,7 @@ def moved(path: Path, target: Path) -> Iterator[None]:
         target.rename(path)
 
 
+@pytest.mark.slow
 def test_changed_images_are_prepared_again(finished: Any) -> None:
     classes = finished.folder / "photos" / "train"
     sound = sorted((classes / "sound").iterdir())

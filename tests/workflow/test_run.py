@@ -101,6 +101,7 @@ def top1(project: Any) -> str:
     return f"{record['result']['last']['top1']:.1f} %"
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_command_what_goes_on_and_results(expendable: Any) -> None:
     (expendable.folder / f"results/{HARD}.json").unlink()
     # A file that nothing newer waits for is made again only where it is asked for.
@@ -162,6 +163,7 @@ def test_a_failed_job_is_shown_with_its_error_and_its_log(expendable: Any) -> No
     assert error in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_run_that_goes_on_later(expendable: Any) -> None:
     (expendable.folder / f"results/{HARD}.json").unlink()
     epochs = {stage: {"epochs": 100000} for stage in ("relabel", "evaluate")}

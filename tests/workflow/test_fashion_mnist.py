@@ -26,6 +26,7 @@ SHEET = """\
 dataset,method,fd2,variant,ipc,student,published
 garments,full,plain,base,,resnet10t,
 garments,random,plain,base,1,resnet10t,
+garments,rded,plain,base,1,resnet10t,
 garments,sre2lpp,plain,base,1,resnet10t,
 garments,random,plain,direct,1,convnet,
 garments,herding,plain,direct,1,convnet,
@@ -124,7 +125,7 @@ def test_from_debians_package_to_a_table(garments: Any) -> None:
     assert teacher["result"]["chosen"]["backbone"]["top1"] > 50
     reached = {}
     for method, variant, student in (
-        *((method, "base", "resnet10t") for method in ("random", "sre2lpp")),
+        *((method, "base", "resnet10t") for method in ("random", "rded", "sre2lpp")),
         *((method, "direct", "convnet") for method in ("random", "herding", "dm")),
     ):
         images = read_distilled(

@@ -15,7 +15,7 @@ COMMAND = Path(__file__).resolve().parents[1] / "faults"
 
 def test_a_few_faults_are_survived(finished: Any) -> None:
     """The command itself, on the last stages alone."""
-    few = {"project": finished.folder, "stages": 2, "kills": 1, "terms": 1, "hups": 0, "clocks": 1}
+    few = {"project": finished.folder, "stages": 2, "kills": 1, "terms": 1, "hups": 1, "clocks": 1}
     few |= {"damaged": 0, "disks": 1}
     words = [f"--{name}={value}" for name, value in few.items()]
     done = subprocess.run(
@@ -23,7 +23,7 @@ def test_a_few_faults_are_survived(finished: Any) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for kind, tried in (
-        *(("SIGKILL", 1), ("SIGTERM", 1), ("jumping clock", 1)),
-        *(("two runs at once", 1), ("loss not finite", 1), ("full disk", 1), ("all", 6)),
+        *(("SIGKILL", 1), ("SIGTERM", 1), ("SIGHUP", 1), ("jumping clock", 1)),
+        *(("two runs at once", 1), ("loss not finite", 1), ("full disk", 1), ("all", 7)),
     ):
         assert f"| {kind} | {tried} | {tried} |" in done.stdout

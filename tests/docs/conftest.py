@@ -39,18 +39,18 @@ def blocks() -> Callable[[str, str], list[str]]:
 def workspace(
     tmp_path_factory: pytest.TempPathFactory, blocks: Callable[[str, str], list[str]]
 ) -> Path:
-    """A copy of the workflow with the photographs, configs and sheets of docs/own-data.md."""
+    """A copy of the workflow with the photographs, configs and sheets of docs/your-own-photos.md."""
     root = tmp_path_factory.mktemp("documents")
     for name in COPIED:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, root / name)
-    for document in ("docs/own-data.md", "docs/reproduce.md"):
+    for document in ("docs/your-own-photos.md", "docs/reproduce.md"):
         for block in blocks(document, "yaml"):
             first = block.splitlines()[0].removeprefix("# ")
             # Others are pieces of a file.
             if first.startswith("config/") and first.endswith(".yaml"):
                 (root / first).write_text(block)
-    (sheet,) = blocks("docs/own-data.md", "csv")
+    (sheet,) = blocks("docs/your-own-photos.md", "csv")
     (root / "config/tables/mine_sweep.csv").write_text(sheet)
     for label in ("crow", "wren"):
         folder = root / "photos/mine" / label

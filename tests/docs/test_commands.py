@@ -16,7 +16,7 @@ from fd2.__main__ import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "config/README.md")
-PAGES = ("cluster", "own-data", "questions", "reproduce", "results", "running")
+PAGES = ("cluster", "your-own-photos", "questions", "reproduce", "results", "running")
 #: As the tables are planned there.
 FILES_OF = {name: tuple(f"config/{file}" for file in files) for name, files in GRIDS.items()}
 NEEDS = re.compile(r"^# needs .*\b(GPUs?|network|cluster)\b")

@@ -1,4 +1,4 @@
-"""The sweep and the pattern of docs/own-data.md are accepted."""
+"""The sweep and the pattern of docs/your-own-photos.md are accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fd2.config.rows import StudentRow
 from fd2.config.variants import require_change
 from fd2.config.yaml_reader import read_yaml
 
-DOCUMENT = "docs/own-data.md"
+DOCUMENT = "docs/your-own-photos.md"
 
 
 def test_the_sweep_of_an_image_folder(workspace: Path) -> None:

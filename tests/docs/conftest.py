@@ -39,7 +39,7 @@ def blocks() -> Callable[[str, str], list[str]]:
 def workspace(
     tmp_path_factory: pytest.TempPathFactory, blocks: Callable[[str, str], list[str]]
 ) -> Path:
-    """A copy of the workflow with the photographs, configs and sheets of docs/your-own-photos.md."""
+    """A copy of the workflow with the photographs, configs and sheets of the documents."""
     root = tmp_path_factory.mktemp("documents")
     for name in COPIED:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy

@@ -43,7 +43,7 @@ def match_images(
     device: torch.device,
     state: LoopState = NO_STATE,
     after_step: Callable[[], None] | None = None,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Make the images of all classes; a run that was stopped goes on to the same bits.
 
     What a step draws depends on the seed, the dataset's name, the images per class and the step's
@@ -51,8 +51,9 @@ def match_images(
     step, e.g. by a clock.
 
     Returns:
-        float32 ``[n, C, channels, H, W]`` on the CPU, in shares of white (0 is black, 1 is white),
-        not clipped: matched pixels leave that range.
+        The images, and those that they started from, each float32 ``[n, C, channels, H, W]`` on the
+        CPU, in shares of white (0 is black, 1 is white), not clipped: matched pixels leave that
+        range.
 
     Raises:
         FD2Error: if the network has batch norm, a class has too few images to start from, or the
@@ -60,6 +61,7 @@ def match_images(
         StoppedError: if a signal came; the snapshot is written.
     """
     matching = _Matching(recipe, dataset, images_per_class, seed, device)
+    start = matching.shares()
     resumed = state.restore()
     begin = 0 if resumed is None else matching.restore(resumed)
     title = f"{images_per_class} images per class"
@@ -74,8 +76,7 @@ def match_images(
         progress.show({"loss": loss})
         if after_step:
             after_step()
-    shares = matching.real.normaliser.denormalise(matching.images.detach())
-    return shares.transpose(0, 1).cpu().contiguous()
+    return matching.shares(), start
 
 
 class _Matching:
@@ -182,6 +183,11 @@ class _Matching:
                 optimiser.zero_grad(set_to_none=True)
                 cross_entropy(self._network(seen), labels[rows]).backward()
                 optimiser.step()
+
+    def shares(self) -> Tensor:
+        """The images as they are now, ``[n, C, channels, H, W]`` in shares of white."""
+        shares = self.real.normaliser.denormalise(self.images.detach())
+        return shares.transpose(0, 1).cpu().contiguous()
 
     def snapshot(self, done: int) -> Snapshot:
         """Images, momentum and the network after so many steps."""

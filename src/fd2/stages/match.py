@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from fd2.artifacts.images import moved, write_distilled
@@ -32,11 +31,9 @@ def match(
     recipe = plugins.load("methods", settings.method).recipe(settings.method_settings, count)
     shaped = shaped_by("match", settings, manifest.digest(), {})
     with stage_state(job, shaped) as state:
-        images = match_images(
+        images, start = match_images(
             recipe, dataset, count, settings.seed, job.device, state.part("matching")
         )
-        unmoved = replace(recipe, iterations=0)
-        start = match_images(unmoved, dataset, count, settings.seed, job.device)
         statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
         facts = {**shaped, **statistics, "moved": moved(images, start)}
         write_distilled(output, images, facts)

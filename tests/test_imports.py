@@ -28,6 +28,7 @@ LAYERS = (
             "augment",
             "engine",
             "matching",
+            "trajectories",
             "training",
             "replay",
             "tables",

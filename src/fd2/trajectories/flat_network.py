@@ -1,0 +1,55 @@
+"""A network as a pure function of one vector of all its parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from fd2.errors import FD2Error
+from fd2.networks.backbone import Backbone
+
+
+class FlatNetwork:
+    """Gives logits for any vector of parameters; knows nothing of those that it was made with.
+
+    Distances, masks and files of trajectories are then a line each.
+
+    Args:
+        network: without buffers (instance norm, not batch norm), so that its parameters are all
+            that a trajectory consists of.
+
+    Raises:
+        FD2Error: if the network has buffers; names the first.
+
+    Attributes:
+        size: P, the number of scalar parameters.
+    """
+
+    def __init__(self, network: Backbone) -> None:
+        for name, _ in network.named_buffers():
+            raise FD2Error(
+                f"the network has the buffer '{name}', which is no parameter",
+                "network of a trajectory",
+                "take one with instance norm, such as 'convnet'",
+            )
+        self._network = network
+        self._shapes = {name: value.shape for name, value in network.named_parameters()}
+        self._sizes = [shape.numel() for shape in self._shapes.values()]
+        self.size = sum(self._sizes)
+
+    def vector(self) -> Tensor:
+        """The parameters that the network itself has now, a copy ``[P]``."""
+        return torch.cat([value.detach().flatten() for value in self._network.parameters()])
+
+    def logits(self, vector: Tensor, images: Tensor) -> Tensor:
+        """``[n, classes]``, differentiable with respect to both.
+
+        Args:
+            vector: ``[P]``.
+            images: ``[n, C, H, W]``, normalised.
+        """
+        pieces = zip(self._shapes.items(), vector.split(self._sizes), strict=True)
+        values = {name: piece.view(shape) for (name, shape), piece in pieces}
+        logits: Tensor = functional_call(self._network, values, (images,))
+        return logits

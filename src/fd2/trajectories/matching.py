@@ -1,0 +1,229 @@
+"""The loop of trajectory matching: MTT, DATM and EDF by their recipes.
+
+Sources: Cazenavette et al., *Dataset Distillation by Matching Training Trajectories*, CVPR 2022;
+Guo et al., *Towards Lossless Dataset Distillation via Difficulty-Aligned Trajectory Matching*, ICLR
+2024; Wang et al., *Emphasizing Discriminative Features for Dataset Distillation in Complex
+Scenarios*, CVPR 2025; and their public code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fd2.artifacts.prepared import PreparedDataset
+from fd2.augment.differentiable import draw_augmentations
+from fd2.augment.normalise import Normaliser
+from fd2.config import plugins
+from fd2.config.networks import NetworkInput
+from fd2.errors import FD2Error
+from fd2.matching.real_images import RealImages
+from fd2.networks.formats import on_device
+from fd2.runtime.progress import Progress
+from fd2.runtime.seeds import numpy_generator, torch_generator
+from fd2.runtime.state import NO_STATE, LoopState, Snapshot
+from fd2.training.finite import FiniteWatch
+from fd2.training.snapshots import prefixed, resumable, without_prefix
+from fd2.trajectories.distance import TrajectoryDistance
+from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.gated_sgd import GatedSGD
+from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
+from fd2.trajectories.initial_set import correct_images, expert_labels
+from fd2.trajectories.recipe import TrajectoryRecipe
+
+_PIXELS = "lower 'images_learning_rate', or set a threshold"
+
+
+@dataclass(frozen=True)
+class MatchedSet:
+    """What was made.
+
+    Attributes:
+        images: float32 ``[n, C, channels, H, W]`` on the CPU, in shares of white, not clipped.
+        start: those that they started from, likewise.
+        labels: logits float32 ``[n, C, C]``; None for class ids.
+        rate: the learning rate of students.
+    """
+
+    images: Tensor
+    start: Tensor
+    labels: Tensor | None
+    rate: float
+
+
+def match_trajectories(
+    recipe: TrajectoryRecipe,
+    dataset: PreparedDataset,
+    experts: Sequence[Tensor],
+    images_per_class: int,
+    seed: int,
+    device: torch.device,
+    state: LoopState = NO_STATE,
+    after_step: Callable[[], None] | None = None,
+) -> MatchedSet:
+    """Make images, and what else is learned; a run that was stopped goes on to the same bits.
+
+    What an iteration draws depends on the seed, the dataset's name, the images per class and the
+    iteration's number alone. ``experts`` are the parameters ``[epochs + 1, P]`` of each, before
+    training and after each epoch, on the CPU. ``after_step`` is called after each iteration.
+
+    Raises:
+        FD2Error: if experts have too few epochs, a class has too few images to start from, or what
+            is learned is not finite, or the learned rate not above 0.
+        StoppedError: if a signal came; the snapshot is written.
+    """
+    _require_epochs(recipe, experts)
+    matching = _Matching(recipe, dataset, experts, images_per_class, seed, device)
+    start = matching.shares()
+    resumed = state.restore()
+    begin = 0 if resumed is None else matching.restore(resumed)
+    title = f"{images_per_class} images per class"
+    progress = Progress(recipe.iterations, title, start=begin)
+    watch = FiniteWatch(dataset.manifest.classes, title, _PIXELS)
+    remaining = resumable(progress, watch, "not finite", state, matching.snapshot, start=begin)
+    for number, _ in remaining:
+        distance = matching.step(number)
+        watch.note(number, {"distance": distance}, matching.images.value, matching.classes)
+        progress.show({"distance": distance, "rate": matching.rate.value})
+        if after_step:
+            after_step()
+    rate = matching.rate.value.item()
+    if rate <= 0:
+        where = "learned learning rate of students"
+        raise FD2Error(f"it fell to {rate:.3g}", where, "lower 'rate_learning_rate'")
+    return MatchedSet(matching.shares(), start, matching.logits(), rate)
+
+
+def _require_epochs(recipe: TrajectoryRecipe, experts: Sequence[Tensor]) -> None:
+    shortest = min(len(each) - 1 for each in experts)
+    if shortest < recipe.epochs_needed:
+        raise FD2Error(
+            f"experts of {shortest} epochs, and students may start after epoch "
+            f"{recipe.start_epochs.most - 1} and aim {recipe.expert_epochs} further",
+            "experts of a trajectory-matching method",
+            "raise 'train_expert.epochs', or lower 'start_epochs' or 'expert_epochs'",
+        )
+
+
+class _Matching:
+    """Images ``[C * n, channels, H, W]`` class by class, their labels, and the students' rate."""
+
+    def __init__(
+        self,
+        recipe: TrajectoryRecipe,
+        dataset: PreparedDataset,
+        experts: Sequence[Tensor],
+        images_per_class: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._recipe, self._experts, self._device = recipe, experts, device
+        manifest = dataset.manifest
+        self._count, self._number_of_classes = images_per_class, dataset.num_classes
+        self._normaliser = Normaliser(manifest.mean, manifest.std)
+        self._names = ("trajectories", seed, manifest.dataset, images_per_class)
+        seen = NetworkInput(manifest.channels, manifest.resolution)
+        plugin = plugins.load("backbones", recipe.network)
+        network = plugin.build(dataset.num_classes, "scratch", seed=0, images=seen)
+        self._network = FlatNetwork(on_device(network, device, "contiguous"))
+        self.classes = torch.arange(dataset.num_classes, device=device).repeat_interleave(
+            images_per_class
+        )
+        images = self._initial_images(dataset)
+        self.images = GatedSGD(images, recipe.images_learning_rate, recipe.images_momentum)
+        labels = self.classes
+        if recipe.soft_labels:
+            chosen = (
+                self._last_epochs()
+                if recipe.initial_images == "correct"
+                else self._last_epochs()[:1]
+            )
+            labels = expert_labels(self._network, chosen, images, self.classes)
+        self.labels = GatedSGD(labels, recipe.labels_learning_rate, recipe.labels_momentum)
+        rate = torch.tensor(recipe.initial_rate, device=device)
+        self.rate = GatedSGD(rate, recipe.rate_learning_rate, recipe.rate_momentum)
+
+    def _last_epochs(self) -> list[Tensor]:
+        return [each[-1] for each in self._experts]
+
+    def _initial_images(self, dataset: PreparedDataset) -> Tensor:
+        rng = numpy_generator(*self._names, "initial")
+        if self._recipe.initial_images == "real":
+            images = RealImages(dataset, self._device).initial(rng, self._count).flatten(0, 1)
+        else:
+            last = self._last_epochs()
+            images = correct_images(self._network, last, dataset, self._count, rng, self._device)
+        # One order in memory, whatever that of the arrays: a step must not depend on it.
+        return images.contiguous()
+
+    def step(self, number: int) -> Tensor:
+        """One student, and a step of all that is learned; the student's distance."""
+        recipe = self._recipe
+        draws = torch_generator(*self._names, "step", number)
+        rng = numpy_generator(*self._names, "step", number)
+        expert = self._experts[int(rng.integers(len(self._experts)))]
+        epoch = int(rng.integers(recipe.start_epochs.least, recipe.start_epochs.end(number)))
+        begin, target = (
+            expert[at].to(self._device, non_blocking=True)
+            for at in (epoch, epoch + recipe.expert_epochs)
+        )
+        gradient = trajectory_gradient(
+            self._network,
+            SyntheticSet(self.images.value, self.labels.value, self.rate.value),
+            TrajectoryDistance(begin, target, recipe.dropped_share),
+            self._batches(draws),
+            recipe.memory,
+        )
+        allowed = gradient.distance <= (
+            float("inf") if recipe.threshold is None else recipe.threshold
+        )
+        self.images.step(gradient.images, allowed)
+        self.rate.step(gradient.rate, allowed)
+        if gradient.labels is not None:
+            self.labels.step(gradient.labels, allowed)
+        return gradient.distance
+
+    def _batches(self, draws: torch.Generator) -> list[InnerBatch]:
+        """All images in a random order, cut into batches; again until there are enough."""
+        recipe, count = self._recipe, len(self.classes)
+        batches: list[InnerBatch] = []
+        while len(batches) < recipe.inner_steps:
+            order = torch.randperm(count, generator=draws)
+            for rows in order.split(recipe.batch_synthetic):
+                record = None
+                if recipe.augmentation:
+                    record = draw_augmentations(draws, recipe.augmentation, len(rows), shared=True)
+                batches.append(InnerBatch(rows.to(self._device, non_blocking=True), record))
+        return batches[: recipe.inner_steps]
+
+    def shares(self) -> Tensor:
+        """The images as they are now, ``[n, C, channels, H, W]`` in shares of white."""
+        shares = self._normaliser.denormalise(self.images.value)
+        return self._by_slot(shares)
+
+    def logits(self) -> Tensor | None:
+        """The learned labels ``[n, C, C]``."""
+        return self._by_slot(self.labels.value) if self._recipe.soft_labels else None
+
+    def _by_slot(self, rows: Tensor) -> Tensor:
+        shape = (self._number_of_classes, self._count)
+        return rows.unflatten(0, shape).transpose(0, 1).cpu().contiguous()
+
+    def _learned(self) -> dict[str, GatedSGD]:
+        learned = {"images": self.images, "rate": self.rate}
+        return {**learned, "labels": self.labels} if self._recipe.soft_labels else learned
+
+    def snapshot(self, done: int) -> Snapshot:
+        """All that is learned, with its momentum, after so many iterations."""
+        parts = [prefixed(name, each.tensors()) for name, each in self._learned().items()]
+        tensors = {name: value for part in parts for name, value in part.items()}
+        return Snapshot(tensors, {"step": done})
+
+    def restore(self, snapshot: Snapshot) -> int:
+        """Go on from a `snapshot`; the number of the next iteration."""
+        for name, each in self._learned().items():
+            each.restore(without_prefix(name, snapshot.tensors))
+        return int(snapshot.facts["step"])

@@ -1,0 +1,225 @@
+"""The loop of trajectory matching on real photographs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from fd2.artifacts.prepared import PreparedDataset
+from fd2.augment.differentiable import OPERATIONS
+from fd2.augment.normalise import Normaliser
+from fd2.errors import FD2Error
+from fd2.runtime.interruption import StoppedError
+from fd2.runtime.job import Job, StateSettings
+from fd2.runtime.state import stage_state
+from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.gated_sgd import GatedSGD
+from fd2.trajectories.initial_set import correct_images, expert_labels
+from fd2.trajectories.matching import MatchedSet, match_trajectories
+from fd2.trajectories.recipe import StartEpochs, TrajectoryRecipe
+
+CPU = torch.device("cpu")
+MTT = TrajectoryRecipe(
+    network="convnet",
+    iterations=4,
+    inner_steps=3,
+    expert_epochs=1,
+    start_epochs=StartEpochs(0, 3, 3),
+    batch_synthetic=4,
+    initial_images="real",
+    soft_labels=False,
+    augmentation=OPERATIONS,
+    images_learning_rate=50.0,
+    images_momentum=0.5,
+    labels_learning_rate=1.0,
+    labels_momentum=0.9,
+    initial_rate=0.02,
+    rate_learning_rate=1e-6,
+    rate_momentum=0.5,
+    threshold=None,
+    dropped_share=0.0,
+    memory="sweep",
+)
+DATM = replace(
+    MTT, soft_labels=True, initial_images="correct", start_epochs=StartEpochs(0, 2, 4, 3)
+)
+EDF = replace(DATM, dropped_share=0.25, threshold=5.0)
+RECIPES = {"mtt": MTT, "datm": DATM, "edf": EDF}
+recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+
+
+@pytest.fixture
+def made(
+    dataset: PreparedDataset, experts: list[Tensor]
+) -> Callable[[TrajectoryRecipe], MatchedSet]:
+    return lambda recipe: match_trajectories(recipe, dataset, experts, 2, 0, CPU)
+
+
+def same(one: MatchedSet, other: MatchedSet) -> bool:
+    labels = one.labels is other.labels is None or (
+        one.labels is not None
+        and other.labels is not None
+        and torch.equal(one.labels, other.labels)
+    )
+    images = torch.equal(one.images, other.images) and torch.equal(one.start, other.start)
+    return labels and images and one.rate == other.rate
+
+
+@recipes
+def test_all_that_is_learned_moves_and_comes_out_the_same_again(
+    recipe: TrajectoryRecipe, made: Callable[[TrajectoryRecipe], MatchedSet]
+) -> None:
+    before = torch.get_rng_state()
+    start, found = made(replace(recipe, iterations=0)), made(recipe)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found.images.shape == (2, 3, 3, 16, 16) and found.images.dtype == torch.float32
+    assert torch.equal(found.start, start.images) and torch.equal(start.start, start.images)
+    assert ((found.images - found.start).abs().amax((0, 2, 3, 4)) > 1e-3).all()
+    assert found.rate != recipe.initial_rate and found.rate > 0
+    assert (found.labels is not None) == recipe.soft_labels
+    if found.labels is not None:
+        assert start.labels is not None and found.labels.shape == (2, 3, 3)
+        assert ((found.labels - start.labels).abs().amax(2) > 0).all()
+    assert same(made(recipe), found)
+
+
+@recipes
+@pytest.mark.parametrize("passes", [14, 20])
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    recipe: TrajectoryRecipe,
+    passes: int,
+    dataset: PreparedDataset,
+    experts: list[Tensor],
+    job: Job,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    made: Callable[[TrajectoryRecipe], MatchedSet],
+) -> None:
+    expected = made(recipe)
+    apart = replace(job, state=StateSettings(tmp_path, 300))
+
+    def run() -> MatchedSet:
+        with stage_state(apart, {"stage": "match"}) as state:
+            part = state.part("images")
+            return match_trajectories(recipe, dataset, experts, 2, 0, CPU, part)
+
+    with monkeypatch.context() as patch:
+        logits, left = FlatNetwork.logits, [passes]
+
+        def counted(self: FlatNetwork, vector: Tensor, images: Tensor) -> Tensor:
+            left[0] -= 1
+            if left[0] == 0:
+                signal.raise_signal(signal.SIGTERM)
+            return logits(self, vector, images)
+
+        patch.setattr(FlatNetwork, "logits", counted)
+        with pytest.raises(StoppedError):
+            run()
+    assert same(run(), expected)
+
+
+def test_matching_brings_students_nearer_to_experts(
+    made: Callable[[TrajectoryRecipe], MatchedSet], capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = replace(MTT, images_learning_rate=1e-12, rate_learning_rate=1e-12, iterations=30)
+    moving = replace(MTT, iterations=30)
+    distances = []
+    for recipe in (still, moving):
+        made(recipe)
+        lines = capsys.readouterr().out.splitlines()
+        distances.append(float(lines[-1].split("distance=")[1].split()[0]))
+    # The same student in the last iteration, as draws depend on its number alone.
+    assert distances[1] < 0.95 * distances[0]
+
+
+def test_a_distance_above_the_threshold_changes_nothing(
+    made: Callable[[TrajectoryRecipe], MatchedSet],
+) -> None:
+    assert same(made(replace(DATM, threshold=0.0)), made(replace(DATM, iterations=0)))
+    assert same(made(replace(DATM, threshold=1e9)), made(DATM))
+
+
+def test_all_memories_give_sets_and_two_the_same(
+    made: Callable[[TrajectoryRecipe], MatchedSet],
+) -> None:
+    sweep, graph, tesla = (
+        made(replace(DATM, iterations=1, memory=memory)) for memory in ("sweep", "graph", "tesla")
+    )
+    torch.testing.assert_close(sweep.images, graph.images, rtol=1e-4, atol=1e-5)
+    assert (tesla.images - graph.images).abs().max() > 1e-3
+
+
+def test_the_gated_step_is_sgds() -> None:
+    generator = torch.Generator().manual_seed(0)
+    value, *gradients = torch.randn(5, 7, generator=generator)
+    reference = value.clone().requires_grad_()
+    optimiser = torch.optim.SGD([reference], 0.3, momentum=0.9)
+    gated = GatedSGD(value, 0.3, 0.9)
+    for number, gradient in enumerate(gradients):
+        gated.step(gradient, torch.tensor(number != 2))
+        if number != 2:
+            reference.grad = gradient.clone()
+            optimiser.step()
+        torch.testing.assert_close(gated.value, reference.detach(), rtol=1e-6, atol=1e-7)
+
+
+def test_the_range_of_start_epochs_slides_to_its_end() -> None:
+    sliding = StartEpochs(2, 10, 20, widened_until=5)
+    assert [sliding.end(iteration) for iteration in range(7)] == [10, 12, 14, 16, 18, 20, 20]
+    assert StartEpochs(0, 4, 8).end(0) == 8
+
+
+def test_initial_images_are_those_that_experts_are_right_about(
+    flat: FlatNetwork, dataset: PreparedDataset, experts: list[Tensor]
+) -> None:
+    last = [each[-1] for each in experts]
+    rng = np.random.default_rng(0)
+    images = correct_images(flat, last, dataset, 2, rng, CPU)
+    classes = torch.arange(3).repeat_interleave(2)
+    votes = torch.stack([flat.logits(each, images).argmax(1) == classes for each in last])
+    assert votes.any(0).all()
+    manifest = dataset.manifest
+    real = Normaliser(manifest.mean, manifest.std).normalise(dataset.train.all_images(CPU))
+    for image, label in zip(images, classes.tolist(), strict=True):
+        members = dataset.class_indices(dataset.train)[label]
+        assert (real[members] == image).all((1, 2, 3)).sum() == 1
+    with pytest.raises(FD2Error, match=r"right about .+ not about 99"):
+        correct_images(flat, last, dataset, 99, rng, CPU)
+
+
+def test_labels_are_the_mean_of_experts_that_are_right(flat: FlatNetwork) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(20, 3, 16, 16, generator=generator)
+    experts = [flat.vector() + 0.1 * torch.randn(flat.size, generator=generator) for _ in range(3)]
+    classes = torch.arange(20) % 3
+    found = expert_labels(flat, experts, images, classes)
+    seen = set()
+    for row in range(20):
+        logits = [flat.logits(each, images[row : row + 1])[0].detach() for each in experts]
+        right = [each for each in logits if int(each.argmax()) == int(classes[row])]
+        seen.add(len(right))
+        wanted = torch.stack(right or logits).mean(0)
+        torch.testing.assert_close(found[row], wanted, rtol=1e-4, atol=1e-5)
+    assert {0, 1} <= seen, "some images that no expert is right about, some that one is"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"expert_epochs": 9}, "experts of 5 epochs"),
+        ({"images_learning_rate": 1e38}, "not finite"),
+        ({"rate_learning_rate": 1.0}, "fell to|not finite"),
+    ],
+)
+def test_what_cannot_be_matched_is_refused(
+    made: Callable[[TrajectoryRecipe], MatchedSet], changes: dict[str, float], message: str
+) -> None:
+    with pytest.raises(FD2Error, match=message):
+        made(replace(MTT, **changes))

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +16,20 @@ from torch import Tensor
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.differentiable import OPERATIONS
 from fd2.augment.normalise import Normaliser
+from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
+from fd2.networks.activation_maps import activation_maps
+from fd2.networks.backbone import Backbone
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.runtime.state import stage_state
+from fd2.trajectories import matching
 from fd2.trajectories.flat_network import FlatNetwork
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.initial_set import correct_images, expert_labels
-from fd2.trajectories.matching import MatchedSet, match_trajectories
-from fd2.trajectories.recipe import StartEpochs, TrajectoryRecipe
+from fd2.trajectories.matching import MatchedSet, enhanced, match_trajectories
+from fd2.trajectories.recipe import Enhancement, StartEpochs, TrajectoryRecipe
 
 CPU = torch.device("cpu")
 MTT = TrajectoryRecipe(
@@ -45,21 +51,35 @@ MTT = TrajectoryRecipe(
     rate_momentum=0.5,
     threshold=None,
     dropped_share=0.0,
+    enhancement=None,
     memory="sweep",
 )
 DATM = replace(
     MTT, soft_labels=True, initial_images="correct", start_epochs=StartEpochs(0, 2, 4, 3)
 )
-EDF = replace(DATM, dropped_share=0.25, threshold=5.0)
+EDF = replace(
+    DATM,
+    dropped_share=0.25,
+    threshold=5.0,
+    enhancement=Enhancement(beta=2.0, interval=2, threshold=None, maps="smooth_grad_cam"),
+)
 RECIPES = {"mtt": MTT, "datm": DATM, "edf": EDF}
 recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
 
+@pytest.fixture(scope="module")
+def teacher() -> Backbone:
+    """Looked through for activation maps."""
+    plugin = plugins.load("backbones", "convnet")
+    network: Backbone = plugin.build(3, "scratch", seed=7, images=NetworkInput(3, 16))
+    return network.eval()
+
+
 @pytest.fixture
 def made(
-    dataset: PreparedDataset, experts: list[Tensor]
+    dataset: PreparedDataset, experts: list[Tensor], teacher: Backbone
 ) -> Callable[[TrajectoryRecipe], MatchedSet]:
-    return lambda recipe: match_trajectories(recipe, dataset, experts, 2, 0, CPU)
+    return lambda recipe: match_trajectories(recipe, dataset, experts, 2, 0, CPU, teacher=teacher)
 
 
 def same(one: MatchedSet, other: MatchedSet) -> bool:
@@ -97,6 +117,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     passes: int,
     dataset: PreparedDataset,
     experts: list[Tensor],
+    teacher: Backbone,
     job: Job,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -108,7 +129,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     def run() -> MatchedSet:
         with stage_state(apart, {"stage": "match"}) as state:
             part = state.part("images")
-            return match_trajectories(recipe, dataset, experts, 2, 0, CPU, part)
+            return match_trajectories(recipe, dataset, experts, 2, 0, CPU, part, teacher=teacher)
 
     with monkeypatch.context() as patch:
         logits, left = FlatNetwork.logits, [passes]
@@ -154,6 +175,49 @@ def test_all_memories_give_sets_and_two_the_same(
     )
     torch.testing.assert_close(sweep.images, graph.images, rtol=1e-4, atol=1e-5)
     assert (tesla.images - graph.images).abs().max() > 1e-3
+
+
+def test_an_enhancement_moves_stressed_pixels_further_and_nothing_else(
+    made: Callable[[TrajectoryRecipe], MatchedSet],
+) -> None:
+    assert EDF.enhancement is not None
+    once = replace(EDF, iterations=1)
+    plain, enhancing = made(replace(once, enhancement=None)), made(once)
+    assert plain.labels is not None and enhancing.labels is not None
+    assert torch.equal(plain.labels, enhancing.labels) and plain.rate == enhancing.rate
+    factor = (enhancing.images - enhancing.start) / (plain.images - plain.start)
+    moved = (plain.images - plain.start).abs() > 1e-3
+    low = (factor[moved] - 1).abs() < 1e-2
+    high = (factor[moved] > 1.99) & (factor[moved] < 3.01)
+    assert (low | high).all() and low.any() and high.any()
+
+
+def test_maps_are_made_before_the_first_step_and_then_in_their_interval(
+    made: Callable[[TrajectoryRecipe], MatchedSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def counted(*arguments: Any) -> Tensor:
+        seen.append(arguments[2].clone())
+        return activation_maps(*arguments)
+
+    monkeypatch.setattr(matching, "activation_maps", counted)
+    made(replace(EDF, iterations=5))
+    assert len(seen) == 3 and not torch.equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_what_is_stressed(threshold: float | None) -> None:
+    maps = torch.rand(4, 5, 6, generator=torch.Generator().manual_seed(0))
+    found = enhanced(maps, 1.5, threshold)
+    assert found.shape == (4, 1, 5, 6)
+    for row, image in enumerate(maps):
+        limit = float(image.mean()) if threshold is None else threshold
+        for y in range(5):
+            for x in range(6):
+                value = float(image[y, x])
+                wanted = 1.0 if value < limit else 1.5 + value
+                assert float(found[row, 0, y, x]) == pytest.approx(wanted)
 
 
 def test_the_gated_step_is_sgds() -> None:

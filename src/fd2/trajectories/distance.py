@@ -1,7 +1,7 @@
 """How far a student's parameters end from an expert's.
 
 Sources: MTT, Cazenavette et al., CVPR 2022, equation 2; EDF, Wang et al., *Emphasizing
-Discriminative Features for Dataset Distillation in Complex Scenarios*, CVPR 2025, section 3.3.
+Discriminative Features for Dataset Distillation in Complex Scenarios*, CVPR 2025, equation 2.
 """
 
 from __future__ import annotations

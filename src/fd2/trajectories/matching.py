@@ -21,6 +21,8 @@ from fd2.config import plugins
 from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.matching.real_images import RealImages
+from fd2.networks.activation_maps import activation_maps
+from fd2.networks.backbone import Backbone
 from fd2.networks.formats import on_device
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, torch_generator
@@ -63,12 +65,14 @@ def match_trajectories(
     device: torch.device,
     state: LoopState = NO_STATE,
     after_step: Callable[[], None] | None = None,
+    teacher: Backbone | None = None,
 ) -> MatchedSet:
     """Make images, and what else is learned; a run that was stopped goes on to the same bits.
 
     What an iteration draws depends on the seed, the dataset's name, the images per class and the
     iteration's number alone. ``experts`` are the parameters ``[epochs + 1, P]`` of each, before
     training and after each epoch, on the CPU. ``after_step`` is called after each iteration.
+    ``teacher`` is the network, in evaluation mode, whose activation maps an enhancement uses.
 
     Raises:
         FD2Error: if experts have too few epochs, a class has too few images to start from, or what
@@ -76,7 +80,7 @@ def match_trajectories(
         StoppedError: if a signal came; the snapshot is written.
     """
     _require_epochs(recipe, experts)
-    matching = _Matching(recipe, dataset, experts, images_per_class, seed, device)
+    matching = _Matching(recipe, dataset, experts, images_per_class, seed, device, teacher)
     start = matching.shares()
     resumed = state.restore()
     begin = 0 if resumed is None else matching.restore(resumed)
@@ -95,6 +99,23 @@ def match_trajectories(
         where = "learned learning rate of students"
         raise FD2Error(f"it fell to {rate:.3g}", where, "lower 'rate_learning_rate'")
     return MatchedSet(matching.shares(), start, matching.logits(), rate)
+
+
+def enhanced(maps: Tensor, beta: float, threshold: float | None) -> Tensor:
+    """What the pixels' gradient is multiplied by: 1, or β plus the map where it is stressed.
+
+    EDF, equation 4.
+
+    Args:
+        maps: ``[n, H, W]`` in [0, 1].
+        beta: β.
+        threshold: stressed is what is not below it; None for the mean of each map.
+
+    Returns:
+        ``[n, 1, H, W]``.
+    """
+    limit = maps.mean((1, 2), keepdim=True) if threshold is None else threshold
+    return torch.where(maps < limit, 1.0, beta + maps)[:, None]
 
 
 def _require_epochs(recipe: TrajectoryRecipe, experts: Sequence[Tensor]) -> None:
@@ -119,8 +140,10 @@ class _Matching:
         images_per_class: int,
         seed: int,
         device: torch.device,
+        teacher: Backbone | None,
     ) -> None:
         self._recipe, self._experts, self._device = recipe, experts, device
+        self._teacher = teacher
         manifest = dataset.manifest
         self._count, self._number_of_classes = images_per_class, dataset.num_classes
         self._normaliser = Normaliser(manifest.mean, manifest.std)
@@ -145,6 +168,7 @@ class _Matching:
         self.labels = GatedSGD(labels, recipe.labels_learning_rate, recipe.labels_momentum)
         rate = torch.tensor(recipe.initial_rate, device=device)
         self.rate = GatedSGD(rate, recipe.rate_learning_rate, recipe.rate_momentum)
+        self._factors = torch.ones_like(images[:, :1])
 
     def _last_epochs(self) -> list[Tensor]:
         return [each[-1] for each in self._experts]
@@ -180,7 +204,12 @@ class _Matching:
         allowed = gradient.distance <= (
             float("inf") if recipe.threshold is None else recipe.threshold
         )
-        self.images.step(gradient.images, allowed)
+        if (enhancement := recipe.enhancement) and number % enhancement.interval == 0:
+            assert self._teacher is not None
+            seen = self.labels.value.argmax(1) if recipe.soft_labels else self.classes
+            maps = activation_maps(enhancement.maps, self._teacher, self.images.value, seen, draws)
+            self._factors = enhanced(maps, enhancement.beta, enhancement.threshold)
+        self.images.step(gradient.images * self._factors, allowed)
         self.rate.step(gradient.rate, allowed)
         if gradient.labels is not None:
             self.labels.step(gradient.labels, allowed)
@@ -192,7 +221,7 @@ class _Matching:
         batches: list[InnerBatch] = []
         while len(batches) < recipe.inner_steps:
             order = torch.randperm(count, generator=draws)
-            for rows in order.split(recipe.batch_synthetic):
+            for rows in order.split(recipe.batch_synthetic or count):
                 record = None
                 if recipe.augmentation:
                     record = draw_augmentations(draws, recipe.augmentation, len(rows), shared=True)
@@ -220,10 +249,11 @@ class _Matching:
         """All that is learned, with its momentum, after so many iterations."""
         parts = [prefixed(name, each.tensors()) for name, each in self._learned().items()]
         tensors = {name: value for part in parts for name, value in part.items()}
-        return Snapshot(tensors, {"step": done})
+        return Snapshot({**tensors, "factors": self._factors}, {"step": done})
 
     def restore(self, snapshot: Snapshot) -> int:
         """Go on from a `snapshot`; the number of the next iteration."""
         for name, each in self._learned().items():
             each.restore(without_prefix(name, snapshot.tensors))
+        self._factors = snapshot.tensors["factors"].to(self._device)
         return int(snapshot.facts["step"])

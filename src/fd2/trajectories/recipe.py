@@ -31,11 +31,28 @@ class StartEpochs:
 
 
 @dataclass(frozen=True)
+class Enhancement:
+    """EDF's discriminative area enhancement, section 2.2 of its paper.
+
+    Attributes:
+        beta: β; stressed pixels move β plus the map's value times as far. At least 1 in the paper.
+        interval: iterations between two looks at the maps, K.
+        threshold: what a map stresses is above it; None for the mean of each image's map.
+        maps: ``grad_cam`` or ``smooth_grad_cam``, see `fd2.networks.activation_maps`.
+    """
+
+    beta: float
+    interval: int
+    threshold: float | None
+    maps: str
+
+
+@dataclass(frozen=True)
 class TrajectoryRecipe:
     """How students of a set are made to end where experts' training ended.
 
     With hard labels, a fixed range and no threshold it is MTT; DATM adds learned labels, a sliding
-    range and a threshold, EDF dropped parameters.
+    range and a threshold, EDF dropped parameters and an enhancement.
 
     Attributes:
         network: of experts and students; without buffers.
@@ -43,7 +60,7 @@ class TrajectoryRecipe:
         inner_steps: N, of a student.
         expert_epochs: M, from the expert's start to its target.
         start_epochs: where students start.
-        batch_synthetic: images of a student's step; at most all.
+        batch_synthetic: images of a student's step; None for all.
         initial_images: ``real``, or ``correct``: real ones that an expert is right about.
         soft_labels: whether the labels are logits, which are learned; otherwise class ids.
         augmentation: operations of `fd2.augment.differentiable`, of which one is drawn for each
@@ -57,6 +74,7 @@ class TrajectoryRecipe:
         rate_momentum: likewise.
         threshold: a student whose distance is above it changes nothing; None for no threshold.
         dropped_share: of the parameters, see `fd2.trajectories.distance.TrajectoryDistance`.
+        enhancement: of the images' gradient; None for none.
         memory: of `fd2.trajectories.gradient.MEMORY`.
     """
 
@@ -65,7 +83,7 @@ class TrajectoryRecipe:
     inner_steps: int
     expert_epochs: int
     start_epochs: StartEpochs
-    batch_synthetic: int
+    batch_synthetic: int | None
     initial_images: str
     soft_labels: bool
     augmentation: tuple[str, ...]
@@ -78,6 +96,7 @@ class TrajectoryRecipe:
     rate_momentum: float
     threshold: float | None
     dropped_share: float
+    enhancement: Enhancement | None
     memory: str
 
     @property

@@ -38,10 +38,9 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     needed = {"slurm_partition", "gpu", "mem_mb", "runtime", "cpus_per_task"}
     assert all(needed <= set(row) for row in rows.values())
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
-    diagnostics = {"diagnose", "diagnose_real", "measure", "keep"}
-    assert (
-        on_gpus == {"pretrain", "patches", "distill", "match", "relabel", "evaluate"} | diagnostics
-    )
+    trained = {"pretrain", "train_expert", "evaluate", "keep"}
+    images = {"patches", "distill", "match", "relabel"}
+    assert on_gpus == trained | images | {"diagnose", "diagnose_real", "measure"}
 
 
 def test_triggers_are_those_of_a_local_run(sources: Any, profile: dict[str, Any]) -> None:

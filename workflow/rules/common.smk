@@ -18,10 +18,11 @@ from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.datasets import download_kind, download_kinds, download_settings
+from fd2.config.experts import expert_settings, expert_variants
 from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
-from fd2.config.names import FD2, Cell, SetName, Teacher
+from fd2.config.names import FD2, Cell, Expert, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
@@ -123,6 +124,7 @@ wildcard_constraints:
     group=NUMBERS["group"],
     student=plugins.BACKBONE,
     seed=NUMBERS["seed"],
+    number=NUMBERS["number"],
     table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),
 

@@ -95,6 +95,24 @@ def pretrain_settings(wildcards):
     return SETTINGS.pretrain(of_teacher(wildcards))
 
 
+def of_expert(wildcards):
+    """The expert that a rule makes."""
+    expert = Expert.parse(dict(wildcards.items()))
+    require_network(expert.backbone, expert.path())
+    return expert
+
+
+@explained
+def train_expert_code(wildcards):
+    require_variant(of_expert(wildcards).variant, wildcards)
+    return code("train_expert", f"backbones.{wildcards.backbone}")
+
+
+@explained
+def train_expert_settings(wildcards):
+    return expert_settings(SETTINGS, of_expert(wildcards))
+
+
 @explained
 def patches_code(wildcards):
     """Refuses a user's folder with too few images for the patches, before teachers are trained."""

@@ -45,6 +45,35 @@ class Teacher:
 
 
 @dataclass(frozen=True, order=True)
+class Expert:
+    """One network trained on all training images, with its parameters after each epoch.
+
+    Attributes:
+        dataset, backbone: names from the config and the plug-in folder.
+        variant: ``base``, or a variant that changes section ``train_expert``; see
+            `fd2.config.experts.expert_variants`.
+        number: 0, 1, 2, ...; each starts from weights of its own and sees images in an order of its
+            own.
+    """
+
+    dataset: str
+    backbone: str
+    variant: str
+    number: int
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Expert:
+        """From the fields of a path; see `fd2.config.paths.path_fields`."""
+        names = fields["dataset"], fields["backbone"], fields["variant"]
+        return cls(*names, int(fields["number"]))
+
+    def path(self, suffix: str = TENSORS) -> str:
+        """Its trajectory; its record for the suffix json."""
+        folder = f"trajectories/{self.dataset}/{self.backbone}/{self.variant}"
+        return f"{folder}/expert{self.number}.{suffix}"
+
+
+@dataclass(frozen=True, order=True)
 class SetName:
     """A distilled or selected set of any number of images per class.
 

@@ -164,8 +164,10 @@ def check_batch_norm(backbones: Sequence[str], where: str) -> None:
             )
 
 
-def check_no_batch_norm(backbone: str, where: str) -> None:
-    """Refuse a network in which the images of a batch meet, of a method that matches images.
+def check_no_batch_norm(
+    backbone: str, where: str, why: str = "through which the images of a batch meet"
+) -> None:
+    """Refuse a network with batch norm, by default of a method that matches images.
 
     Raises:
         FD2Error: for a backbone that does not set ``BATCH_NORM = False``.
@@ -173,7 +175,7 @@ def check_no_batch_norm(backbone: str, where: str) -> None:
     if _has_batch_norm(backbone):
         fitting = [name for name in plugins.names("backbones") if not _has_batch_norm(name)]
         raise FD2Error(
-            f"network '{backbone}' has batch norm, through which the images of a batch meet",
+            f"network '{backbone}' has batch norm, {why}",
             where,
             f"take one without: {', '.join(fitting)}",
         )

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 
 from fd2.config import plugins
+from fd2.config.experts import expert_variants
 from fd2.config.names import FD2
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.resolve import Configuration
@@ -20,6 +21,7 @@ TEMPLATES = (
     "data/{dataset}/{file:prepared}",
     "teachers/{dataset}/{backbone}/{training}.{suffix:tensors}",
     "patches/{dataset}/{kind}.{suffix:tensors}",
+    "trajectories/{dataset}/{backbone}/{variant:experts}/expert{number}.{suffix:tensors}",
     "distilled/{dataset}/{method:optimising}/{fd2}/{variant:distill}/group{group}.{suffix:tensors}",
     "distilled/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.{suffix:set}",
     "labels/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}/{file:labels}",
@@ -37,7 +39,7 @@ TEMPLATES = (
     "report/{file:report}",
 )
 #: Each number has one spelling: seed00 would be a second seed0.
-NUMBERS = {"ipc": "[1-9][0-9]*", "group": "(?:0|[1-9][0-9]*)", "seed": "(?:0|[1-9][0-9]*)"}
+NUMBERS = {"ipc": "[1-9][0-9]*", **dict.fromkeys(("group", "seed", "number"), "(?:0|[1-9][0-9]*)")}
 #: Libraries have more networks than one expression should list: whether there is such a one, the
 #: plug-ins know.
 NETWORKS = {"backbone": plugins.BACKBONE, "student": plugins.BACKBONE}
@@ -110,6 +112,7 @@ class ArtefactPaths:
             "method:iterating": configuration.methods("optimisation", "matching"),
             "fd2": FD2,
             "variant": ("base", *configuration.variants()),
+            "variant:experts": expert_variants(values),
             "variant:distill": configuration.variants_at("distill"),
             "variant:relabel": configuration.variants_at("relabel"),
             "table": configuration.tables(),
@@ -184,7 +187,7 @@ class ArtefactPaths:
             return FD2Error(
                 f"variant '{segment}' has no {segments[0]}/ of its own",
                 path,
-                f"it changes later stages only and shares those of base: ask for {shared}",
+                f"it changes nothing that shapes them and shares those of base: ask for {shared}",
             )
         plain = re.sub(r"^(\D+)0+(?=\d)", r"\1", segment)
         if plain != segment and any(re.fullmatch(self._regex(part), plain) for part in expected):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -12,9 +11,10 @@ from fd2.config.networks import NetworkInput
 from fd2.config.students import learned_by
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import RuleJob
+from fd2.planning.network_sizes import feature_channels, teacher_bytes
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import settings_of
-from fd2.planning.workloads import AUGMENTATION_BYTES, stored_labels
+from fd2.planning.workloads import AUGMENTATION_BYTES, stored_labels, trajectory_bytes
 
 #: NumPy's header of an array with up to four axes.
 NPY_HEADER = 128
@@ -69,6 +69,8 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         maps = values["cal"]["attention_maps"] if values["cal"] else None
         seen = NetworkInput(size.channels, size.resolution, values["stem"])
         return {".safetensors": teacher_bytes(values["backbone"], size.classes, maps, seen)}
+    if job.rule == "train_expert":
+        return {".safetensors": trajectory_bytes(values, size)}
     if job.rule == "patches":
         return {".safetensors": values["slots"] * size.classes * size.image_bytes}
     if job.rule == "distill":
@@ -99,36 +101,3 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
 def archive_bytes(kind: str) -> int:
     """Bytes of the archives of a dataset kind, as far as their sizes are known."""
     return sum(max(archive.sizes, default=0) for archive in plugins.load("datasets", kind).ARCHIVES)
-
-
-@cache
-def feature_channels(backbone: str) -> int:
-    """D of a backbone, from a network without storage."""
-    import torch
-
-    with torch.device("meta"):
-        network = plugins.load("backbones", backbone).build(2, "scratch", seed=0)
-    return int(network.feature_channels)
-
-
-@cache
-def teacher_bytes(
-    backbone: str, classes: int, attention_maps: int | None, images: NetworkInput
-) -> int:
-    """Bytes of a teacher's weights, buffers and prototypes, from a network without storage.
-
-    Args:
-        backbone: plug-in name.
-        classes: C.
-        attention_maps: M; None for a plain teacher.
-        images: what it is built for.
-    """
-    import torch
-
-    from fd2.networks.stored_teacher import build_teacher
-
-    with torch.device("meta"):
-        teacher = build_teacher(
-            backbone, classes, attention_maps, initialisation="scratch", seed=0, images=images
-        )
-    return sum(tensor.numel() * tensor.element_size() for tensor in teacher.state_dict().values())

@@ -7,12 +7,14 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fd2.config import plugins
+from fd2.config.experts import ExpertSettings
 from fd2.config.settings import (
     DistillSettings,
     EvaluateSettings,
@@ -37,6 +39,7 @@ from fd2.stages.patches import make_patches
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
 from fd2.stages.select_images import select_images
+from fd2.stages.train_expert import train_expert
 
 #: Steps of the shorter run; a GPU's are too short to be told apart otherwise.
 STEPS = {"cpu": 1, "cuda": 4}
@@ -53,6 +56,7 @@ _PREPARED_PER_STEP = 16
 _SEEN_PER_STEP = 128
 _CROPS_PER_STEP = 128
 
+T = TypeVar("T")
 Trial = tuple[Workload, Callable[[], object]]
 
 
@@ -151,18 +155,26 @@ def _prepare(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     )
 
 
-def _pretrain(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    settings = {**task.settings, "epochs": 1, **_FRESH}
+def _trained(
+    task: ProbeTask,
+    folder: Path,
+    steps: int,
+    job: Job,
+    *,
+    kind: type[T],
+    stage: Callable[[T, Path, Path, Path, Job], None],
+    changes: Mapping[str, Any],
+) -> Trial:
+    """A short epoch of a teacher or an expert."""
+    settings = {**task.settings, "epochs": 1, **changes}
     train = steps * settings["batch_size"]
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     data = inputs.data(train, _TEST_IMAGES)
     per_class = (train, *(0,) * (task.size.classes - 1))
     size = replace(task.size, train_per_class=per_class, test=_TEST_IMAGES)
-    typed = build(PretrainSettings, settings)
-    output = folder / "teacher.safetensors"
-    return task.work(settings, size), lambda: pretrain(
-        typed, data, output, output.with_suffix(".json"), job
-    )
+    typed, output = build(kind, settings), folder / "trained.safetensors"
+    record = output.with_suffix(".json")
+    return task.work(settings, size), lambda: stage(typed, data, output, record, job)
 
 
 def _patches(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
@@ -277,7 +289,8 @@ def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 
 _TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "prepare": _prepare,
-    "pretrain": _pretrain,
+    "pretrain": partial(_trained, kind=PretrainSettings, stage=pretrain, changes=_FRESH),
+    "train_expert": partial(_trained, kind=ExpertSettings, stage=train_expert, changes={}),
     "patches": _patches,
     "distill": _distill,
     "select_images": _select_images,

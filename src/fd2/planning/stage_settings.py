@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.experts import expert_settings
+from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import RuleJob
 
@@ -17,6 +18,8 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.prepare(fields["dataset"])
         case "pretrain":
             return settings.pretrain(Teacher.parse(fields))
+        case "train_expert":
+            return expert_settings(settings, Expert.parse(fields))
         case "patches":
             return settings.patches(fields["dataset"], fields["kind"])
         case "distill":

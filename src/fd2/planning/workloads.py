@@ -9,8 +9,10 @@ from typing import Any
 from fd2.artifacts.files import canonical_json
 from fd2.artifacts.label_format import LabelFormat
 from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.epochs import count_tests
 from fd2.planning.datasets import DatasetSize
+from fd2.planning.network_sizes import parameter_count
 
 #: A training step counts as three forward passes: backward takes about twice as long as forward.
 #: It only weighs training against testing within a job.
@@ -63,6 +65,8 @@ def workload(
         return _made(stage, kind, images, images * size.image_bytes)
     if stage == "pretrain":
         return _pretrain(settings, size)
+    if stage == "train_expert":
+        return _train_expert(settings, size)
     if stage == "patches":
         return _patches(settings, size)
     if stage == "distill":
@@ -110,6 +114,24 @@ def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     if settings["batch_norm_statistics"] == "recomputed":
         passes += size.train
     return _made("pretrain", kind, passes, (size.train + size.test) * size.image_bytes)
+
+
+def _train_expert(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
+    kind = {key: settings[key] for key in ("backbone", "optimiser", "batch_size")}
+    kind |= {"augmented": bool(settings["augmentation"])}
+    kind |= {"resolution": size.resolution, "classes": size.classes}
+    gradients = 1 if settings["gsam"] is None else 2
+    # All images are seen once more at the end.
+    passes = (gradients * TRAINING_STEP * settings["epochs"] + 1) * size.train + size.test
+    resident = (size.train + size.test) * size.image_bytes + trajectory_bytes(settings, size)
+    return _made("train_expert", kind, passes, resident)
+
+
+def trajectory_bytes(settings: Mapping[str, Any], size: DatasetSize) -> int:
+    """Of an expert's parameters before training and after each epoch."""
+    images = NetworkInput(size.channels, size.resolution)
+    parameters = parameter_count(settings["backbone"], size.classes, images)
+    return (settings["epochs"] + 1) * parameters * _FLOAT
 
 
 def _patches(settings: Mapping[str, Any], size: DatasetSize) -> Workload:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from fd2.artifacts.files import json_digest
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
 
@@ -24,6 +25,7 @@ class FlatNetwork:
 
     Attributes:
         size: P, the number of scalar parameters.
+        layout: a digest of their names and shapes, by which two networks' vectors are told apart.
     """
 
     def __init__(self, network: Backbone) -> None:
@@ -37,6 +39,7 @@ class FlatNetwork:
         self._shapes = {name: value.shape for name, value in network.named_parameters()}
         self._sizes = [shape.numel() for shape in self._shapes.values()]
         self.size = sum(self._sizes)
+        self.layout = json_digest([[name, list(shape)] for name, shape in self._shapes.items()])
 
     def vector(self) -> Tensor:
         """The parameters that the network itself has now, a copy ``[P]``."""

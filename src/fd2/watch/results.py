@@ -25,8 +25,10 @@ ERROR = "error: "
 #: Fields of names, which the templates ask for.
 _FIELDS = (
     *("dataset", "method", "fd2", "variant", "ipc", "group", "student", "seed"),
-    *("backbone", "training", "kind", "table", "figure"),
+    *("backbone", "training", "kind", "table", "figure", "number"),
 )
+#: Rules whose records tell what a job is worth.
+_TOLD = ("pretrain", "train_expert", "evaluate", "match", "assemble", "select_images")
 #: Those that are named only where the run has several.
 _OPTIONAL = ("dataset", "student")
 
@@ -84,7 +86,7 @@ class Words:
             counts = {split: len(manifest.files[split]) for split in SPLITS}
             return {"classes": len(manifest.classes), **counts}
         records = [path for path in one.outputs if path.endswith(".json")]
-        if one.rule in ("pretrain", "evaluate", "match", "assemble", "select_images") and records:
+        if one.rule in _TOLD and records:
             record = read_record(self._project.folder / records[0])
             return {"result": record.result, "content": record.content}
         return {"outputs": one.outputs}

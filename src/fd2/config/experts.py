@@ -1,0 +1,81 @@
+"""Experts, whose training trajectory matching follows: which a config has, and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fd2.config.given import GivenConfig
+from fd2.config.layers import stage_config
+from fd2.config.names import Expert
+from fd2.config.networks import check_network, check_no_batch_norm
+
+STAGE = "train_expert"
+#: Of optimisers, the one that takes `GsamSettings`.
+GSAM = "gsam"
+#: Experts start from random weights, in networks with a stem of their own.
+_NETWORK = {"initialisation": "scratch", "weights_file": None, "stem": "imagenet"}
+_NO_PARAMETERS = "whose statistics are no parameters that an expert's trajectory holds"
+
+
+@dataclass(frozen=True)
+class GsamSettings:
+    """What the optimiser ``gsam`` needs beside the section's other values.
+
+    Attributes:
+        rho: how far away the second gradient is taken.
+        alpha: weight of what of the first gradient is across the second.
+    """
+
+    rho: float
+    alpha: float
+
+
+@dataclass(frozen=True)
+class ExpertSettings:
+    """An expert, names as in section ``train_expert``.
+
+    ``dataset``, ``backbone``, ``variant`` and ``number`` come from the artefact's path.
+    ``augmentation`` has operations of `fd2.augment.differentiable`. ``gsam`` is None under the
+    optimiser ``sgd``, so that its values retrain no expert without it.
+    """
+
+    dataset: str
+    backbone: str
+    variant: str
+    number: int
+    seed: int
+    optimiser: str
+    gsam: GsamSettings | None
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    augmentation: tuple[str, ...]
+
+
+def expert_variants(config: Mapping[str, Any]) -> list[str]:
+    """``base`` and the variants with experts of their own: those that change their section.
+
+    An expert depends on the data and its section alone, so that a variant of earlier stages shares
+    those of ``base``.
+    """
+    return ["base", *(name for name, changed in config["variants"].items() if STAGE in changed)]
+
+
+def expert_settings(given: GivenConfig, expert: Expert) -> dict[str, Any]:
+    """Settings of one expert, the fields of `ExpertSettings`.
+
+    Raises:
+        FD2Error: if the network has batch norm, or cannot be built for the dataset's images.
+    """
+    context = asdict(expert)
+    section = stage_config(given.values, STAGE, expert.variant, context)
+    where = f"expert {expert.path()}"
+    check_no_batch_norm(expert.backbone, where, _NO_PARAMETERS)
+    entry = given.values["datasets"][expert.dataset]
+    check_network(_NETWORK, expert.backbone, entry, lambda: where)
+    gsam = section["gsam"] if section["optimiser"] == GSAM else None
+    return {**section, **context, "gsam": gsam}

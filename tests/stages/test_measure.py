@@ -104,7 +104,7 @@ def test_steps_of_a_matching_method(
     """All steps in a network are a turn: its training after one of them counts for each."""
     settings = chain.select_settings(method, 2, **MATCHED, **own)
     path = tmp_path / "m.json"
-    measure_matching(settings, MeasureSettings(2, 3), chain.data, path, chain.job)
+    measure_matching(settings, MeasureSettings(2, 3), chain.data, [], path, chain.job)
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     names = {"dataset": "cells", "method": method, "fd2": "plain", "variant": "base", "ipc": 2}
     assert content["measured"] == names
@@ -124,5 +124,5 @@ def test_a_method_that_leaves_its_images_has_no_iteration(chain: Chain, tmp_path
     settings = chain.select_settings("dm", 2, **own)
     path = tmp_path / "m.json"
     with pytest.raises(FD2Error, match="no iteration to measure"):
-        measure_matching(settings, MeasureSettings(2, 3), chain.data, path, chain.job)
+        measure_matching(settings, MeasureSettings(2, 3), chain.data, [], path, chain.job)
     assert not path.exists()

@@ -28,7 +28,7 @@ from fd2.trajectories import matching
 from fd2.trajectories.flat_network import FlatNetwork
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.initial_set import correct_images, expert_labels
-from fd2.trajectories.matching import MatchedSet, enhanced, match_trajectories
+from fd2.trajectories.matching import MatchedSet, enhanced, follow_experts
 from fd2.trajectories.recipe import Enhancement, StartEpochs, TrajectoryRecipe
 
 CPU = torch.device("cpu")
@@ -79,7 +79,7 @@ def teacher() -> Backbone:
 def made(
     dataset: PreparedDataset, experts: list[Tensor], teacher: Backbone
 ) -> Callable[[TrajectoryRecipe], MatchedSet]:
-    return lambda recipe: match_trajectories(recipe, dataset, experts, 2, 0, CPU, teacher=teacher)
+    return lambda recipe: follow_experts(recipe, dataset, experts, 2, 0, CPU, teacher=teacher)
 
 
 def same(one: MatchedSet, other: MatchedSet) -> bool:
@@ -129,7 +129,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     def run() -> MatchedSet:
         with stage_state(apart, {"stage": "match"}) as state:
             part = state.part("images")
-            return match_trajectories(recipe, dataset, experts, 2, 0, CPU, part, teacher=teacher)
+            return follow_experts(recipe, dataset, experts, 2, 0, CPU, part, teacher=teacher)
 
     with monkeypatch.context() as patch:
         logits, left = FlatNetwork.logits, [passes]

@@ -96,6 +96,7 @@ TABLES = SETTINGS.tables()
 OPTIMISING = SETTINGS.methods("optimisation")
 SELECTING = SETTINGS.methods("selection")
 MATCHING = SETTINGS.methods("matching")
+TRAJECTORIES = SETTINGS.methods("trajectories")
 IMPORTED = SETTINGS.methods("import")
 
 

@@ -130,6 +130,44 @@ rule match:
         "../scripts/match.py"
 
 
+rule match_trajectories:
+    input:
+        code=match_trajectories_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        experts=match_experts,
+        teachers=distill_teachers,
+    output:
+        distilled="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.safetensors",
+        record="<results>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
+    log:
+        "<logs>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    benchmark:
+        "<benchmarks>/distilled/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
+    wildcard_constraints:
+        method=either(TRAJECTORIES),
+        variant=either(SETTINGS.variants_at("distill")),
+    priority: 80
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["distill"]
+    resources:
+        compute_threads=THREADS["distill"],
+        device=DEVICE,
+        gpu=GPUS,
+        jobs_per_gpu=JOBS_PER_GPU,
+        state=STATE,
+        state_seconds=STATE_SECONDS,
+        mem_mb=memory(8000),
+        runtime=minutes(240),
+    params:
+        settings=whole_set_settings,
+    message:
+        "Matching trajectories with {wildcards.ipc} images per class of {wildcards.dataset}, {wildcards.method}"
+        " {wildcards.variant}"
+    script:
+        "../scripts/match_trajectories.py"
+
+
 rule import_set:
     input:
         code=import_code,

@@ -200,13 +200,26 @@ def select_threads(wildcards):
 def matching_code(stage, wildcards):
     """Code of a stage that matches images, with its plug-ins."""
     name = asked_set(wildcards)
-    network = SETTINGS.method_settings(name)["network"]
-    return code(stage, f"methods.{name.method}", f"backbones.{network}")
+    networks = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
+    networks.append(SETTINGS.method_settings(name)["network"])
+    return code(
+        stage, f"methods.{name.method}", *(f"backbones.{one}" for one in networks)
+    )
 
 
 @explained
 def match_code(wildcards):
     return matching_code("match", wildcards)
+
+
+@explained
+def match_trajectories_code(wildcards):
+    return matching_code("match_trajectories", wildcards)
+
+
+@explained
+def match_experts(wildcards):
+    return [folder(expert.path()) for expert in SETTINGS.experts(of_set(wildcards))]
 
 
 @explained
@@ -229,7 +242,7 @@ def import_listing(wildcards):
 
 @explained
 def measure_code(wildcards):
-    kind = matching_code if wildcards.method in MATCHING else optimising_code
+    kind = optimising_code if wildcards.method in OPTIMISING else matching_code
     return kind("measure", wildcards)
 
 

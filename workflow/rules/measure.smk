@@ -16,7 +16,7 @@ rule measure:
     benchmark:
         "<benchmarks>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
     wildcard_constraints:
-        method=either(OPTIMISING + MATCHING),
+        method=either(OPTIMISING + MATCHING + TRAJECTORIES),
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"

@@ -16,7 +16,8 @@ with stage_job(snakemake, threads=snakemake.params.torch_threads) as job:
     measured = Path(snakemake.output.measured)
     if "match" in settings:
         whole = build(WholeSetSettings, settings["match"])
-        measure_matching(whole, measure, manifest.parent, measured, job)
+        teachers = [Path(path) for path in snakemake.input.teachers]
+        measure_matching(whole, measure, manifest.parent, teachers, measured, job)
     else:
         measure_optimisation(
             build(DistillSettings, settings["distill"]),

@@ -189,7 +189,7 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             require_known("variant of distilled sets", row.variant, distilled, where)
             settings.check_ipc(row.set_name, row.ipc, where)
         case IterationRow() | GroupRow() if row.variant:
-            kinds = ["optimisation"] + ["matching"] * isinstance(row, IterationRow)
+            kinds = ["optimisation"] + ["matching", "trajectories"] * isinstance(row, IterationRow)
             require_known("method", row.method, settings.methods(*kinds), where)
             require_known("variant", row.variant, settings.variants_at("distill"), where)
             settings.distill(row.set_name, 0)
@@ -207,6 +207,7 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
         settings.relabel(row.set_name, ipc)
         teachers += settings.relabel_teachers(row.set_name, ipc)
     teachers += settings.distill_teachers(row.set_name)
+    settings.experts(row.set_name)
     kind = settings.patch_kind(row.set_name)
     if kind is not None:
         teachers.append(settings.patch_scorer(row.dataset, kind))

@@ -8,8 +8,9 @@ from typing import Any
 
 from fd2.config.given import GivenConfig
 from fd2.config.layers import stage_config
-from fd2.config.names import Expert
+from fd2.config.names import Expert, SetName
 from fd2.config.networks import check_network, check_no_batch_norm
+from fd2.errors import FD2Error, suggest
 
 STAGE = "train_expert"
 #: Of optimisers, the one that takes `GsamSettings`.
@@ -63,6 +64,44 @@ def expert_variants(config: Mapping[str, Any]) -> list[str]:
     those of ``base``.
     """
     return ["base", *(name for name, changed in config["variants"].items() if STAGE in changed)]
+
+
+def experts_of(
+    given: GivenConfig, set_name: SetName, own: Mapping[str, Any], epochs_needed: int
+) -> list[Expert]:
+    """The experts of a set, in their order.
+
+    They are of the variant that the method names, else of the set's own where this has experts of
+    its own, else of ``base``.
+
+    Args:
+        given: the config.
+        set_name: the set.
+        own: settings of its method.
+        epochs_needed: that an expert must have been trained for.
+
+    Raises:
+        FD2Error: if the named variant has no experts of its own, they are trained for too few
+            epochs, or `expert_settings` refuses them.
+    """
+    asked, variants = own["experts"], expert_variants(given.values)
+    variant = asked["variant"]
+    where = f"setting 'distill.methods.{set_name.method}.experts' for {set_name}"
+    if variant is not None and variant not in variants:
+        fix = f"name one that changes section '{STAGE}'; {suggest(variant, variants)}"
+        raise FD2Error(f"variant '{variant}' has no experts of its own", where, fix)
+    if variant is None:
+        variant = set_name.variant if set_name.variant in variants else "base"
+    numbers = range(asked["count"])
+    experts = [Expert(set_name.dataset, own["network"], variant, number) for number in numbers]
+    epochs = expert_settings(given, experts[0])["epochs"]
+    if epochs < epochs_needed:
+        raise FD2Error(
+            f"experts of {epochs} epochs, and their last target is epoch {epochs_needed}",
+            where,
+            f"raise '{STAGE}.epochs', or lower 'start_epochs.most' or 'expert_epochs'",
+        )
+    return experts
 
 
 def expert_settings(given: GivenConfig, expert: Expert) -> dict[str, Any]:

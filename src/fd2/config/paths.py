@@ -109,7 +109,7 @@ class ArtefactPaths:
             "kind": patch_kinds(values),
             "method": plugins.names("methods"),
             "method:optimising": configuration.methods("optimisation"),
-            "method:iterating": configuration.methods("optimisation", "matching"),
+            "method:iterating": configuration.methods("optimisation", "matching", "trajectories"),
             "fd2": FD2,
             "variant": ("base", *configuration.variants()),
             "variant:experts": expert_variants(values),

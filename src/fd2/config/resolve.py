@@ -7,10 +7,11 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
+from fd2.config.experts import experts_of
 from fd2.config.given import GivenConfig
 from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
-from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
+from fd2.config.names import FULL_DATA, Cell, Expert, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.schema import check_recipe, regularisers_of, require_fd2
@@ -65,7 +66,7 @@ class Configuration(GivenConfig):
         return Teacher(set_name.dataset, backbone, training)
 
     def methods(self, *kinds: str) -> list[str]:
-        """Methods of any of the kinds ``optimisation``, ``selection``, ``matching``, ``import``."""
+        """Methods of any of the kinds that `fd2.methods._interface` tells."""
         return [
             name for name in plugins.names("methods") if plugins.load("methods", name).KIND in kinds
         ]
@@ -148,12 +149,25 @@ class Configuration(GivenConfig):
         """Teachers that the method looks at; none for one that sets none.
 
         Those of a selection are plain ones: with FD², only its labels are of others. An imported
-        set's teacher proves the order of its classes.
+        set's teacher proves the order of its classes; one of trajectories has the activation maps.
         """
         if self._kind(set_name) == "selection":
             set_name = replace(set_name, fd2="plain")
         backbones = self.method_settings(set_name).get("teachers", [])
         return [self.teacher(set_name, backbone) for backbone in backbones]
+
+    def experts(self, set_name: SetName) -> list[Expert]:
+        """Experts that a method's students follow; none for one that sets none.
+
+        Raises:
+            FD2Error: if there is no such variant of experts, or they are trained for too few epochs
+                or cannot be built.
+        """
+        own = self.method_settings(set_name)
+        if "experts" not in own:
+            return []
+        recipe = plugins.load("methods", set_name.method).recipe(own, 1)
+        return experts_of(self, set_name, own, recipe.epochs_needed)
 
     def slots(self, set_name: SetName) -> int:
         """Distilled images per class at most."""
@@ -167,7 +181,7 @@ class Configuration(GivenConfig):
         Raises:
             FD2Error: with the number of slots.
         """
-        if self._kind(set_name) in ("matching", "import"):
+        if self._kind(set_name) in ("matching", "trajectories", "import"):
             return
         slots = self.slots(set_name)
         if not owns_patches(self.method_settings(set_name)):
@@ -235,7 +249,7 @@ class Configuration(GivenConfig):
 
         Slots are those of the set's first group. Raises as `distill` and `whole_set`.
         """
-        if self._kind(set_name) == "matching":
+        if self._kind(set_name) in ("matching", "trajectories"):
             timed = {"match": self.whole_set(set_name, ipc)}
         else:
             group = self.distill(set_name, 0)

@@ -17,6 +17,7 @@ from fd2.errors import FD2Error
 #: Why a kind of method has no FD² cells.
 _WITHOUT_FD2 = {
     "matching": "FD² acts on the attention of teachers, and the method has none",
+    "trajectories": "FD² acts on the teachers that images are optimised by, and the method has none",
     "import": "FD² acts while images are made, and others have made these",
 }
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
@@ -103,15 +104,17 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
     plugin = plugins.load("methods", method)
     if plugin.KIND == "import":
         plugin.require_source(settings)
-    if plugin.KIND == "matching":
+    if plugin.KIND in ("matching", "trajectories"):
         check_no_batch_norm(settings["network"], f"method '{method}' for {where}")
-    if plugin.KIND != "optimisation":
+    if plugin.KIND not in ("optimisation", "trajectories"):
         return
     try:
-        plugin.recipe(settings, resolution)
+        # Whether a trajectory's settings fit each other depends on no number of images.
+        plugin.recipe(settings, resolution if plugin.KIND == "optimisation" else 1)
     except FD2Error as error:
         raise FD2Error(error.what, f"{error.where} for {where}", error.fix) from error
-    check_batch_norm(settings["teachers"], f"method '{method}' for {where}")
+    if plugin.KIND == "optimisation":
+        check_batch_norm(settings["teachers"], f"method '{method}' for {where}")
 
 
 def require_fd2(set_name: SetName, kind: str) -> None:

@@ -53,6 +53,7 @@ STAGES = (
     Stage("assemble"),
     Stage("select_images", threads="distill", probed=True),
     Stage("match", on_device=True, threads="distill", probed=True),
+    Stage("match_trajectories", on_device=True, threads="distill", probed=True),
     Stage("import_set", threads="distill"),
     Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True, largest="relabel.batch_size"),
     Stage(

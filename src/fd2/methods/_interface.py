@@ -9,6 +9,9 @@ schema), and by its kind:
   `fd2.matching.recipe.MatchRecipe`. One that learns more than images says so in ``LEARNS``, which
   holds ``labels`` (soft ones), ``rate`` (the learning rate of students) or both; its sets carry
   them, see `fd2.artifacts.images.DistilledSet`;
+- ``trajectories``, of all images together in students that follow experts: ``recipe(settings,
+  images_per_class)``, a `fd2.trajectories.recipe.TrajectoryRecipe`, and ``learns(settings)``, which
+  says what of ``LEARNS`` they learn;
 - ``import``, of what others made: ``require_source(settings)`` refuses settings that name no files,
   and ``learns(settings)`` says which of ``LEARNS`` these files hold.
 

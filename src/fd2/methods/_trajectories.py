@@ -23,9 +23,10 @@ SETTINGS_SCHEMA: dict[str, Any] = closed(
         "experts": closed(
             {
                 "count": {**_WHOLE, "description": "Experts, numbered from 0."},
-                "training": {
-                    "type": "string",
-                    "description": "base, or the variant that trained them.",
+                "variant": {
+                    "type": ["string", "null"],
+                    "description": "Whose section train_expert they have; null: the set's own, "
+                    "where it changes that section, else base.",
                 },
             }
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fd2.methods import _trajectories
 
 LABEL = "EDF"
-KIND = "matching"
+KIND = "trajectories"
 LEARNS = ("labels", "rate")
 SETTINGS_SCHEMA = _trajectories.SETTINGS_SCHEMA
 recipe = _trajectories.recipe

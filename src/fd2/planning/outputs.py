@@ -78,7 +78,7 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
     if job.rule in ("assemble", "select_images"):
         return {".safetensors": images * (size.image_bytes + _INT64)}
     # Pictures of an import take a quarter of that.
-    if job.rule in ("match", "import_set"):
+    if job.rule in ("match", "match_trajectories", "import_set"):
         learns = learned_by(values["method"], values["method_settings"])
         # Logits of all classes in float32, and one rate in float64.
         labels = _INT64 + (size.classes * _FLOAT if "labels" in learns else 0)

@@ -13,7 +13,7 @@ import torch
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.images import write_distilled, write_slots
 from fd2.artifacts.manifests import Manifest
-from fd2.artifacts.prepared import write_prepared
+from fd2.artifacts.prepared import open_prepared, write_prepared
 from fd2.artifacts.soft_labels import write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.networks import NetworkInput
@@ -22,6 +22,8 @@ from fd2.networks.stored_teacher import build_teacher, write_teacher
 from fd2.networks.teacher import recalibrate_batch_norm
 from fd2.replay.plan import plan_augmentation
 from fd2.runtime.seeds import numpy_generator, torch_generator
+from fd2.trajectories.flat_network import flat_network
+from fd2.trajectories.stored_expert import invented_weights, write_expert
 
 #: Of every channel.
 _MEAN, _STD = 0.5, 0.25
@@ -91,6 +93,17 @@ class ProbeInputs:
             paths.append(self.folder / f"{backbone}.safetensors")
             write_teacher(paths[-1], teacher, facts)
         return paths
+
+    def expert(self, backbone: str, epochs: int) -> Path:
+        """An expert of no training, of so many epochs."""
+        network = flat_network(backbone, open_prepared(self.folder / "data"), torch.device("cpu"))
+        facts = {
+            **{"stage": "train_expert", "backbone": backbone, "classes": self.classes},
+            **{"channels": self.channels, "resolution": self.resolution, **self._facts},
+        }
+        path = self.folder / "expert0.safetensors"
+        write_expert(path, invented_weights(network, epochs), network, facts)
+        return path
 
     def patches(self, slots: int = 1) -> Path:
         """So many slots of initial images."""

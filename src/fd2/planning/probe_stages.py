@@ -35,6 +35,7 @@ from fd2.runtime.memory import peak_memory_mb
 from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
 from fd2.stages.match import match
+from fd2.stages.match_trajectories import match_trajectories
 from fd2.stages.patches import make_patches
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
@@ -254,6 +255,24 @@ def _match(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     )
 
 
+def _match_trajectories(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """Students of invented experts, which would be right about no real image."""
+    own, count = task.settings["method_settings"], task.count
+    own = {**own, "iterations": steps, "initial_images": "real", "threshold": None}
+    own["experts"] = {**own["experts"], "count": 1}
+    settings = {**task.settings, "method_settings": own}
+    size = replace(task.size, train_per_class=(count,) * task.size.classes, test=_TEST_IMAGES)
+    inputs = ProbeInputs(folder, size.shape, size.classes)
+    data = inputs.data(size.train, size.test)
+    recipe = plugins.load("methods", task.settings["method"]).recipe(own, count)
+    experts = [inputs.expert(recipe.network, recipe.epochs_needed)]
+    teachers = inputs.teachers(task.teachers)
+    typed, output = build(WholeSetSettings, settings), folder / "matched.safetensors"
+    return task.work(settings, size, count), lambda: match_trajectories(
+        typed, data, experts, teachers, output, output.with_suffix(".json"), job
+    )
+
+
 def _few_images(task: ProbeTask, batch_size: int) -> int:
     """Images per class for two batches, or all where there are fewer."""
     return min(task.count, math.ceil(2 * batch_size / task.size.classes))
@@ -295,6 +314,7 @@ _TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "distill": _distill,
     "select_images": _select_images,
     "match": _match,
+    "match_trajectories": _match_trajectories,
     "relabel": _relabel,
     "evaluate": _evaluate,
 }

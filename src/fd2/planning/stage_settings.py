@@ -26,7 +26,7 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.distill(SetName.parse(fields), int(fields["group"]))
         case "assemble":
             return {"images_per_class": int(fields["ipc"])}
-        case "select_images" | "match" | "import_set":
+        case "select_images" | "match" | "match_trajectories" | "import_set":
             return settings.whole_set(SetName.parse(fields), int(fields["ipc"]))
         case "measure":
             return settings.measure(SetName.parse(fields), int(fields["ipc"]))
@@ -45,7 +45,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill" | "measure" | "select_images" | "import_set":
+        case "distill" | "measure" | "select_images" | "match_trajectories" | "import_set":
             return settings.distill_teachers(SetName.parse(fields))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
@@ -74,6 +74,9 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             kind = settings.patch_kind(SetName.parse(fields))
             patches = {} if kind is None else {"patches": _patches(settings, job)}
             return {**patches, **of_teachers}
+        case "match_trajectories":
+            experts = settings.experts(SetName.parse(fields))
+            return {**{f"expert{one.number}": one.path() for one in experts}, **of_teachers}
         case "relabel":
             return {"distilled": _distilled(settings, job), **of_teachers}
         case "evaluate":

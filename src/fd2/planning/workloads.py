@@ -88,6 +88,8 @@ def workload(
         return _made(stage, kind, images, 2 * images * size.image_bytes)
     if stage == "match":
         return _match(settings, size, count)
+    if stage == "match_trajectories":
+        return _match_trajectories(settings, size, count)
     if stage == "relabel":
         return _relabel(settings, size, images, teachers)
     if stage == "evaluate":
@@ -175,6 +177,24 @@ def _match(settings: Mapping[str, Any], size: DatasetSize, count: int) -> Worklo
     units = recipe.iterations * (recipe.outer_loops * step + trained)
     resident = (size.train + 3 * images * _FLOAT) * size.image_bytes
     return _made("match", kind, units, resident)
+
+
+def _match_trajectories(settings: Mapping[str, Any], size: DatasetSize, count: int) -> Workload:
+    own = settings["method_settings"]
+    recipe = plugins.load("methods", settings["method"]).recipe(own, count)
+    images = size.classes * count
+    batch = min(recipe.batch_synthetic or images, images)
+    kind = {key: getattr(recipe, key) for key in ("network", "memory", "soft_labels")}
+    kind |= {"augmented": bool(recipe.augmentation), "batch": batch}
+    kind |= {"resolution": size.resolution, "classes": size.classes}
+    # The memory of autograd through all steps grows with them; other forms keep vectors.
+    kind |= {"inner_steps": recipe.inner_steps if recipe.memory == "graph" else None}
+    held = own["experts"]["count"] * (recipe.epochs_needed + 1) + recipe.inner_steps
+    seen = NetworkInput(size.channels, size.resolution)
+    vectors = held * parameter_count(recipe.network, size.classes, seen) * _FLOAT
+    resident = (size.train + 3 * images * _FLOAT) * size.image_bytes + vectors
+    units = recipe.iterations * recipe.inner_steps * batch
+    return _made("match_trajectories", kind, units, resident)
 
 
 def _relabel(

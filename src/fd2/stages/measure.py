@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins
@@ -19,9 +19,14 @@ from fd2.engine.optimise import optimise
 from fd2.errors import FD2Error
 from fd2.matching.matching import match_images
 from fd2.methods._interface import Phase
+from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.memory import forget_gpu_peak, peak_memory_mb
 from fd2.runtime.step_clock import StepClock
+from fd2.trajectories.flat_network import flat_network
+from fd2.trajectories.matching import follow_experts
+from fd2.trajectories.recipe import TrajectoryRecipe
+from fd2.trajectories.stored_expert import invented_weights
 
 _Taken = dict[str, object]
 
@@ -89,11 +94,17 @@ def measure_optimisation(
 
 
 def measure_matching(
-    settings: WholeSetSettings, measure: MeasureSettings, data: Path, output: Path, job: Job
+    settings: WholeSetSettings,
+    measure: MeasureSettings,
+    data: Path,
+    teachers: Sequence[Path],
+    output: Path,
+    job: Job,
 ) -> None:
     """Time the steps of all images together, and write what they took.
 
-    A turn is all steps in one network: its fresh weights and its training between steps count.
+    A turn is all steps in one network: its fresh weights and its training between steps count. The
+    students of trajectories follow an expert of invented weights, from real images.
 
     Raises:
         FD2Error: if the method leaves its images as they start.
@@ -107,13 +118,18 @@ def measure_matching(
             f"method '{settings.method}'",
             "give its 'iterations'",
         )
-    turns = recipe.outer_loops
+    trajectories = isinstance(recipe, TrajectoryRecipe)
+    turns = 1 if trajectories else recipe.outer_loops
     timed = _whole_turns(measure.iterations, turns)
     steps = measure.warm_up + timed
     clock = StepClock(job.device)
     forget_gpu_peak(job.device)
     short = replace(recipe, iterations=-(-steps // turns))
-    match_images(short, dataset, count, settings.seed, job.device, after_step=clock.mark)
+    asked = (dataset, count, settings.seed, job.device)
+    if trajectories:
+        _follow(replace(short, initial_images="real"), *asked, teachers, clock)
+    else:
+        match_images(short, *asked, after_step=clock.mark)
     phases = (Phase(manifest.resolution, recipe.iterations * turns),)
     taken: _Taken = {
         **summary(clock.milliseconds()[: steps - 1], phases, measure.warm_up, timed, turns),
@@ -123,6 +139,23 @@ def measure_matching(
     shaped = shaped_by("measure", shaping, manifest.digest(), {})
     facts = {"classes": dataset.num_classes, "resolution": manifest.resolution}
     _write(output, settings, count, {**facts, "iterations": {"first": taken}}, shaped, job)
+
+
+def _follow(
+    recipe: TrajectoryRecipe,
+    dataset: PreparedDataset,
+    count: int,
+    seed: int,
+    device: torch.device,
+    teachers: Sequence[Path],
+    clock: StepClock,
+) -> None:
+    network = flat_network(recipe.network, dataset, device)
+    experts = [invented_weights(network, recipe.epochs_needed)]
+    teacher = read_teacher(teachers[0], device).network.backbone if teachers else None
+    follow_experts(
+        recipe, dataset, experts, count, seed, device, after_step=clock.mark, teacher=teacher
+    )
 
 
 def _whole_turns(iterations: int, turns: int) -> int:

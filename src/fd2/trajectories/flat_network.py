@@ -7,8 +7,12 @@ from torch import Tensor
 from torch.func import functional_call
 
 from fd2.artifacts.files import json_digest
+from fd2.artifacts.prepared import PreparedDataset
+from fd2.config import plugins
+from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
+from fd2.networks.formats import on_device
 
 
 class FlatNetwork:
@@ -56,3 +60,16 @@ class FlatNetwork:
         values = {name: piece.view(shape) for (name, shape), piece in pieces}
         logits: Tensor = functional_call(self._network, values, (images,))
         return logits
+
+
+def flat_network(backbone: str, dataset: PreparedDataset, device: torch.device) -> FlatNetwork:
+    """The network of experts and students for images of a dataset.
+
+    Raises:
+        FD2Error: as `FlatNetwork`, or if there is no such network for these images.
+    """
+    seen = NetworkInput(dataset.manifest.channels, dataset.manifest.resolution)
+    plugin = plugins.load("backbones", backbone)
+    network: Backbone = plugin.build(dataset.num_classes, "scratch", seed=0, images=seen)
+    # These networks have instance norm, which is slow in the other order.
+    return FlatNetwork(on_device(network, device, "contiguous"))

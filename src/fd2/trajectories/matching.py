@@ -17,20 +17,17 @@ from torch import Tensor
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.differentiable import draw_augmentations
 from fd2.augment.normalise import Normaliser
-from fd2.config import plugins
-from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.matching.real_images import RealImages
 from fd2.networks.activation_maps import activation_maps
 from fd2.networks.backbone import Backbone
-from fd2.networks.formats import on_device
 from fd2.runtime.progress import Progress
 from fd2.runtime.seeds import numpy_generator, torch_generator
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.snapshots import prefixed, resumable, without_prefix
 from fd2.trajectories.distance import TrajectoryDistance
-from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.flat_network import flat_network
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
 from fd2.trajectories.initial_set import correct_images, expert_labels
@@ -56,7 +53,7 @@ class MatchedSet:
     rate: float
 
 
-def match_trajectories(
+def follow_experts(
     recipe: TrajectoryRecipe,
     dataset: PreparedDataset,
     experts: Sequence[Tensor],
@@ -148,10 +145,7 @@ class _Matching:
         self._count, self._number_of_classes = images_per_class, dataset.num_classes
         self._normaliser = Normaliser(manifest.mean, manifest.std)
         self._names = ("trajectories", seed, manifest.dataset, images_per_class)
-        seen = NetworkInput(manifest.channels, manifest.resolution)
-        plugin = plugins.load("backbones", recipe.network)
-        network = plugin.build(dataset.num_classes, "scratch", seed=0, images=seen)
-        self._network = FlatNetwork(on_device(network, device, "contiguous"))
+        self._network = flat_network(recipe.network, dataset, device)
         self.classes = torch.arange(dataset.num_classes, device=device).repeat_interleave(
             images_per_class
         )

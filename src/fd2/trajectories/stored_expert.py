@@ -89,3 +89,9 @@ def read_expert(path: str | Path, network: FlatNetwork, manifest: str) -> Stored
     if weights.dtype != torch.float32 or weights.ndim != 2 or weights.shape[1] != network.size:
         raise damaged(path, f"weights {weights.dtype} {list(weights.shape)} of {network.size}")
     return StoredExpert(weights, metadata)
+
+
+def invented_weights(network: FlatNetwork, epochs: int) -> Tensor:
+    """Parameters ``[epochs + 1, P]`` of no training, on which time and memory do not depend."""
+    moved = 0.01 * torch.arange(epochs + 1, dtype=torch.float32)[:, None]
+    return network.vector().cpu() + moved

@@ -28,7 +28,15 @@ _FIELDS = (
     *("backbone", "training", "kind", "table", "figure", "number"),
 )
 #: Rules whose records tell what a job is worth.
-_TOLD = ("pretrain", "train_expert", "evaluate", "match", "assemble", "select_images")
+_TOLD = (
+    "pretrain",
+    "train_expert",
+    "evaluate",
+    "match",
+    "match_trajectories",
+    "assemble",
+    "select_images",
+)
 #: Those that are named only where the run has several.
 _OPTIONAL = ("dataset", "student")
 

@@ -27,7 +27,7 @@ _PLACES = {
     "table": (("tabulate", "tabulate_partial"), ".md"),
     "figures": (("draw",), ".png"),
     "page": (("summarise", "summarise_partial"), ".html"),
-    "sets": (("assemble", "select_images", "match"), ".safetensors"),
+    "sets": (("assemble", "select_images", "match", "match_trajectories"), ".safetensors"),
     "exports": (("export",), ".zip"),
 }
 

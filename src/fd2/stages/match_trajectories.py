@@ -1,0 +1,72 @@
+"""Stage match_trajectories: the set of a method whose students follow experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fd2.artifacts.images import moved, write_distilled
+from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
+from fd2.config import plugins
+from fd2.config.settings import WholeSetSettings
+from fd2.networks.stored_teacher import read_teacher
+from fd2.runtime.job import Job
+from fd2.runtime.state import stage_state
+from fd2.trajectories.flat_network import flat_network
+from fd2.trajectories.matching import follow_experts
+from fd2.trajectories.stored_expert import read_expert
+
+
+def match_trajectories(
+    settings: WholeSetSettings,
+    data: Path,
+    experts: Sequence[Path],
+    teachers: Sequence[Path],
+    output: Path,
+    record_file: Path,
+    job: Job,
+) -> None:
+    """Make the images and write them in float32, with the learned rate and labels.
+
+    ``teachers`` is a plain teacher for an enhancement, or none. A job that was stopped goes on from
+    its state and ends in the same bytes.
+
+    Raises:
+        FD2Error: if an expert is of another network or of other data, or trained for too few
+            epochs; a class has too few images to start from; or what is learned stops being finite.
+        StoppedError: if a signal came; the state is written.
+    """
+    dataset = open_prepared(data)
+    manifest, count = dataset.manifest, settings.images_per_class
+    digest = manifest.digest()
+    recipe = plugins.load("methods", settings.method).recipe(settings.method_settings, count)
+    network = flat_network(recipe.network, dataset, job.device)
+    weights = [read_expert(path, network, digest).weights for path in experts]
+    loaded = [read_teacher(path, job.device) for path in teachers]
+    same_manifest(
+        {str(data): digest}
+        | {str(p): t.metadata["manifest"] for p, t in zip(teachers, loaded, strict=True)}
+    )
+    inputs = {path.stem: path for path in experts}
+    inputs |= {f"teacher{number}": path for number, path in enumerate(teachers)}
+    shaped = shaped_by("match_trajectories", settings, digest, inputs)
+    with stage_state(job, shaped) as state:
+        made = follow_experts(
+            recipe,
+            dataset,
+            weights,
+            count,
+            settings.seed,
+            job.device,
+            state.part("matching"),
+            teacher=loaded[0].network.backbone if loaded else None,
+        )
+        statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
+        facts = {**shaped, **statistics, "moved": moved(made.images, made.start)}
+        write_distilled(
+            output, made.images, facts, learned_labels=made.labels, learned_rate=made.rate
+        )
+        write_record(record_file, record(shaped, job.facts()))
+        state.remove()

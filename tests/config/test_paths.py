@@ -9,7 +9,7 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.names import Cell, SetName, Teacher
+from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.paths import ArtefactPaths, path_fields
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -17,6 +17,7 @@ VARIANTS = {
     "no-drop": {"pretrain": {"cal_ratio": 0.1}},
     "group-2": {"distill": {"group_size": 2}},
     "hot": {"relabel": {"head": "cal"}},
+    "flat": {"pretrain": {"cal_ratio": 0.1}, "train_expert": {"optimiser": "gsam"}},
     "hard": {"evaluate": {"labels": "hard"}},
 }
 
@@ -35,6 +36,8 @@ def paths() -> ArtefactPaths:
         "teachers/elpv/resnet18/plain.safetensors",
         "teachers/elpv/resnet18/cal-no-drop.json",
         "patches/elpv/2x2.safetensors",
+        "trajectories/elpv/convnet/base/expert0.safetensors",
+        "trajectories/elpv/convnet/flat/expert12.json",
         "patches/elpv/rded.safetensors",
         "distilled/elpv/sre2lpp/fd2/group-2/group0.json",
         "distilled/elpv/rded/plain/base/ipc50.png",
@@ -140,6 +143,11 @@ def test_unknown_part_is_named(paths: ArtefactPaths, path: str, what: str, fix: 
             "labels/elpv/rded/plain/hard/ipc1/logits.npy",
             "labels/elpv/rded/plain/base/ipc1/logits.npy",
         ),
+        # A variant of the teacher alone.
+        (
+            "trajectories/elpv/convnet/no-drop/expert1.json",
+            "trajectories/elpv/convnet/base/expert1.json",
+        ),
     ],
 )
 def test_variant_that_shares_an_artefact_names_it(
@@ -173,7 +181,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
         **{"dataset": "elpv", "backbone": "resnet18", "training": "cal", "kind": "1x1"},
         **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
         **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
-        "figure": "curves",
+        **{"figure": "curves", "number": "0"},
     }
     shipped = ArtefactPaths(
         checked_configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG)
@@ -186,6 +194,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
 
 SET = SetName("elpv", "sre2lpp", "fd2", "group-2")
 TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
+EXPERT = Expert("elpv", "convnet", "flat", 12)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +202,8 @@ TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
     [
         (TEACHER, TEACHER.path(), {}),
         (TEACHER, TEACHER.path("json"), {}),
+        (EXPERT, EXPERT.path(), {"number": "12"}),
+        (EXPERT, EXPERT.path("json"), {"number": "12"}),
         (SET, SET.group(3), {"group": "3"}),
         (SET, SET.images(12, "png"), {"ipc": "12"}),
         (SET, f"{SET.labels(1)}/logits.npy", {"ipc": "1"}),
@@ -208,7 +219,10 @@ TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
     ids=str,
 )
 def test_a_name_is_read_back_from_its_path(
-    paths: ArtefactPaths, name: Cell | SetName | Teacher, path: str, numbers: dict[str, str]
+    paths: ArtefactPaths,
+    name: Cell | Expert | SetName | Teacher,
+    path: str,
+    numbers: dict[str, str],
 ) -> None:
     assert re.fullmatch(paths.regex(), path)
     for spelt in (path, path.removesuffix("/logits.npy").rsplit(".", 1)[0]):

@@ -14,13 +14,19 @@ from fd2.artifacts.images import write_distilled
 from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, write_soft_labels
 from fd2.config import plugins
-from fd2.config.names import SetName
+from fd2.config.experts import ExpertSettings, expert_settings
+from fd2.config.names import Expert, SetName
+from fd2.config.networks import NetworkInput
+from fd2.config.settings import build
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.jobs import RuleJob
 from fd2.planning.outputs import output_bytes
 from fd2.planning.project import Project, open_project
+from fd2.planning.stage_settings import settings_of
 from fd2.planning.workloads import workload
 from fd2.replay.plan import plan_augmentation
+from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.stored_expert import write_expert
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -71,6 +77,31 @@ def test_the_work_is_that_of_the_stored_epochs(chain: Chain) -> None:
     fewer = {**settings, "storage": {"top_k": None, "bits": 8, "stored_epochs": 2}}
     units = [workload("relabel", each, SIZE, 3, ["resnet10t"]) for each in (settings, fewer)]
     assert [each and each.units for each in units] == [8 * 24, 2 * 24]
+
+
+def test_an_expert(project: Project, tmp_path: Path) -> None:
+    name = Expert("elpv", "convnet", "base", 7)
+    outputs = (f"results/{name.path()}", f"results/{name.path('json')}")
+    job = RuleJob("train_expert", name.path().removesuffix(".safetensors"), outputs, pending=True)
+    told = output_bytes(project, job, SIZE)
+    settings = build(ExpertSettings, settings_of(project.settings, job) or {})
+    seen = NetworkInput(3, 72)
+    built = plugins.load("backbones", "convnet").build(8, "scratch", seed=0, images=seen)
+    network = FlatNetwork(built)
+    path = tmp_path / "expert.safetensors"
+    write_expert(path, torch.zeros(settings.epochs + 1, network.size), network, {})
+    assert [told[output] for output in outputs] == [tensor_bytes(path), None]
+
+
+def test_gsam_is_twice_the_work(project: Project) -> None:
+    settings = expert_settings(project.settings, Expert("elpv", "convnet", "base", 0))
+    plain, other = (
+        workload("train_expert", each, SIZE)
+        for each in (settings, {**settings, "optimiser": "gsam", "gsam": {"rho": 1, "alpha": 1}})
+    )
+    assert plain is not None and other is not None and plain.kind != other.kind
+    assert plain.units == 3 * 50 * SIZE.train + SIZE.train + SIZE.test
+    assert other.units - plain.units == 3 * 50 * SIZE.train
 
 
 @pytest.mark.parametrize("learns", [(), ("labels",), ("labels", "rate")])

@@ -56,6 +56,22 @@ def test_a_probe_is_of_the_jobs_kind_and_less_work(
     assert result.used.seconds > 0
 
 
+@pytest.mark.slow
+def test_a_probe_of_an_expert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_stages, "ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr(probe_stages, "MOST_STEPS", 2)
+    settings: dict[str, Any] = {
+        **{"dataset": "cells", "backbone": "convnet", "variant": "base", "number": 0, "seed": 0},
+        **{"optimiser": "gsam", "gsam": {"rho": 0.01, "alpha": 0.3}, "learning_rate": 0.01},
+        **{"momentum": 0, "weight_decay": 0, "batch_size": 16, "epochs": 50},
+        "augmentation": ["flip"],
+    }
+    whole = workload("train_expert", settings, SIZE)
+    result = timed(ProbeTask("train_expert", settings, SIZE, 1, {}, "cpu", 1))
+    assert whole is not None and result.work.kind == whole.kind
+    assert 0 < result.short_units < result.work.units < whole.units
+
+
 def test_work_counts_training_between_steps_and_no_more_images_than_a_class_has() -> None:
     def units(**changes: Any) -> float:
         settings = {"method": "dsa", "method_settings": {**DSA, **changes}}

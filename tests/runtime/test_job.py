@@ -46,6 +46,7 @@ def test_other_errors_keep_their_traceback(tmp_path: Path) -> None:
     ("stage", "setting"),
     [
         ("pretrain", "'pretrain.batch_size'"),
+        ("train_expert", "'train_expert.batch_size'"),
         ("distill", "'distill.class_chunk'"),
         ("relabel", "'relabel.batch_size'"),
         ("evaluate", "'relabel.batch_size'"),

@@ -1,67 +1,62 @@
-"""Photographs of three grades of solar cells, small, and experts trained on them."""
+"""Prepared photographs as for matching, and short experts on them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tests.matching.conftest import dataset, prepared
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from fd2.artifacts.prepared import PreparedDataset, open_prepared
-from fd2.augment.normalise import Normaliser
-from fd2.config import plugins
-from fd2.config.networks import NetworkInput
+from fd2.artifacts.prepared import PreparedDataset
+from fd2.augment.differentiable import OPERATIONS
+from fd2.config.experts import ExpertSettings
+from fd2.config.settings import build
 from fd2.runtime.job import Job
-from fd2.stages.prepare import PrepareSettings, prepare
-from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.expert_training import ExpertTraining
+from fd2.trajectories.flat_network import FlatNetwork, flat_network
 
-SIZE, EPOCHS = 16, 5
+__all__ = ["dataset", "prepared"]
 
-
-@pytest.fixture(scope="session")
-def dataset(
-    cell_images: Path, job: Job, tmp_path_factory: pytest.TempPathFactory
-) -> PreparedDataset:
-    """Three classes in three channels."""
-    folder = tmp_path_factory.mktemp("small") / "data"
-    options = {"path": str(cell_images)}
-    prepare(PrepareSettings("cells", "imagefolder", SIZE, options), folder, job)
-    return open_prepared(folder)
+TINY: dict[str, Any] = {
+    **{"dataset": "cells", "backbone": "convnet", "variant": "base", "number": 0, "seed": 0},
+    **{"optimiser": "sgd", "gsam": None, "learning_rate": 0.05, "momentum": 0.0},
+    # 29 photographs: batches of 10, 10 and 9.
+    **{"weight_decay": 0.0, "batch_size": 10, "epochs": 2, "augmentation": OPERATIONS},
+}
+GSAM: dict[str, Any] = {"optimiser": "gsam", "gsam": {"rho": 0.05, "alpha": 0.3}}
 
 
 @pytest.fixture(scope="session")
-def flat() -> FlatNetwork:
-    """ConvNet for these images."""
-    seen = NetworkInput(3, SIZE)
-    return FlatNetwork(
-        plugins.load("backbones", "convnet").build(3, "scratch", seed=0, images=seen)
-    )
+def expert_settings() -> Callable[..., ExpertSettings]:
+    """Settings of a short expert, with changes."""
+    return lambda **changes: build(ExpertSettings, {**TINY, **changes})
 
 
 @pytest.fixture(scope="session")
-def experts(dataset: PreparedDataset) -> list[Tensor]:
-    """Parameters of two experts, before training and after each epoch, by plain SGD."""
-    manifest = dataset.manifest
-    pixels = dataset.train.all_images(torch.device("cpu"))
-    images = Normaliser(manifest.mean, manifest.std).normalise(pixels)
-    labels = torch.empty(len(images), dtype=torch.long)
-    for label, members in enumerate(dataset.class_indices(dataset.train)):
-        labels[members] = label
+def data(dataset: PreparedDataset) -> Path:
+    """The folder of the prepared photographs."""
+    return dataset.train.file.parent
+
+
+@pytest.fixture(scope="session")
+def flat(dataset: PreparedDataset) -> FlatNetwork:
+    """The experts' network."""
+    return flat_network("convnet", dataset, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def experts(
+    dataset: PreparedDataset, expert_settings: Callable[..., ExpertSettings], job: Job
+) -> list[Tensor]:
+    """Parameters of two experts of five epochs."""
     made = []
-    for seed in range(2):
-        seen = NetworkInput(3, SIZE)
-        network = plugins.load("backbones", "convnet").build(3, "scratch", seed=seed, images=seen)
-        flat = FlatNetwork(network)
-        vector = flat.vector()
-        epochs = [vector]
-        for _ in range(EPOCHS):
-            order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-            for rows in order.split(8):
-                leaf = vector.requires_grad_()
-                loss = cross_entropy(flat.logits(leaf, images[rows]), labels[rows])
-                vector = (leaf - 0.02 * torch.autograd.grad(loss, leaf)[0]).detach()
-            epochs.append(vector)
-        made.append(torch.stack(epochs).detach())
+    for number in range(2):
+        settings = expert_settings(number=number, epochs=5, augmentation=())
+        training = ExpertTraining(settings, dataset, job)
+        training.run()
+        made.append(training.weights)
     return made

@@ -9,7 +9,8 @@ import pytest
 
 from fd2.planning import probe_stages
 from fd2.planning.datasets import DatasetSize
-from fd2.planning.probe_stages import ProbeTask, timed
+from fd2.planning.probe_stages import timed
+from fd2.planning.probe_trials import ProbeTask
 from fd2.planning.workloads import workload
 
 if TYPE_CHECKING:
@@ -24,6 +25,18 @@ DSA: dict[str, Any] = {
 }
 
 
+EDF: dict[str, Any] = {
+    **{"network": "convnet", "experts": {"count": 3, "variant": None}, "iterations": 50},
+    **{"inner_steps": 2, "expert_epochs": 2, "batch_synthetic": None, "initial_images": "correct"},
+    "start_epochs": {"least": 0, "first": None, "most": 3, "widened_until": 0},
+    **{"labels": "learned", "augmentation": ["flip"], "initial_rate": 0.01, "threshold": 1.0},
+    **{f"{one}_learning_rate": 1e-3 for one in ("images", "labels", "rate")},
+    **{f"{one}_momentum": 0.5 for one in ("images", "labels", "rate")},
+    "enhancement": {"beta": 1, "interval": 1, "threshold": None, "maps": "grad_cam"},
+    **{"teachers": ["resnet10t"], "dropped_share": 0.25, "memory": "sweep"},
+}
+
+
 def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> ProbeTask:
     settings = asdict(chain.select_settings(method, count, **own))
     teachers = {name: (None, "imagenet") for name in own.get("teachers", [])}
@@ -35,6 +48,7 @@ def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> Probe
     ("stage", "method", "count", "own"),
     [
         ("match", "dsa", 2, DSA),
+        ("match_trajectories", "edf", 2, EDF),
         ("select_images", "herding", 3, {"teachers": ["resnet10t"]}),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.fake_tensors import READS_A_VALUE, fake_copy, fake_module, fake_tensors
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
@@ -17,12 +18,15 @@ from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
 from fd2.trajectories.distance import TrajectoryDistance
 from fd2.trajectories.flat_network import FlatNetwork
+from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.gradient import (
+    MEMORY,
     InnerBatch,
     SyntheticSet,
     TrajectoryGradient,
     trajectory_gradient,
 )
+from fd2.trajectories.matching import enhanced
 
 CLASSES, IMAGES, SIZE = 3, 6, 8
 
@@ -186,6 +190,25 @@ def test_of_equal_distances_the_count_is_still_exact() -> None:
     end = torch.ones(10, requires_grad=True)
     TrajectoryDistance(torch.full((10,), 3.0), torch.zeros(10), 0.4)(end).backward()
     assert end.grad is not None and int((end.grad != 0).sum()) == 6
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+def test_nothing_is_read_on_the_host(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = built().float()
+    rows = torch.arange(4)
+    with fake_tensors(monkeypatch):
+        network = FlatNetwork(fake_module(module, "cpu"))
+        synthetic = SyntheticSet(
+            torch.zeros(IMAGES, 1, SIZE, SIZE), torch.zeros(IMAGES, CLASSES), torch.tensor(0.1)
+        )
+        distance = TrajectoryDistance(*torch.zeros(2, network.size), 0.25)
+        batches = [InnerBatch(fake_copy(rows, "cpu"))] * 2
+        gradient = trajectory_gradient(network, synthetic, distance, batches, memory)
+        images = GatedSGD(synthetic.images, 1.0, 0.5)
+        maps = torch.zeros(IMAGES, SIZE, SIZE)
+        images.step(gradient.images * enhanced(maps, 1.0, None), gradient.distance <= 1.0)
+        with pytest.raises(READS_A_VALUE):
+            float(gradient.distance)
 
 
 def test_a_network_with_buffers_and_an_unknown_memory_are_refused(

@@ -20,7 +20,8 @@ from fd2.planning.dependencies import key_of, predecessors
 from fd2.planning.forecast import JobForecast, describe, forecast
 from fd2.planning.jobs import read_jobs
 from fd2.planning.measurements import read_measurements
-from fd2.planning.probe_stages import ProbeTask, timed
+from fd2.planning.probe_stages import timed
+from fd2.planning.probe_trials import ProbeTask
 from fd2.planning.project import Project, open_project
 from fd2.planning.stage_settings import settings_of
 from fd2.planning.wall_time import at_hand, wall_time

@@ -219,7 +219,7 @@ def match_trajectories_code(wildcards):
 
 @explained
 def match_experts(wildcards):
-    return [folder(expert.path()) for expert in SETTINGS.experts(of_set(wildcards))]
+    return [folder(expert.path()) for expert in experts_of(SETTINGS, of_set(wildcards))]
 
 
 @explained

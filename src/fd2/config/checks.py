@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
@@ -207,7 +208,7 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
         settings.relabel(row.set_name, ipc)
         teachers += settings.relabel_teachers(row.set_name, ipc)
     teachers += settings.distill_teachers(row.set_name)
-    settings.experts(row.set_name)
+    experts_of(settings, row.set_name)
     kind = settings.patch_kind(row.set_name)
     if kind is not None:
         teachers.append(settings.patch_scorer(row.dataset, kind))

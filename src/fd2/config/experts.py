@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fd2.config import plugins
 from fd2.config.given import GivenConfig
 from fd2.config.layers import stage_config
 from fd2.config.names import Expert, SetName
 from fd2.config.networks import check_network, check_no_batch_norm
 from fd2.errors import FD2Error, suggest
+
+if TYPE_CHECKING:
+    from fd2.config.resolve import Configuration
 
 STAGE = "train_expert"
 #: Of optimisers, the one that takes `GsamSettings`.
@@ -66,25 +70,21 @@ def expert_variants(config: Mapping[str, Any]) -> list[str]:
     return ["base", *(name for name, changed in config["variants"].items() if STAGE in changed)]
 
 
-def experts_of(
-    given: GivenConfig, set_name: SetName, own: Mapping[str, Any], epochs_needed: int
-) -> list[Expert]:
-    """The experts of a set, in their order.
+def experts_of(settings: Configuration, set_name: SetName) -> list[Expert]:
+    """The experts that a set's students follow, in their order; none where its method has none.
 
     They are of the variant that the method names, else of the set's own where this has experts of
     its own, else of ``base``.
-
-    Args:
-        given: the config.
-        set_name: the set.
-        own: settings of its method.
-        epochs_needed: that an expert must have been trained for.
 
     Raises:
         FD2Error: if the named variant has no experts of its own, they are trained for too few
             epochs, or `expert_settings` refuses them.
     """
-    asked, variants = own["experts"], expert_variants(given.values)
+    own = settings.method_settings(set_name)
+    if "experts" not in own:
+        return []
+    epochs_needed = plugins.load("methods", set_name.method).recipe(own, 1).epochs_needed
+    asked, variants = own["experts"], expert_variants(settings.values)
     variant = asked["variant"]
     where = f"setting 'distill.methods.{set_name.method}.experts' for {set_name}"
     if variant is not None and variant not in variants:
@@ -94,7 +94,7 @@ def experts_of(
         variant = set_name.variant if set_name.variant in variants else "base"
     numbers = range(asked["count"])
     experts = [Expert(set_name.dataset, own["network"], variant, number) for number in numbers]
-    epochs = expert_settings(given, experts[0])["epochs"]
+    epochs = expert_settings(settings, experts[0])["epochs"]
     if epochs < epochs_needed:
         raise FD2Error(
             f"experts of {epochs} epochs, and their last target is epoch {epochs_needed}",

@@ -7,11 +7,10 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.config.datasets import prepare_settings
-from fd2.config.experts import experts_of
 from fd2.config.given import GivenConfig
 from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
-from fd2.config.names import FULL_DATA, Cell, Expert, SetName, Teacher
+from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.schema import check_recipe, regularisers_of, require_fd2
@@ -155,19 +154,6 @@ class Configuration(GivenConfig):
             set_name = replace(set_name, fd2="plain")
         backbones = self.method_settings(set_name).get("teachers", [])
         return [self.teacher(set_name, backbone) for backbone in backbones]
-
-    def experts(self, set_name: SetName) -> list[Expert]:
-        """Experts that a method's students follow; none for one that sets none.
-
-        Raises:
-            FD2Error: if there is no such variant of experts, or they are trained for too few epochs
-                or cannot be built.
-        """
-        own = self.method_settings(set_name)
-        if "experts" not in own:
-            return []
-        recipe = plugins.load("methods", set_name.method).recipe(own, 1)
-        return experts_of(self, set_name, own, recipe.epochs_needed)
 
     def slots(self, set_name: SetName) -> int:
         """Distilled images per class at most."""

@@ -17,7 +17,7 @@ from fd2.errors import FD2Error
 #: Why a kind of method has no FD² cells.
 _WITHOUT_FD2 = {
     "matching": "FD² acts on the attention of teachers, and the method has none",
-    "trajectories": "FD² acts on the teachers that images are optimised by, and the method has none",
+    "trajectories": "FD² acts on teachers that images are optimised by, and the method has none",
     "import": "FD² acts while images are made, and others have made these",
 }
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"

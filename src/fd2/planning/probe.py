@@ -15,7 +15,8 @@ from fd2.errors import FD2Error
 from fd2.planning.datasets import planned_size
 from fd2.planning.forecast import JobForecast
 from fd2.planning.measurements import Measurement
-from fd2.planning.probe_stages import ProbeTask, Timed, timed
+from fd2.planning.probe_stages import Timed, timed
+from fd2.planning.probe_trials import ProbeTask
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import settings_of, teachers_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fd2.config.experts import expert_settings
+from fd2.config.experts import expert_settings, experts_of
 from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import RuleJob
@@ -75,7 +75,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             patches = {} if kind is None else {"patches": _patches(settings, job)}
             return {**patches, **of_teachers}
         case "match_trajectories":
-            experts = settings.experts(SetName.parse(fields))
+            experts = experts_of(settings, SetName.parse(fields))
             return {**{f"expert{one.number}": one.path() for one in experts}, **of_teachers}
         case "relabel":
             return {"distilled": _distilled(settings, job), **of_teachers}

@@ -44,17 +44,19 @@ class Contender:
         group: contenders of a group do the same work and alternate.
         label: within the group.
         measure: ``distil``, ``teacher``, ``patches``, ``relabel`` or ``student``; ``dm``,
-            ``dsa``, or ``direct`` for a student of that protocol.
+            ``dsa``, or ``direct`` for a student of that protocol; ``trajectory``.
         unit: what is counted.
         implementation: ``engine`` or ``reference``; ``plain`` or ``cal`` for teachers; the
-            engine of DM and DSA is ``all classes at once`` or ``class by class``.
+            engine of DM and DSA is ``all classes at once`` or ``class by class``; of a
+            trajectory, one of `fd2.trajectories.gradient.MEMORY`.
         teachers: backbones, in turn; the one that is trained.
         fd2: with FD²'s loss terms.
         precision: ``float32`` or ``bfloat16``; of DM that of real images.
         allocator: ``default``, as a reader's own script runs, or ``tuned``, as jobs run.
         memory_format: as the setting of that name.
         compile: likewise, of DM for real images; needs a compiler unless ``none``.
-        images_per_class: of DM, DSA and their students.
+        images_per_class: of DM, DSA and their students, and of trajectories.
+        inner_steps: of the student whose trajectory is matched.
     """
 
     group: str
@@ -69,6 +71,7 @@ class Contender:
     memory_format: str = "channels_last"
     compile: str = "none"
     images_per_class: int = 1
+    inner_steps: int = 0
 
 
 def contenders(
@@ -111,7 +114,27 @@ def contenders(
             )
         ),
         *(way for images_per_class in (1, 10) for way in _matching(images_per_class)),
+        *(
+            Contender(
+                f"trajectory, {steps} steps",
+                label,
+                "trajectory",
+                "iteration",
+                memory,
+                inner_steps=steps,
+            )
+            for steps in (10, 40)
+            for memory, label in _MEMORY.items()
+        ),
     ]
+
+
+#: The first is the reference.
+_MEMORY = {
+    "graph": "autograd through all steps",
+    "sweep": "back over the parameters",
+    "tesla": "TESLA, which is not the same gradient",
+}
 
 
 def _matching(count: int) -> list[Contender]:

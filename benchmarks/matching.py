@@ -1,4 +1,4 @@
-"""Steps of DM and DSA, and epochs of students of the protocol ``direct``, on random pixels."""
+"""Steps of DM and DSA, gradients of trajectories, and epochs of students ``direct``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ import torch
 from benchmarks.matching_reference import ReferenceMatching, reference_epochs
 from benchmarks.stages import DATASET, MEAN, STD, configuration, random_dataset, random_pixels
 from fd2.artifacts.images import DistilledSet
+from fd2.augment.differentiable import OPERATIONS, draw_augmentations
 from fd2.config import plugins
 from fd2.config.names import Cell, SetName
 from fd2.config.settings import EvaluateSettings, build
 from fd2.matching.matching import _Matching
 from fd2.training.direct_training import DirectTraining
 from fd2.training.student_training import StudentData
+from fd2.trajectories.distance import TrajectoryDistance
+from fd2.trajectories.flat_network import flat_network
+from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
+from fd2.trajectories.stored_expert import invented_weights
 
 #: Those of Fashion-MNIST, at which ``convnet`` is the ConvNet-3 of the public code.
 CLASSES, SIZE, CHANNELS = 10, 28, 1
@@ -63,6 +68,29 @@ def matching(
     )
     images = CLASSES * max(batch_real, count)
     return _Matching(recipe, random_dataset(CLASSES, SIZE, images, CHANNELS), count, 0, device)
+
+
+def trajectory_repetition(
+    case: Mapping[str, Any], device: torch.device
+) -> tuple[Callable[[], object], int]:
+    """The gradient by images and rate of a student's distance after ``inner_steps`` steps."""
+    dataset = random_dataset(CLASSES, SIZE, CLASSES, CHANNELS)
+    network = flat_network("convnet", dataset, device)
+    count = CLASSES * case["images_per_class"]
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(count, CHANNELS, SIZE, SIZE, generator=generator).to(device)
+    labels = (torch.arange(count) % CLASSES).to(device)
+    start, target = invented_weights(network, 1).to(device)
+    every = torch.arange(count)
+    batches = []
+    for _ in range(case["inner_steps"]):
+        record = draw_augmentations(generator, OPERATIONS, count, shared=True)
+        batches.append(InnerBatch(every.to(device), record))
+    synthetic = SyntheticSet(images, labels, torch.tensor(0.01, device=device))
+    distance = TrajectoryDistance(start, target)
+    return partial(
+        trajectory_gradient, network, synthetic, distance, batches, case["implementation"]
+    ), 1
 
 
 def direct_training(count: int, device: torch.device) -> DirectTraining:

@@ -8,29 +8,24 @@ order too, and ImageWoof in another: its labels 0 to 9 are the classes at the po
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from fd2.datasets._imagenet import LAYOUT, class_images
 from fd2.datasets._public import (
     Published,
     checked_source,
     download_schema,
     find_required,
-    incomplete,
     local_copy,
 )
 from fd2.datasets._reading import exif_property
-from fd2.datasets._source import ImageSource, SourceImage, SplitName
+from fd2.datasets._source import ImageSource
 from fd2.downloads.archive import Archive
 from fd2.errors import FD2Error
 
 _MIRROR = "https://s3.amazonaws.com/fast-ai-imageclas"
-_SUFFIXES = (".jpeg", ".jpg")
-_SOLUTION = "LOC_val_solution.csv"
-_FOLDERS: tuple[tuple[str, SplitName], ...] = (("train", "train"), ("val", "test"))
 
 
 @dataclass
@@ -64,9 +59,9 @@ class ImagenetSubset:
             "type": ["string", "null"],
             "minLength": 1,
             "default": None,
-            "description": f"{self.name}: folder of a local ImageNet-1K (train/<wnid>/, and "
-            f"val/<wnid>/ or flat val/ with {_SOLUTION}), taken with its own split; it is not "
-            "comparable with fastai's, whose test images are in part ImageNet's training images",
+            "description": f"{self.name}: folder of a local ImageNet-1K ({LAYOUT}), taken with its "
+            "own split; it is not comparable with fastai's, whose test images are in part "
+            "ImageNet's training images",
         }
         turned = exif_property(self.name, default=False)
         self.SETTINGS_SCHEMA = download_schema(self.name, imagenet_path=imagenet_path, **turned)
@@ -83,11 +78,7 @@ class ImagenetSubset:
         wnids = list(self.classes)
         root = local_copy(settings, where, "imagenet_path" if imagenet else "local_path")
         root = find_required(root, where, *(f"train/{wnid}" for wnid in wnids), "val")
-        images = [
-            SourceImage(path, f"{folder}/{wnid}/{path.name}", wnids.index(wnid), split)
-            for folder, split in _FOLDERS
-            for wnid, path in _files(root, folder, wnids, imagenet)
-        ]
+        images = class_images(root, wnids, flat=imagenet)
         facts = {
             "version": f"{self.version}, from ImageNet-1K" if imagenet else self.version,
             "wnids": wnids,
@@ -100,40 +91,6 @@ class ImagenetSubset:
         hint = "" if imagenet else "the first version of fastai's archive has another split"
         classes = self.classes.values()
         return checked_source(classes, images, facts, published, root, settings, hint)
-
-
-def _files(
-    root: Path, folder: str, wnids: Sequence[str], imagenet: bool
-) -> Iterator[tuple[str, Path]]:
-    """WordNet id and path of each image below ``folder``."""
-    if imagenet and folder == "val" and not (root / folder / wnids[0]).is_dir():
-        yield from _flat(root, wnids)
-        return
-    for wnid in wnids:
-        where = root / folder / wnid
-        if not where.is_dir():
-            raise incomplete(f"no folder of class {wnid}", where)
-        paths = sorted(where.iterdir(), key=lambda path: path.name)
-        yield from ((wnid, p) for p in paths if p.suffix.lower() in _SUFFIXES)
-
-
-def _flat(root: Path, wnids: Sequence[str]) -> list[tuple[str, Path]]:
-    """ImageNet's validation images in one folder, as on Kaggle, with the classes in a csv file."""
-    listings = [folder / _SOLUTION for folder in (root, *root.parents[:3])]
-    listing = next((path for path in listings if path.is_file()), None)
-    if listing is None:
-        raise FD2Error(
-            f"validation images in one folder, and no {_SOLUTION} with their classes",
-            str(root / "val"),
-            f"put {_SOLUTION} (from Kaggle) beside it, or sort the images into folders val/<wnid>/",
-        )
-    with listing.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or not {"ImageId", "PredictionString"} <= rows[0].keys():
-        raise incomplete("no columns ImageId and PredictionString", listing)
-    labelled = ((row["PredictionString"].partition(" ")[0], row["ImageId"]) for row in rows)
-    chosen = sorted((wnid, name) for wnid, name in labelled if wnid in wnids)
-    return [(wnid, root / "val" / f"{name}.JPEG") for wnid, name in chosen]
 
 
 DATASETS = {

@@ -10,6 +10,7 @@ import pytest
 from fd2.augment.differentiable import OPERATIONS
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
+from fd2.config.experts import experts_of
 from fd2.config.layers import read_layers, read_yaml
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
@@ -135,3 +136,38 @@ def test_a_coreset_looks_at_a_plain_teacher(values: dict[str, Any], fd2: str) ->
     assert settings.distill_teachers(name) == [plain]
     job = RuleJob("select_images", f"distilled/{name}/ipc1", (name.images(1),), pending=True)
     assert inputs_of(settings, job) == {"teacher0": plain.path()}
+
+
+@pytest.mark.parametrize("method", ["edf", ["dm", "edf"]])
+def test_an_override_of_matching_methods_can_look_at_the_images_per_class(
+    values: dict[str, Any], method: str | list[str]
+) -> None:
+    own = {"iterations": 7, "teachers": ["resnet50"], "network": "convnet_d5"}
+    values["overrides"]["few"] = {
+        "where": {"dataset": "cub200", "method": method, "ipc": [1, 3]},
+        "set": {"distill": {"seed": 5, "methods": {"edf": own}}},
+    }
+    settings, edf = configured(values), SetName("cub200", "edf", "plain", "base")
+    for ipc, few in ((1, True), (3, True), (10, False)):
+        found = settings.whole_set(edf, ipc)
+        assert (found["method_settings"]["iterations"] == 7, found["seed"] == 5) == (few, few)
+        backbones = [teacher.backbone for teacher in settings.distill_teachers(edf, ipc)]
+        assert backbones == ["resnet50" if few else "resnet18"]
+        assert {one.backbone for one in experts_of(settings, edf, ipc)} == {
+            "convnet_d5" if few else "convnet"
+        }
+        job = RuleJob("match_trajectories", f"distilled/{edf}/ipc{ipc}", (edf.images(ipc),), True)
+        teachers = [path for role, path in inputs_of(settings, job).items() if "teacher" in role]
+        assert teachers == [Teacher("cub200", backbones[0], "plain").path()]
+
+
+@pytest.mark.parametrize("where", [{}, {"method": "sre2lpp"}, {"method": ["edf", "random"]}])
+def test_no_other_override_of_distillation_can(
+    values: dict[str, Any], where: dict[str, Any]
+) -> None:
+    values["overrides"]["few"] = {
+        "where": {**where, "ipc": 1},
+        "set": {"distill": {"methods": {"edf": {"iterations": 7}}}},
+    }
+    with pytest.raises(FD2Error, match="changes 'distill' depending on ipc"):
+        configured(values)

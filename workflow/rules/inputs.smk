@@ -151,10 +151,10 @@ def distill_patches(wildcards):
 
 @explained
 def distill_teachers(wildcards):
-    return [
-        folder(teacher.path())
-        for teacher in SETTINGS.distill_teachers(of_set(wildcards))
-    ]
+    # A group of slots is shared by sets of several sizes.
+    ipc = int(wildcards.ipc) if "ipc" in wildcards.keys() else None
+    teachers = SETTINGS.distill_teachers(of_set(wildcards), ipc)
+    return [folder(teacher.path()) for teacher in teachers]
 
 
 def optimising_code(stage, wildcards):
@@ -200,8 +200,9 @@ def select_threads(wildcards):
 def matching_code(stage, wildcards):
     """Code of a stage that matches images, with its plug-ins."""
     name = asked_set(wildcards)
-    networks = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
-    networks.append(SETTINGS.method_settings(name)["network"])
+    teachers = SETTINGS.distill_teachers(name, int(wildcards.ipc))
+    networks = [teacher.backbone for teacher in teachers]
+    networks.append(SETTINGS.method_settings(name, int(wildcards.ipc))["network"])
     return code(
         stage, f"methods.{name.method}", *(f"backbones.{one}" for one in networks)
     )
@@ -219,7 +220,8 @@ def match_trajectories_code(wildcards):
 
 @explained
 def match_experts(wildcards):
-    return [folder(expert.path()) for expert in experts_of(SETTINGS, of_set(wildcards))]
+    experts = experts_of(SETTINGS, of_set(wildcards), int(wildcards.ipc))
+    return [folder(expert.path()) for expert in experts]
 
 
 @explained

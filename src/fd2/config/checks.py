@@ -24,6 +24,9 @@ from fd2.config.scores import check_scores
 from fd2.config.stages import BY_NAME, RULES
 from fd2.errors import FD2Error, require_known, suggest
 
+#: Kinds of methods that make the set of each number of images per class by itself.
+WHOLE = ("matching", "trajectories")
+
 
 def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) -> Configuration:
     """A config whose variants, sheets and figures can be made, checked before any job runs.
@@ -100,7 +103,7 @@ def _check_overrides(settings: Configuration) -> None:
                 elif key in ("backbone", "student"):
                     plugins.require("backbones", one, key, where)
         for stage in override["set"]:
-            keys = BY_NAME[stage].keys
+            keys = _keys(settings, stage, override["where"])
             foreign = sorted(set(override["where"]) - set(keys))
             if foreign:
                 raise FD2Error(
@@ -109,6 +112,18 @@ def _check_overrides(settings: Configuration) -> None:
                     f"'{stage}' can depend on {', '.join(keys)} only; "
                     "its artefacts are shared by everything else",
                 )
+
+
+def _keys(settings: Configuration, stage: str, where: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an override of a stage can look at.
+
+    Sets of matching methods have no slots that those of other sizes share, so that an override of
+    these methods alone can look at the images per class.
+    """
+    asked = where.get("method", [])
+    asked = asked if isinstance(asked, list) else [asked]
+    whole = bool(asked) and set(asked) <= set(settings.methods(*WHOLE))
+    return (*BY_NAME[stage].keys, *(["ipc"] if stage == "distill" and whole else []))
 
 
 def _check_variants(settings: Configuration) -> None:
@@ -169,6 +184,8 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             settings.check_ipc(row.set_name, row.ipc, where)
             # Refused if its method's settings do not fit the dataset's resolution.
             settings.distill(row.set_name, 0)
+            if row.method in settings.methods(*WHOLE):
+                settings.whole_set(row.set_name, row.ipc)
             _check_networks(settings, row, row.ipc)
         case ScoreRow():
             for part in row.students().values():
@@ -207,8 +224,8 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
     if student["labels"] == "soft":
         settings.relabel(row.set_name, ipc)
         teachers += settings.relabel_teachers(row.set_name, ipc)
-    teachers += settings.distill_teachers(row.set_name)
-    experts_of(settings, row.set_name)
+    teachers += settings.distill_teachers(row.set_name, ipc)
+    experts_of(settings, row.set_name, ipc)
     kind = settings.patch_kind(row.set_name)
     if kind is not None:
         teachers.append(settings.patch_scorer(row.dataset, kind))

@@ -70,7 +70,7 @@ def expert_variants(config: Mapping[str, Any]) -> list[str]:
     return ["base", *(name for name, changed in config["variants"].items() if STAGE in changed)]
 
 
-def experts_of(settings: Configuration, set_name: SetName) -> list[Expert]:
+def experts_of(settings: Configuration, set_name: SetName, ipc: int) -> list[Expert]:
     """The experts that a set's students follow, in their order; none where its method has none.
 
     They are of the variant that the method names, else of the set's own where this has experts of
@@ -80,10 +80,10 @@ def experts_of(settings: Configuration, set_name: SetName) -> list[Expert]:
         FD2Error: if the named variant has no experts of its own, they are trained for too few
             epochs, or `expert_settings` refuses them.
     """
-    own = settings.method_settings(set_name)
+    own = settings.method_settings(set_name, ipc)
     if "experts" not in own:
         return []
-    epochs_needed = plugins.load("methods", set_name.method).recipe(own, 1).epochs_needed
+    epochs_needed = plugins.load("methods", set_name.method).recipe(own, ipc).epochs_needed
     asked, variants = own["experts"], expert_variants(settings.values)
     variant = asked["variant"]
     where = f"setting 'distill.methods.{set_name.method}.experts' for {set_name}"

@@ -118,8 +118,8 @@ class Configuration(GivenConfig):
         """Patches that methods share number what the dataset's own layer says."""
         return int(stage_config(self.values, "distill", "base", {"dataset": dataset})["slots"])
 
-    def _distill(self, set_name: SetName) -> dict[str, Any]:
-        context = {"dataset": set_name.dataset, "method": set_name.method, "fd2": set_name.fd2}
+    def _distill(self, set_name: SetName, ipc: int | None = None) -> dict[str, Any]:
+        context = {**asdict(set_name), "ipc": ipc}
         section = stage_config(self.values, "distill", set_name.variant, context)
         if set_name.method not in (*section["methods"], FULL_DATA):
             raise FD2Error(
@@ -135,16 +135,16 @@ class Configuration(GivenConfig):
         full = set_name.method == FULL_DATA
         return "" if full else plugins.load("methods", set_name.method).KIND
 
-    def method_settings(self, set_name: SetName) -> dict[str, Any]:
-        """Settings of the set's method.
+    def method_settings(self, set_name: SetName, ipc: int | None = None) -> dict[str, Any]:
+        """Settings of the set's method; they depend on ``ipc`` where it makes a set of each.
 
         Raises:
             FD2Error: if there are none.
         """
-        settings: dict[str, Any] = self._distill(set_name)["methods"][set_name.method]
+        settings: dict[str, Any] = self._distill(set_name, ipc)["methods"][set_name.method]
         return settings
 
-    def distill_teachers(self, set_name: SetName) -> list[Teacher]:
+    def distill_teachers(self, set_name: SetName, ipc: int | None = None) -> list[Teacher]:
         """Teachers that the method looks at; none for one that sets none.
 
         Those of a selection are plain ones: with FD², only its labels are of others. An imported
@@ -152,7 +152,7 @@ class Configuration(GivenConfig):
         """
         if self._kind(set_name) == "selection":
             set_name = replace(set_name, fd2="plain")
-        backbones = self.method_settings(set_name).get("teachers", [])
+        backbones = self.method_settings(set_name, ipc).get("teachers", [])
         return [self.teacher(set_name, backbone) for backbone in backbones]
 
     def slots(self, set_name: SetName) -> int:
@@ -220,7 +220,7 @@ class Configuration(GivenConfig):
         Raises:
             FD2Error: if the method refuses its settings.
         """
-        section = self._distill(set_name)
+        section = self._distill(set_name, ipc)
         self._check_recipe(set_name, section)
         return {
             **asdict(set_name),
@@ -271,7 +271,7 @@ class Configuration(GivenConfig):
         check_student(
             section,
             cell.set_name.method,
-            self.method_settings(cell.set_name),
+            self.method_settings(cell.set_name, cell.ipc),
             relabel["epochs"],
             lambda key: f"{self.where_of('evaluate', context, key)}, cell {cell.path()}",
         )

@@ -89,7 +89,7 @@ def _images(
     dropped = _NAMES if slots else (*_NAMES, "slots")
     made = {key: value for key, value in made.items() if key not in dropped}
     patches = {key: value for key, value in patches.items() if key not in _NAMES}
-    looking = settings.distill_teachers(name)
+    looking = settings.distill_teachers(name, ipc)
     if selects and patch_kind is not None:
         looking = [settings.patch_scorer(row.dataset, patch_kind)]
     # The training's name is not among the settings of distillation.

@@ -13,7 +13,8 @@ class Stage:
         name: of the rule.
         keys: of a stage with a section of its own in the config, the names that its result may
             depend on. An override of the section can look at these alone, because the artefacts
-            are shared across all others. Empty without a section.
+            are shared across all others; one of ``distill`` also at ``ipc`` where it names methods
+            that make a set of each. Empty without a section.
         on_device: whether it computes on the config's device.
         threads: the key of section ``threads`` that it computes with, where it is not its name.
         probed: whether ``fd2 plan --probe`` runs a few of its steps.

@@ -46,7 +46,7 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
         case "distill" | "measure" | "select_images" | "match_trajectories" | "import_set":
-            return settings.distill_teachers(SetName.parse(fields))
+            return settings.distill_teachers(SetName.parse(fields), job.ipc)
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
     return []
@@ -75,7 +75,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             patches = {} if kind is None else {"patches": _patches(settings, job)}
             return {**patches, **of_teachers}
         case "match_trajectories":
-            experts = experts_of(settings, SetName.parse(fields))
+            experts = experts_of(settings, SetName.parse(fields), int(fields["ipc"]))
             return {**{f"expert{one.number}": one.path() for one in experts}, **of_teachers}
         case "relabel":
             return {"distilled": _distilled(settings, job), **of_teachers}

@@ -39,6 +39,7 @@ GRIDS = {
     "robustness": (*GARMENTS, "like_for_like.yaml", "robustness.yaml"),
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
     "one_gpu": ("one_gpu.yaml",),
+    **{name: ("edf.yaml",) for name in SHEETS if name.startswith("edf_")},
 }
 PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
     Path(__file__).with_name("plans.yaml").read_text()

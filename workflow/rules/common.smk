@@ -207,5 +207,7 @@ def folder(path):
 
 def require_variant(name, wildcards):
     """Refuse artefacts of a variant that would repeat those of ``base``."""
-    where = SETTINGS.where("variants", name)
-    require_change(SETTINGS.values, name, dict(wildcards.items()), where)
+    where, names = SETTINGS.where("variants", name), dict(wildcards.items())
+    # Overrides look for a number.
+    ipc = {"ipc": int(names["ipc"])} if "ipc" in names else {}
+    require_change(SETTINGS.values, name, {**names, **ipc}, where)

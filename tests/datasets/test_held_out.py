@@ -190,7 +190,11 @@ def test_a_class_too_small_to_hold_out_from_is_refused(
 @pytest.mark.parametrize("kind", plugins.names("datasets"))
 def test_every_kind_can_be_held_out_from(kind: str) -> None:
     own = plugins.load("datasets", kind).SETTINGS_SCHEMA
-    needed = {"imagefolder": {"path": "here"}, "typefaces": LETTERS}.get(kind, {})
+    kinds = {
+        **{"imagefolder": {"path": "here"}, "typefaces": LETTERS},
+        "imagenet_subset": {"subset": "woof"},
+    }
+    needed = kinds.get(kind, {})
     assert set(own.get("required", [])) <= set(needed)
     schema = config_schema()["properties"]["datasets"]
     entry = {"kind": kind, "resolution": 32, **needed, "tested_on": "held_out"}

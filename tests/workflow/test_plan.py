@@ -47,7 +47,7 @@ PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
 #: One of each kind of sheet; the others take as long again, each.
 QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
-    *("table3", "label_cost", "robustness"),
+    *("table3", "label_cost", "robustness", "edf_table5"),
 )
 #: Its figures show sets of variants that share them with base.
 QUICK_DEFAULT = "fashion_mnist.yaml"

@@ -40,6 +40,11 @@ GRIDS = {
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
     "one_gpu": ("one_gpu.yaml",),
     **{name: ("edf.yaml",) for name in SHEETS if name.startswith("edf_")},
+    **{
+        name: (*GARMENTS[:2], "trajectories.yaml")
+        for name in SHEETS
+        if name.startswith("trajectories")
+    },
 }
 PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
     Path(__file__).with_name("plans.yaml").read_text()

@@ -16,11 +16,19 @@ import yaml
 
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
+from fd2.config.complexity import ComplexitySettings, complexity_settings
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.row_facts import row_facts
-from fd2.config.rows import DiagnosticRow, GroupRow, IterationRow, StudentRow, TeacherRow
+from fd2.config.rows import (
+    ComplexityRow,
+    DiagnosticRow,
+    GroupRow,
+    IterationRow,
+    StudentRow,
+    TeacherRow,
+)
 from fd2.config.schema import config_schema
 from fd2.config.settings import (
     DiagnoseSettings,
@@ -86,6 +94,9 @@ def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
                 taken = settings.distill_teachers(row.set_name) if optimised else []
                 backbones = [teacher.backbone for teacher in taken]
                 assert row.training == "cal" or row.backbone not in backbones
+            case ComplexityRow():
+                build(PretrainSettings, settings.pretrain(row.network))
+                build(ComplexitySettings, complexity_settings(settings, row.network))
             case TeacherRow():
                 values = settings.pretrain(row.teacher)
                 assert build(PretrainSettings, values).cal is not None

@@ -17,6 +17,7 @@ from fd2.artifacts.manifests import read_manifest
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
+from fd2.config.complexity import complexity_settings
 from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.experts import expert_settings, expert_variants, experts_of
 from fd2.config.figures import check_figure, drawn_figures

@@ -369,6 +369,15 @@ def diagnose_settings(wildcards):
     return SETTINGS.diagnose(name, ipc, of_teacher(wildcards))
 
 
+def complexity_code(wildcards):
+    return code("measure_complexity", f"backbones.{wildcards.backbone}")
+
+
+@explained
+def of_complexity(wildcards):
+    return complexity_settings(SETTINGS, of_teacher(wildcards))
+
+
 @explained
 def diagnostic_tables(wildcards):
     """The tables whose sheets list diagnoses; a target with none of them has nothing to do."""

@@ -12,6 +12,7 @@ from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
+    ComplexityRow,
     DiagnosticRow,
     GroupRow,
     IterationRow,
@@ -195,10 +196,12 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             plugins.require("backbones", row.backbone, "backbone", where)
             check_teacher_variant(settings, row.variant, where)
             settings.pretrain(row.teacher)
-        case DiagnosticRow():
+        case DiagnosticRow() | ComplexityRow():
             plugins.require("backbones", row.backbone, "backbone", where)
             require_known("training", row.training, settings.trainings(), where)
             settings.pretrain(row.network)
+            if isinstance(row, ComplexityRow):
+                return
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)
                 return

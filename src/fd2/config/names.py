@@ -43,6 +43,10 @@ class Teacher:
         """Its weights; its record for the suffix json."""
         return f"teachers/{self.dataset}/{self.backbone}/{self.training}.{suffix}"
 
+    def complexity(self, suffix: str = RECORD) -> str:
+        """How complex the dataset's classes are to it; a table of them for the suffix csv."""
+        return f"complexity/{self.dataset}/{self.backbone}/{self.training}.{suffix}"
+
 
 @dataclass(frozen=True, order=True)
 class Expert:

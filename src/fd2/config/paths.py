@@ -30,6 +30,7 @@ TEMPLATES = (
     "measured/{dataset}/{method:iterating}/{fd2}/{variant:distill}/ipc{ipc}.json",
     "diagnostics/{dataset}/full/{backbone}/{training}.{suffix:tensors}",
     "diagnostics/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{backbone}/{training}.{suffix:tensors}",
+    "complexity/{dataset}/{backbone}/{training}.{suffix:classes}",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}-ddranking.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}-with-labels.zip",
@@ -56,6 +57,7 @@ FILES = {
     "suffix:tensors": ("safetensors", "json"),
     "suffix:set": ("safetensors", "json", "png"),
     "suffix:weights": ("safetensors", "json", "onnx"),
+    "suffix:classes": ("json", "csv"),
     "suffix:table": ("csv", "md", "tex"),
     "suffix:figure": ("png", "pdf", "csv", "md"),
 }

@@ -143,6 +143,29 @@ class DiagnosticRow(OfSet):
 
 
 @dataclass(frozen=True)
+class ComplexityRow:
+    """A dataset whose classes a network finds more or less complex.
+
+    Attributes:
+        dataset: a name from the config.
+        backbone, training: of the network, a teacher.
+    """
+
+    dataset: str
+    backbone: str
+    training: str
+
+    @property
+    def network(self) -> Teacher:
+        """The network."""
+        return Teacher(self.dataset, self.backbone, self.training)
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`; seeds do not matter."""
+        return [self.network.complexity()]
+
+
+@dataclass(frozen=True)
 class IterationRow(OfSet):
     """Time and memory of one iteration.
 
@@ -182,13 +205,16 @@ class GroupRow(OfSet):
         return [self.set_name.images(self.ipc)]
 
 
-SheetRow = StudentRow | ScoreRow | TeacherRow | DiagnosticRow | IterationRow | GroupRow
+SheetRow = (
+    StudentRow | ScoreRow | TeacherRow | DiagnosticRow | ComplexityRow | IterationRow | GroupRow
+)
 KINDS: dict[str, type[SheetRow]] = {
     "students": StudentRow,
     "worth": WorthRow,
     "scores": ScoreRow,
     "teachers": TeacherRow,
     "diagnostics": DiagnosticRow,
+    "complexity": ComplexityRow,
     "iterations": IterationRow,
     "groups": GroupRow,
 }

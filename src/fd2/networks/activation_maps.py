@@ -13,7 +13,9 @@ from torch.nn.functional import interpolate
 from fd2.networks.backbone import Backbone
 
 MAPS = ("grad_cam", "smooth_grad_cam")
-_SAMPLES, _NOISE = 4, 0.3
+#: Noisy images that ``smooth_grad_cam`` looks at beside each.
+SAMPLES = 4
+_NOISE = 0.3
 _BATCH = 256
 _TINY = 1e-8
 
@@ -35,15 +37,21 @@ def activation_maps(
     """
     found = []
     for some, wanted in zip(images.split(_BATCH), classes.split(_BATCH), strict=True):
-        if kind == "grad_cam":
-            small = grad_cam(backbone, some, wanted)
-        else:
-            shape = (_SAMPLES, *some.shape)
-            noise = torch.randn(shape, generator=generator) * _NOISE
-            small = smooth_grad_cam(backbone, some, wanted, noise.to(some))
+        small = small_maps(kind, backbone, some, wanted, generator)
         size = tuple(some.shape[2:])
-        found.append(interpolate(_scaled(small)[:, None], size, mode="bilinear")[:, 0])
+        found.append(interpolate(small[:, None], size, mode="bilinear")[:, 0])
     return torch.cat(found)
+
+
+def small_maps(
+    kind: str, backbone: Backbone, images: Tensor, classes: Tensor, generator: torch.Generator
+) -> Tensor:
+    """As `activation_maps`, of the size of the last feature map, ``[n, h, w]``."""
+    if kind == "grad_cam":
+        return _scaled(grad_cam(backbone, images, classes))
+    shape = (SAMPLES, *images.shape)
+    noise = torch.randn(shape, generator=generator) * _NOISE
+    return _scaled(smooth_grad_cam(backbone, images, classes, noise.to(images)))
 
 
 def grad_cam(backbone: Backbone, images: Tensor, classes: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fd2.config.complexity import complexity_settings
 from fd2.config.experts import expert_settings, experts_of
 from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
@@ -36,6 +37,8 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.evaluate(Cell.parse(fields))
         case "diagnose" | "diagnose_real":
             return settings.diagnose(SetName.parse(fields), job.ipc, Teacher.parse(fields))
+        case "measure_complexity":
+            return complexity_settings(settings, Teacher.parse(fields))
     return None
 
 
@@ -90,7 +93,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
         case "diagnose":
             network = Teacher.parse(fields).path()
             return {"network": network, "distilled": _distilled(settings, job)}
-        case "diagnose_real":
+        case "diagnose_real" | "measure_complexity":
             return {"network": Teacher.parse(fields).path()}
     return {}
 

@@ -76,6 +76,10 @@ def workload(
         kind = {key: settings[key] for key in ("backbone", "training")}
         kind |= {"resolution": size.resolution}
         return _made("diagnose", kind, images, images * size.image_bytes)
+    if stage == "measure_complexity":
+        kind = {key: settings[key] for key in ("backbone", "training", "maps")}
+        kind |= {"resolution": size.resolution}
+        return _made(stage, kind, size.train, size.train * size.image_bytes)
     if count is None:
         return None
     images = count * size.classes

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fd2.config.sheets import read_sheet
+from fd2.tables.complexity import complexity_table
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.earlier import NONE
@@ -21,6 +22,7 @@ _TABLES = {
     "groups": group_table,
     "teachers": teacher_table,
     "diagnostics": diagnostic_table,
+    "complexity": complexity_table,
 }
 
 

@@ -1,0 +1,58 @@
+"""How small the part of an image is that a network looks at: the complexity of Comp-DD.
+
+Source: Wang et al., Emphasizing Discriminative Features for Dataset Distillation in Complex
+Scenarios (EDF), CVPR 2025, section 3, in the form of its public code: 1 minus the share of the
+activation map's cells above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def cells_above(maps: Tensor, thresholds: Sequence[float]) -> Tensor:
+    """How many cells of each map are above each threshold, and not at it.
+
+    Args:
+        maps: ``[n, h, w]``.
+        thresholds: T numbers.
+
+    Returns:
+        int64 ``[n, T]``.
+    """
+    limits = torch.tensor(thresholds, dtype=maps.dtype, device=maps.device)
+    return (maps.flatten(1)[:, :, None] > limits).sum(1)
+
+
+def class_complexity(above: Tensor, cells: int, labels: Tensor, classes: int) -> Tensor:
+    """Mean complexity of each class's images.
+
+    Args:
+        above: what `cells_above` counted, int64 ``[n, T]``.
+        cells: of each map.
+        labels: int64 ``[n]``.
+        classes: their number C; each has an image.
+
+    Returns:
+        float64 ``[C, T]``. Cells are summed as whole numbers, so no order of images changes it.
+    """
+    counts = torch.bincount(labels, minlength=classes)
+    totals = above.new_zeros((classes, above.shape[1])).index_add_(0, labels, above)
+    return 1 - totals.double() / (counts[:, None] * cells)
+
+
+def halves(complexity: Tensor) -> tuple[list[int], list[int]]:
+    """The easy and the hard half of classes, each in the order of their ids.
+
+    Of an odd number of classes the middle one belongs to neither. Of two classes alike the one with
+    the lower id counts as the easier.
+
+    Args:
+        complexity: of each class, ``[C]``.
+    """
+    order = complexity.sort(stable=True).indices.tolist()
+    size = len(order) // 2
+    return sorted(order[:size]), sorted(order[len(order) - size :])

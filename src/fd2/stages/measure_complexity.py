@@ -1,0 +1,124 @@
+"""Stage measure_complexity: how small a part of its real images a network looks at, by class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fd2.artifacts.files import write_frame
+from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.artifacts.provenance import record, same_manifest, shaped_by
+from fd2.artifacts.records import write_record
+from fd2.artifacts.remarks import REMARKS
+from fd2.config.complexity import STAGE, ComplexitySettings
+from fd2.diagnostics.complexity import cells_above, class_complexity, halves
+from fd2.networks.activation_maps import small_maps
+from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.runtime.job import Job
+from fd2.runtime.seeds import torch_generator
+
+_BATCH = 64
+
+
+def measure_complexity(
+    settings: ComplexitySettings,
+    data: Path,
+    network: Path,
+    record_file: Path,
+    classes_file: Path,
+    job: Job,
+) -> None:
+    """Measure the complexity of each class by activation maps of all its training images.
+
+    A map is of the class that the network predicts, right or wrong, and of the size of its last
+    feature map. A network with attention head predicts by its backbone. See
+    `fd2.diagnostics.complexity`.
+
+    Args:
+        settings: of the stage.
+        data: folder of the prepared data.
+        network: a teacher of the dataset.
+        record_file: JSON with all numbers.
+        classes_file: csv of the classes, a line each.
+        job: the running job.
+
+    Raises:
+        FD2Error: if an input is missing or damaged, or manifests differ.
+    """
+    dataset = open_prepared(data)
+    teacher = read_teacher(network, job.device)
+    digests = {str(data): dataset.manifest.digest(), str(network): teacher.metadata["manifest"]}
+    shaped = shaped_by(STAGE, settings, same_manifest(digests), {"network": network})
+    above, cells = _look(settings, dataset, teacher, job.device)
+    labels = dataset.train.labels
+    found = class_complexity(above, cells[0] * cells[1], labels, dataset.num_classes)
+    counts = torch.bincount(labels, minlength=dataset.num_classes).tolist()
+    result = {"map_cells": cells, **_result(settings, found, dataset.manifest.classes, counts)}
+    names = ("dataset", "backbone", "training")
+    facts = {
+        "complexity_of": {name: getattr(settings, name) for name in names},
+        "preset": settings.preset,
+        REMARKS: dataset.manifest.remarks,
+        "result": result,
+    }
+    write_frame(classes_file, _frame(result))
+    write_record(record_file, {**facts, **record(shaped, job.facts())})
+
+
+def _look(
+    settings: ComplexitySettings,
+    dataset: PreparedDataset,
+    teacher: LoadedTeacher,
+    device: torch.device,
+) -> tuple[Tensor, list[int]]:
+    """Cells above the thresholds of each training image, ``[N, T]`` on the CPU; a map's size."""
+    backbone = teacher.network.backbone
+    noise = torch_generator(STAGE, settings.dataset)
+    above, cells = [], [0, 0]
+    for ids in torch.arange(len(dataset.train.labels)).split(_BATCH):
+        images = teacher.normaliser.normalise(dataset.train.batch(ids, device))
+        with torch.no_grad():
+            predicted = backbone(images).argmax(1)
+        maps = small_maps(settings.maps, backbone, images, predicted, noise)
+        above.append(cells_above(maps, settings.thresholds))
+        cells = list(maps.shape[1:])
+    return torch.cat(above).cpu(), cells
+
+
+def _result(
+    settings: ComplexitySettings, found: Tensor, names: tuple[str, ...], counts: list[int]
+) -> dict[str, Any]:
+    """What the record tells, from the complexity ``[C, T]`` of the classes."""
+    middle = (len(settings.thresholds) - 1) // 2
+    easy, hard = halves(found[:, middle])
+    half = dict.fromkeys(easy, "easy") | dict.fromkeys(hard, "hard")
+    lines = zip(names, counts, found.tolist(), strict=True)
+    return {
+        "images": sum(counts),
+        "thresholds": list(settings.thresholds),
+        "halves_by": settings.thresholds[middle],
+        "complexity": found.mean(0).tolist(),
+        "easy_complexity": found[easy].mean(0).tolist() if easy else None,
+        "hard_complexity": found[hard].mean(0).tolist() if hard else None,
+        "classes": [
+            {"name": name, "images": images, "complexity": own, "half": half.get(number, "neither")}
+            for number, (name, images, own) in enumerate(lines)
+        ],
+    }
+
+
+def _frame(result: dict[str, Any]) -> pd.DataFrame:
+    """A line a class, with a column for each threshold."""
+    keys = [f"complexity_{threshold:g}" for threshold in result["thresholds"]]
+    return pd.DataFrame(
+        {
+            **{key: one[key] for key in ("name", "images")},
+            **dict(zip(keys, one["complexity"], strict=True)),
+            "half": one["half"],
+        }
+        for one in result["classes"]
+    )

@@ -16,6 +16,7 @@ from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS
 from fd2.config.complexity import STAGE, ComplexitySettings
 from fd2.diagnostics.complexity import cells_above, class_complexity, halves
+from fd2.errors import FD2Error
 from fd2.networks.activation_maps import small_maps
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
@@ -47,17 +48,21 @@ def measure_complexity(
         job: the running job.
 
     Raises:
-        FD2Error: if an input is missing or damaged, or manifests differ.
+        FD2Error: if an input is missing or damaged, manifests differ, or a map is of one cell.
     """
     dataset = open_prepared(data)
     teacher = read_teacher(network, job.device)
     digests = {str(data): dataset.manifest.digest(), str(network): teacher.metadata["manifest"]}
     shaped = shaped_by(STAGE, settings, same_manifest(digests), {"network": network})
-    above, cells = _look(settings, dataset, teacher, job.device)
+    above, flat, cells = _look(settings, dataset, teacher, job.device)
     labels = dataset.train.labels
     found = class_complexity(above, cells[0] * cells[1], labels, dataset.num_classes)
     counts = torch.bincount(labels, minlength=dataset.num_classes).tolist()
-    result = {"map_cells": cells, **_result(settings, found, dataset.manifest.classes, counts)}
+    result = {
+        "map_cells": cells,
+        "flat_maps": int(flat.sum()),
+        **_result(settings, found, dataset.manifest.classes, counts),
+    }
     names = ("dataset", "backbone", "training")
     facts = {
         "complexity_of": {name: getattr(settings, name) for name in names},
@@ -74,19 +79,31 @@ def _look(
     dataset: PreparedDataset,
     teacher: LoadedTeacher,
     device: torch.device,
-) -> tuple[Tensor, list[int]]:
-    """Cells above the thresholds of each training image, ``[N, T]`` on the CPU; a map's size."""
+) -> tuple[Tensor, Tensor, list[int]]:
+    """Of each training image, on the CPU, and the size of a map.
+
+    Returns:
+        Cells above the thresholds, ``[N, T]``; whether the map is 0 everywhere, ``[N]``, because
+        nothing in the image speaks for the class; height and width.
+    """
     backbone = teacher.network.backbone
     noise = torch_generator(STAGE, settings.dataset)
-    above, cells = [], [0, 0]
+    above, flat, cells = [], [], [0, 0]
     for ids in torch.arange(len(dataset.train.labels)).split(_BATCH):
         images = teacher.normaliser.normalise(dataset.train.batch(ids, device))
         with torch.no_grad():
             predicted = backbone(images).argmax(1)
         maps = small_maps(settings.maps, backbone, images, predicted, noise)
-        above.append(cells_above(maps, settings.thresholds))
         cells = list(maps.shape[1:])
-    return torch.cat(above).cpu(), cells
+        if cells == [1, 1]:
+            raise FD2Error(
+                f"the maps of '{settings.backbone}' have one cell, which tells nothing",
+                f"dataset '{settings.dataset}' of {images.shape[-1]} pixels",
+                "raise the dataset's 'resolution', or give the network 'stem: cifar'",
+            )
+        above.append(cells_above(maps, settings.thresholds))
+        flat.append(maps.amax((1, 2)) == 0)
+    return torch.cat(above).cpu(), torch.cat(flat).cpu(), cells
 
 
 def _result(

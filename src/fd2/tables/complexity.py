@@ -16,7 +16,7 @@ from fd2.tables.render import Grid, Table, of_sheet, plain
 
 #: Of all classes and of their halves, by their names in the results.
 MEASURES = ("complexity", "easy_complexity", "hard_complexity")
-_FACTS = ("maps", "cells", "images", "classes", "halves_by")
+_FACTS = ("maps", "cells", "images", "flat_maps", "classes", "halves_by")
 _IDENTITY = ["dataset", "backbone", "training"]
 
 
@@ -39,7 +39,8 @@ def complexity_table(sheet: Sheet, results: Path) -> Table:
     rows = pd.DataFrame([asdict(row) for row in listed], columns=_IDENTITY)
     rows = rows.join(files.drop(columns=["row", "dataset"]))
     rows["preset"] = rows["preset"].fillna("")
-    frame = rows[[*_IDENTITY, *_FACTS]].astype({"images": "Int64", "classes": "Int64"})
+    whole = dict.fromkeys(("images", "flat_maps", "classes"), "Int64")
+    frame = rows[[*_IDENTITY, *_FACTS]].astype(whole)
     known = rows["complexity"].dropna()
     for threshold in sorted({threshold for of_all in known for threshold in of_all}):
         for measure in MEASURES:
@@ -64,6 +65,7 @@ def _numbers(record: Record) -> dict[str, Any]:
         "maps": str(record.settings["maps"]),
         "cells": f"{height} × {width}",
         "images": int(result["images"]),
+        "flat_maps": int(result["flat_maps"]),
         "classes": len(result["classes"]),
         "halves_by": float(result["halves_by"]),
         **{measure: by_threshold(measure) for measure in MEASURES},

@@ -11,7 +11,7 @@ import pytest
 from tests.tables.conftest import RUN, TEMPLATES, check_golden, record, write_teacher
 
 from fd2.artifacts.records import read_content, write_record
-from fd2.config.rows import DiagnosticRow
+from fd2.config.rows import ComplexityRow, DiagnosticRow
 from fd2.errors import FD2Error
 from fd2.stages.tabulate import tabulate
 from fd2.tables.diagnostics import MEASURES
@@ -36,6 +36,14 @@ d_1,sre2lpp,fd2,base,1,resnet50,plain
 REAL = DiagnosticRow("d_1", "full", "plain", "base", None, "resnet18", "cal")
 PLAIN = DiagnosticRow("d_1", "sre2lpp", "plain", "base", 1, "resnet18", "cal")
 FD2 = DiagnosticRow("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
+COMPLEXITY = """\
+# kind: complexity
+# A note.
+dataset,backbone,training
+d_1,resnet18,plain
+one,resnet18,plain
+d_1,resnet50,plain-long
+"""
 ITERATIONS = """\
 # kind: iterations
 # A note.
@@ -86,6 +94,27 @@ def diagnose_three() -> None:
     diagnose(FD2, **undefined, centre_distance=0.6, nearest_centre_distance=0.35)
 
 
+def look(dataset: str, manifest: str = "m", **changes: Any) -> Path:
+    row = ComplexityRow(dataset, "resnet18", "plain")
+    numbers = {"complexity": [0.25, 0.75, 0.9375], "easy_complexity": [0.125, 0.5, 0.875]}
+    numbers |= {"hard_complexity": [0.375, 1.0, 1.0]}
+    result = {"images": 24, "flat_maps": 2, "map_cells": [7, 5], "classes": [{}, {}]}
+    return record(
+        RESULTS / row.network.complexity(),
+        complexity_of=vars(row),
+        preset="paper",
+        settings={"maps": "smooth_grad_cam"},
+        result={**result, "thresholds": [0.1, 0.5, 0.9], "halves_by": 0.5, **numbers, **changes},
+        manifest=manifest,
+    )
+
+
+def look_at_two() -> None:
+    alone = {"easy_complexity": None, "hard_complexity": None, "classes": [{}], "flat_maps": 0}
+    look("d_1")
+    look("one", **alone, thresholds=[0.2], complexity=[0.5], halves_by=0.2)
+
+
 def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU") -> Path:
     def slot(scale: float, earlier: int, peak: float) -> dict[str, Any]:
         times = {"lower_quartile": 9 * scale, "median": 10 * scale, "upper_quartile": 12 * scale}
@@ -125,6 +154,16 @@ def test_golden_diagnoses() -> None:
     assert frame["margin"].isna().tolist() == [False, True, True, True]
 
 
+def test_golden_complexity() -> None:
+    """Results of other thresholds have columns of their own; a single class has no halves."""
+    look_at_two()
+    frame = fill(COMPLEXITY, "complexity")
+    check_golden(Path(), "complexity")
+    assert frame["complexity_0.5"].tolist()[0] == 0.75
+    assert frame["complexity_0.2"].isna().tolist() == [True, False, True]
+    assert frame["hard_complexity_0.2"].isna().all()
+
+
 def test_golden_iterations() -> None:
     measure("fd2", 1.0)
     frame = fill(ITERATIONS, "iterations")
@@ -144,7 +183,7 @@ def test_golden_groups() -> None:
     assert frame["total_seconds"].tolist() == [50.0, 70.0]
 
 
-@pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, ITERATIONS, GROUPS])
+@pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, COMPLEXITY, ITERATIONS, GROUPS])
 def test_without_results_all_is_missing(text: str) -> None:
     frame = fill(text)
     told = Path("t.md").read_text(encoding="utf-8")
@@ -195,9 +234,23 @@ def test_results_of_different_data_are_refused() -> None:
     diagnose(REAL, manifest="other")
     with pytest.raises(FD2Error, match="different manifests"):
         fill(DIAGNOSES)
+    look("d_1")
+    write_record(
+        RESULTS / "complexity/d_1/resnet50/plain-long.json",
+        {
+            **read_content(look("d_1", manifest="other")),
+            "complexity_of": vars(ComplexityRow("d_1", "resnet50", "plain-long")),
+        },
+    )
+    look("d_1")
+    with pytest.raises(FD2Error, match="different manifests"):
+        fill(COMPLEXITY)
 
 
 def test_results_of_something_else_are_refused() -> None:
+    write_record(RESULTS / "complexity/one/resnet18/plain.json", read_content(look("d_1")))
+    with pytest.raises(FD2Error, match="holds the numbers of"):
+        fill(COMPLEXITY)
     write_record(RESULTS / FD2.path("json"), read_content(diagnose(PLAIN)))
     with pytest.raises(FD2Error, match="holds the numbers of"):
         fill(DIAGNOSES)
@@ -226,6 +279,11 @@ def test_records_without_their_numbers_are_damaged() -> None:
     write_record(path, content)
     with pytest.raises(FD2Error, match="damaged file: KeyError 'margin'"):
         fill(DIAGNOSES)
+    look("d_1", complexity=[0.25])
+    with pytest.raises(FD2Error, match="damaged file: ValueError"):
+        fill(COMPLEXITY)
+    with pytest.raises(FD2Error, match="complexity.0' is 1.5"):
+        look("d_1", complexity=[1.5])
 
 
 @pytest.mark.parametrize(
@@ -240,6 +298,8 @@ def test_records_without_their_numbers_are_damaged() -> None:
         (DIAGNOSES.replace("base,1,", "base,0,"), "ipc 0"),
         (DIAGNOSES.replace("fd2,base", "both,base"), "fd2 is 'both'"),
         (DIAGNOSES.replace("full,plain", "full,fd2"), "fd2 is 'fd2'"),
+        (COMPLEXITY.replace("one,resnet18", "d_1,resnet18"), "a row stands twice"),
+        (COMPLEXITY.replace("training", "variant"), "variant"),
         (ITERATIONS.replace("64.6", "a"), "not a number"),
         (ITERATIONS.replace("64.6", "1;2"), "not a number: '1;2'"),
         (ITERATIONS.replace("fd2,base", "FD2,base"), "fd2 is 'FD2'"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from fd2.commands.adopt import judge
+from fd2.lineage import origin
 from fd2.planning.jobs import read_jobs
 from fd2.planning.project import open_project
 
@@ -65,6 +67,12 @@ def test_from_teachers_to_a_table(looked: Any) -> None:
     own = [job for job in jobs if job.rule == "measure_complexity"]
     with contextlib.chdir(looked.folder):
         assert len(own) == 2 and judge(project, own).fit == own
+    for name in (f"{NETWORKS[0]}.json", f"{NETWORKS[0]}.csv"):
+        with contextlib.chdir(looked.folder):
+            found = origin(Path("results"), Path("results", BELOW, name))
+        assert found is not None and not found.faults
+        (network,) = found.inputs
+        assert network.path == Path("results/teachers/tiny", f"{NETWORKS[0]}.safetensors")
     # Other thresholds, or another way to make maps, measure again and train nothing.
     looked.write("config/looked.yaml", {**CONFIG, "complexity": {"maps": "grad_cam"}})
     assert looked.dry_run("looked", *ARGUMENTS) == plan

@@ -282,7 +282,7 @@ def test_records_without_their_numbers_are_damaged() -> None:
     look("d_1", complexity=[0.25])
     with pytest.raises(FD2Error, match="damaged file: ValueError"):
         fill(COMPLEXITY)
-    with pytest.raises(FD2Error, match="complexity.0' is 1.5"):
+    with pytest.raises(FD2Error, match=r"complexity\.0' is 1\.5"):
         look("d_1", complexity=[1.5])
 
 

@@ -10,17 +10,17 @@ from fd2.config import plugins
 from fd2.config.checks import check_teacher_variant
 from fd2.config.names import FULL_DATA, SetName
 from fd2.config.resolve import Configuration
-from fd2.config.rows import DiagnosticRow, StudentRow, TeacherRow
+from fd2.config.rows import ComplexityRow, DiagnosticRow, StudentRow, TeacherRow
 from fd2.errors import FD2Error, require_known
 
 
 def tabled_datasets(settings: Configuration) -> set[str]:
-    """Datasets of the tables' students, teachers and diagnoses.
+    """Datasets of the tables' students and teachers, and of what networks see.
 
     Raises:
         FD2Error: for a faulty sheet.
     """
-    kinds = (StudentRow, TeacherRow, DiagnosticRow)
+    kinds = (StudentRow, TeacherRow, DiagnosticRow, ComplexityRow)
     sheets = [settings.sheet(table) for table in settings.values["tables"]]
     return {row.dataset for sheet in sheets for row in sheet.rows if isinstance(row, kinds)}
 

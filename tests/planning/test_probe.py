@@ -86,6 +86,25 @@ def test_a_probe_of_an_expert(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < result.short_units < result.work.units < whole.units
 
 
+@pytest.mark.parametrize("maps", ["grad_cam", "smooth_grad_cam"])
+def test_a_probe_of_complexity(monkeypatch: pytest.MonkeyPatch, maps: str) -> None:
+    """Random maps may be flat: what counts is how many images are seen, and how."""
+    monkeypatch.setattr(probe_stages, "ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr(probe_stages, "MOST_STEPS", 2)
+    settings: dict[str, Any] = {
+        **{"dataset": "cells", "backbone": "convnet", "training": "plain", "preset": "paper"},
+        **{"thresholds": [0.5], "maps": maps},
+    }
+    size = DatasetSize((400, 300, 200), 9, 16, 1)
+    whole = workload("measure_complexity", settings, size)
+    probed = ProbeTask(
+        "measure_complexity", settings, size, 1, {"convnet": (None, "cifar")}, "cpu", 1
+    )
+    result = timed(probed)
+    assert whole is not None and result.work.kind == whole.kind
+    assert 0 < result.short_units < result.work.units < whole.units == 900
+
+
 def test_work_counts_training_between_steps_and_no_more_images_than_a_class_has() -> None:
     def units(**changes: Any) -> float:
         settings = {"method": "dsa", "method_settings": {**DSA, **changes}}

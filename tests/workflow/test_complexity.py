@@ -12,7 +12,9 @@ import pytest
 
 from fd2.commands.adopt import judge
 from fd2.lineage import origin
+from fd2.planning.forecast import describe, forecast
 from fd2.planning.jobs import read_jobs
+from fd2.planning.measurements import read_measurements
 from fd2.planning.project import open_project
 
 pytestmark = pytest.mark.workflow
@@ -69,6 +71,9 @@ def test_from_teachers_to_a_table(looked: Any) -> None:
     own = [job for job in jobs if job.rule == "measure_complexity"]
     with contextlib.chdir(looked.folder):
         assert len(own) == 2 and judge(project, own).fit == own
+    # Its records tell `fd2 plan` how long such jobs take.
+    known = forecast(describe(project, own), read_measurements(project), "measured")
+    assert [(one.basis, one.work is not None) for one in known] == [("measured", True)] * 2
     with contextlib.chdir(looked.folder):
         found = origin(Path("results"), Path("results", BELOW, f"{NETWORKS[0]}.json"))
     assert found is not None and not found.faults

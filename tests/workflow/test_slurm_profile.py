@@ -40,7 +40,7 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
     trained = {"pretrain", "train_expert", "evaluate", "keep"}
     looked = {"diagnose", "diagnose_real", "measure_complexity"}
-    images = {"patches", "distill", "match", "relabel"}
+    images = {"patches", "distill", "match", "match_trajectories", "relabel"}
     assert on_gpus == trained | images | looked | {"measure"}
 
 

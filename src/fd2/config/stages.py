@@ -66,7 +66,7 @@ STAGES = (
     ),
     Stage("diagnose", on_device=True),
     Stage("diagnose_real", on_device=True, threads="diagnose"),
-    Stage("measure_complexity", on_device=True, threads="diagnose"),
+    Stage("measure_complexity", on_device=True, threads="diagnose", probed=True),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.

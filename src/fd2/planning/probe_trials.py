@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fd2.config import plugins
+from fd2.config.complexity import ComplexitySettings
 from fd2.config.experts import ExpertSettings
 from fd2.config.settings import (
     DistillSettings,
@@ -29,6 +30,8 @@ from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
 from fd2.stages.match import match
 from fd2.stages.match_trajectories import match_trajectories
+from fd2.stages.measure_complexity import BATCH as LOOKED_AT
+from fd2.stages.measure_complexity import measure_complexity
 from fd2.stages.patches import make_patches
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
@@ -237,6 +240,20 @@ def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     )
 
 
+def _measure_complexity(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """All classes have an image, however many there are."""
+    classes = task.size.classes
+    per_class = math.ceil(steps * LOOKED_AT / classes)
+    size = replace(task.size, train_per_class=(per_class,) * classes, test=_TEST_IMAGES)
+    inputs = ProbeInputs(folder, size.shape, classes)
+    data = inputs.data(size.train, size.test)
+    (network,) = inputs.teachers(task.teachers)
+    typed, record = build(ComplexitySettings, task.settings), folder / "probed.json"
+    return task.work(task.settings, size), lambda: measure_complexity(
+        typed, data, network, record, record.with_suffix(".csv"), job
+    )
+
+
 TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "prepare": _prepare,
     "pretrain": partial(_trained, kind=PretrainSettings, stage=pretrain, changes=_FRESH),
@@ -248,4 +265,5 @@ TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "match_trajectories": _match_trajectories,
     "relabel": _relabel,
     "evaluate": _evaluate,
+    "measure_complexity": _measure_complexity,
 }

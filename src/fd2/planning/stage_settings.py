@@ -52,6 +52,8 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
             return settings.distill_teachers(SetName.parse(fields), job.ipc)
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
+        case "measure_complexity":
+            return [Teacher.parse(fields)]
     return []
 
 

@@ -22,7 +22,8 @@ from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.seeds import torch_generator
 
-_BATCH = 64
+#: Images that the network sees at once.
+BATCH = 64
 
 
 def measure_complexity(
@@ -89,7 +90,7 @@ def _look(
     backbone = teacher.network.backbone
     noise = torch_generator(STAGE, settings.dataset)
     above, flat, cells = [], [], [0, 0]
-    for ids in torch.arange(len(dataset.train.labels)).split(_BATCH):
+    for ids in torch.arange(len(dataset.train.labels)).split(BATCH):
         images = teacher.normaliser.normalise(dataset.train.batch(ids, device))
         with torch.no_grad():
             predicted = backbone(images).argmax(1)

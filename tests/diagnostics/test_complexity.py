@@ -65,4 +65,10 @@ def test_classes_against_a_slow_loop() -> None:
 )
 def test_halves(complexity: list[float], easy: list[int], hard: list[int]) -> None:
     """As large as each other: of an odd number the middle class belongs to neither."""
-    assert halves(torch.tensor(complexity)) == (easy, hard)
+    assert halves(torch.tensor(complexity)[:, None], 0) == (easy, hard)
+
+
+def test_classes_alike_at_the_threshold_are_told_apart_by_all() -> None:
+    found = torch.tensor([[0.4, 0.9, 0.9], [0.1, 0.9, 0.9], [0.0, 0.95, 1.0], [0.2, 0.9, 0.9]])
+    assert halves(found, 1) == ([1, 3], [0, 2])
+    assert halves(found, 0) == ([1, 2], [0, 3])

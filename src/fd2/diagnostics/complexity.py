@@ -44,15 +44,18 @@ def class_complexity(above: Tensor, cells: int, labels: Tensor, classes: int) ->
     return 1 - totals.double() / (counts[:, None] * cells)
 
 
-def halves(complexity: Tensor) -> tuple[list[int], list[int]]:
+def halves(complexity: Tensor, by: int) -> tuple[list[int], list[int]]:
     """The easy and the hard half of classes, each in the order of their ids.
 
-    Of an odd number of classes the middle one belongs to neither. Of two classes alike the one with
-    the lower id counts as the easier.
+    Of an odd number of classes the middle one belongs to neither. Classes alike at the threshold,
+    as maps of few cells often make them, are told apart by their mean over all thresholds; then the
+    lower id counts as the easier.
 
     Args:
-        complexity: of each class, ``[C]``.
+        complexity: of each class at each threshold, ``[C, T]``.
+        by: position of the threshold that tells them apart.
     """
-    order = complexity.sort(stable=True).indices.tolist()
+    keys = torch.stack([complexity[:, by], complexity.mean(1)], dim=1).tolist()
+    order = sorted(range(len(keys)), key=keys.__getitem__)
     size = len(order) // 2
     return sorted(order[:size]), sorted(order[len(order) - size :])

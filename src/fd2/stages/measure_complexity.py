@@ -112,7 +112,7 @@ def _result(
 ) -> dict[str, Any]:
     """What the record tells, from the complexity ``[C, T]`` of the classes."""
     middle = (len(settings.thresholds) - 1) // 2
-    easy, hard = halves(found[:, middle])
+    easy, hard = halves(found, middle)
     half = dict.fromkeys(easy, "easy") | dict.fromkeys(hard, "hard")
     lines = zip(names, counts, found.tolist(), strict=True)
     return {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = _options().parse_args(arguments)
     sizes = _sizes(options)
     facts: dict[str, Any] = {**_machine(options), "sizes": asdict(sizes), "chain_seconds": None}
-    rates = _ceilings(options, sizes)
+    # Apart, since a process counts its parent's peak memory as its own from before it started.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+        asked = (options.device, options.threads, sizes.matrix, max(sizes.repetitions, 3))
+        rates = apart.submit(ceilings, *asked).result()
     chosen = contenders(QUICK_TEACHERS, QUICK_TRAINED) if options.quick else contenders()
     groups = list(dict.fromkeys(each.group for each in chosen if options.only in each.group))
     measurements: list[Measurement] = []
@@ -81,16 +86,6 @@ def _sizes(options: argparse.Namespace) -> Sizes:
     sizes = QUICK if options.quick else FULL
     asked = {"classes": options.classes, "repetitions": options.repetitions}
     return replace(sizes, **{name: value for name, value in asked.items() if value is not None})
-
-
-def _ceilings(options: argparse.Namespace, sizes: Sizes) -> dict[str, float]:
-    import torch
-
-    from fd2.runtime.memory import keep_freed_memory
-
-    keep_freed_memory()
-    torch.set_num_threads(options.threads)
-    return ceilings(torch.device(options.device), sizes.matrix, max(sizes.repetitions, 3))
 
 
 def _machine(options: argparse.Namespace) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from statistics import median
 
 import torch
 
+from fd2.runtime.memory import keep_freed_memory
 
-def ceilings(device: torch.device, size: int, repetitions: int) -> dict[str, float]:
+
+def ceilings(name: str, threads: int, size: int, repetitions: int) -> dict[str, float]:
     """Arithmetic rates of matrix products and the bandwidth of a copy.
 
     Args:
-        device: where to measure.
+        name: of the device to measure.
+        threads: of the CPU.
         size: rows and columns of the square matrices; the copy has ``16 * size²`` numbers.
         repetitions: of each; the median counts.
 
@@ -21,7 +24,9 @@ def ceilings(device: torch.device, size: int, repetitions: int) -> dict[str, flo
         ``float32`` and ``bfloat16`` in floating-point operations per second, ``copy`` in bytes read
         and written per second.
     """
-    rates = {}
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    device, rates = torch.device(name), {}
     for dtype in (torch.float32, torch.bfloat16):
         factor = torch.randn(size, size, device=device).to(dtype)
         seconds = _median_seconds(lambda factor=factor: factor @ factor, device, repetitions)

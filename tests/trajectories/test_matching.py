@@ -77,9 +77,9 @@ def teacher() -> Backbone:
 
 @pytest.fixture
 def made(
-    dataset: PreparedDataset, experts: list[Tensor], teacher: Backbone
+    flat: FlatNetwork, dataset: PreparedDataset, experts: list[Tensor], teacher: Backbone
 ) -> Callable[[TrajectoryRecipe], MatchedSet]:
-    return lambda recipe: follow_experts(recipe, dataset, experts, 2, 0, CPU, teacher=teacher)
+    return lambda recipe: follow_experts(recipe, flat, dataset, experts, 2, 0, CPU, teacher=teacher)
 
 
 def same(one: MatchedSet, other: MatchedSet) -> bool:
@@ -115,6 +115,7 @@ def test_all_that_is_learned_moves_and_comes_out_the_same_again(
 def test_a_stopped_run_goes_on_to_the_same_bits(
     recipe: TrajectoryRecipe,
     passes: int,
+    flat: FlatNetwork,
     dataset: PreparedDataset,
     experts: list[Tensor],
     teacher: Backbone,
@@ -129,7 +130,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     def run() -> MatchedSet:
         with stage_state(apart, {"stage": "match"}) as state:
             part = state.part("images")
-            return follow_experts(recipe, dataset, experts, 2, 0, CPU, part, teacher=teacher)
+            return follow_experts(recipe, flat, dataset, experts, 2, 0, CPU, part, teacher=teacher)
 
     with monkeypatch.context() as patch:
         logits, left = FlatNetwork.logits, [passes]

@@ -21,12 +21,10 @@ from fd2.config.rows import (
     StudentRow,
     TeacherRow,
 )
+from fd2.config.schema import WHOLE_SETS
 from fd2.config.scores import check_scores
 from fd2.config.stages import BY_NAME, RULES
 from fd2.errors import FD2Error, require_known, suggest
-
-#: Kinds of methods that make the set of each number of images per class by itself.
-WHOLE = ("matching", "trajectories")
 
 
 def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) -> Configuration:
@@ -123,7 +121,7 @@ def _keys(settings: Configuration, stage: str, where: Mapping[str, Any]) -> tupl
     """
     asked = where.get("method", [])
     asked = asked if isinstance(asked, list) else [asked]
-    whole = bool(asked) and set(asked) <= set(settings.methods(*WHOLE))
+    whole = bool(asked) and set(asked) <= set(settings.methods(*WHOLE_SETS))
     return (*BY_NAME[stage].keys, *(["ipc"] if stage == "distill" and whole else []))
 
 
@@ -185,7 +183,7 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             settings.check_ipc(row.set_name, row.ipc, where)
             # Refused if its method's settings do not fit the dataset's resolution.
             settings.distill(row.set_name, 0)
-            if row.method in settings.methods(*WHOLE):
+            if row.method in settings.methods(*WHOLE_SETS):
                 settings.whole_set(row.set_name, row.ipc)
             _check_networks(settings, row, row.ipc)
         case ScoreRow():
@@ -196,12 +194,10 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             plugins.require("backbones", row.backbone, "backbone", where)
             check_teacher_variant(settings, row.variant, where)
             settings.pretrain(row.teacher)
-        case DiagnosticRow() | ComplexityRow():
-            plugins.require("backbones", row.backbone, "backbone", where)
-            require_known("training", row.training, settings.trainings(), where)
-            settings.pretrain(row.network)
-            if isinstance(row, ComplexityRow):
-                return
+        case ComplexityRow():
+            _check_seen_by(settings, row, where)
+        case DiagnosticRow():
+            _check_seen_by(settings, row, where)
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)
                 return
@@ -210,11 +206,18 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             require_known("variant of distilled sets", row.variant, distilled, where)
             settings.check_ipc(row.set_name, row.ipc, where)
         case IterationRow() | GroupRow() if row.variant:
-            kinds = ["optimisation"] + ["matching", "trajectories"] * isinstance(row, IterationRow)
+            kinds = ["optimisation", *(WHOLE_SETS if isinstance(row, IterationRow) else ())]
             require_known("method", row.method, settings.methods(*kinds), where)
             require_known("variant", row.variant, settings.variants_at("distill"), where)
             settings.distill(row.set_name, 0)
             settings.check_ipc(row.set_name, row.ipc, where)
+
+
+def _check_seen_by(settings: Configuration, row: DiagnosticRow | ComplexityRow, where: str) -> None:
+    """Refuse a network to look through that is no teacher of the config."""
+    plugins.require("backbones", row.backbone, "backbone", where)
+    require_known("training", row.training, settings.trainings(), where)
+    settings.pretrain(row.network)
 
 
 def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:

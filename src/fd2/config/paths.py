@@ -12,6 +12,7 @@ from fd2.config.experts import expert_variants
 from fd2.config.names import FD2
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.resolve import Configuration
+from fd2.config.schema import WHOLE_SETS
 from fd2.config.stages import TARGETS
 from fd2.errors import FD2Error, shown, suggest
 
@@ -111,7 +112,7 @@ class ArtefactPaths:
             "kind": patch_kinds(values),
             "method": plugins.names("methods"),
             "method:optimising": configuration.methods("optimisation"),
-            "method:iterating": configuration.methods("optimisation", "matching", "trajectories"),
+            "method:iterating": configuration.methods("optimisation", *WHOLE_SETS),
             "fd2": FD2,
             "variant": ("base", *configuration.variants()),
             "variant:experts": expert_variants(values),

@@ -40,6 +40,9 @@ _TYPES = {
 }
 #: What an override or a variant may hold is the sections themselves; they are not listed again.
 _SECTIONS = "#/$defs/stages"
+_METHODS = ("distill", "methods")
+#: Settings from which on a method's are not listed again.
+_REPEATED = 5
 #: Where a setting stands, its schema, and the kind of dataset or figure that has it.
 _Setting = tuple[tuple[str, ...], Mapping[str, Any], str | None]
 
@@ -51,7 +54,7 @@ def settings_reference() -> str:
     sources = [read_yaml(_CONFIG / f"{name}.yaml") for name in names]
     parts = [_HEAD]
     for name, section in _resolved(schema["properties"], schema["$defs"]).items():
-        settings = list(_walk((name,), section))
+        settings = list(_without_repeats(list(_walk((name,), section)), sources))
         alone = settings[0][0] == (name,)
         head = [f"## {name}", "", *([] if alone else [section["description"], ""])]
         lines = [_line(*setting, sources) for setting in settings]
@@ -92,6 +95,28 @@ def _walk(
         yield path, schema, kind
 
 
+def _without_repeats(
+    settings: Sequence[_Setting], sources: Sequence[Mapping[str, Any]]
+) -> Iterator[_Setting]:
+    """Of a method with the settings of an earlier one: a line that says so, and what it changes."""
+    methods: dict[tuple[str, ...], list[_Setting]] = {}
+    for setting in settings:
+        methods.setdefault(setting[0][:3], []).append(setting)
+    known: dict[str, tuple[str, ...]] = {}
+    for name, own in methods.items():
+        below = json.dumps([(path[3:], schema) for path, schema, _ in own], sort_keys=True)
+        first = known.setdefault(below, name)
+        if name[:2] != _METHODS or first == name or len(own) < _REPEATED:
+            yield from own
+            continue
+        text = f"As `{'.'.join(first)}`; those of other values follow."
+        yield name, {"type": "object", "description": text, "repeats": True}, None
+        for path, schema, kind in own:
+            other = (*first, *path[3:])
+            if any(_find(each, path, kind) != _find(each, other, kind) for each in sources):
+                yield path, schema, kind
+
+
 def _line(
     path: tuple[str, ...],
     schema: Mapping[str, Any],
@@ -99,7 +124,8 @@ def _line(
     sources: Sequence[Mapping[str, Any]],
 ) -> str:
     title = f"`{'.'.join(path)}`" + (f" (kind {kind})" if kind else "")
-    values = [_shown(_find(source, path, kind)) for source in sources]
+    found = [None if "repeats" in schema else _find(source, path, kind) for source in sources]
+    values = [_shown(each) for each in found]
     return _row([title, _allowed(schema), *values, schema.get("description", "")])
 
 

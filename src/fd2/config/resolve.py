@@ -13,7 +13,7 @@ from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
-from fd2.config.schema import check_recipe, regularisers_of, require_fd2
+from fd2.config.schema import WHOLE_SETS, check_recipe, regularisers_of, require_fd2
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.stages import SECTIONS
@@ -167,7 +167,7 @@ class Configuration(GivenConfig):
         Raises:
             FD2Error: with the number of slots.
         """
-        if self._kind(set_name) in ("matching", "trajectories", "import"):
+        if self._kind(set_name) in (*WHOLE_SETS, "import"):
             return
         slots = self.slots(set_name)
         if not owns_patches(self.method_settings(set_name)):
@@ -235,7 +235,7 @@ class Configuration(GivenConfig):
 
         Slots are those of the set's first group. Raises as `distill` and `whole_set`.
         """
-        if self._kind(set_name) in ("matching", "trajectories"):
+        if self._kind(set_name) in WHOLE_SETS:
             timed = {"match": self.whole_set(set_name, ipc)}
         else:
             group = self.distill(set_name, 0)

@@ -14,6 +14,8 @@ from fd2.config.stages import SECTIONS
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
 
+#: Kinds of methods that move all images of a size together, in networks without batch norm.
+WHOLE_SETS = ("matching", "trajectories")
 #: Why a kind of method has no FD² cells.
 _WITHOUT_FD2 = {
     "matching": "FD² acts on the attention of teachers, and the method has none",
@@ -104,7 +106,7 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
     plugin = plugins.load("methods", method)
     if plugin.KIND == "import":
         plugin.require_source(settings)
-    if plugin.KIND in ("matching", "trajectories"):
+    if plugin.KIND in WHOLE_SETS:
         check_no_batch_norm(settings["network"], f"method '{method}' for {where}")
     if plugin.KIND not in ("optimisation", "trajectories"):
         return

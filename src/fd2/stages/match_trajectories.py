@@ -55,6 +55,7 @@ def match_trajectories(
     with stage_state(job, shaped) as state:
         made = follow_experts(
             recipe,
+            network,
             dataset,
             weights,
             count,

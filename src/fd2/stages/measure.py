@@ -153,9 +153,8 @@ def _follow(
     network = flat_network(recipe.network, dataset, device)
     experts = [invented_weights(network, recipe.epochs_needed)]
     teacher = read_teacher(teachers[0], device).network.backbone if teachers else None
-    follow_experts(
-        recipe, dataset, experts, count, seed, device, after_step=clock.mark, teacher=teacher
-    )
+    asked = (recipe, network, dataset, experts, count, seed, device)
+    follow_experts(*asked, after_step=clock.mark, teacher=teacher)
 
 
 def _whole_turns(iterations: int, turns: int) -> int:

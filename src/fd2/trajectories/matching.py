@@ -27,7 +27,7 @@ from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.snapshots import prefixed, resumable, without_prefix
 from fd2.trajectories.distance import TrajectoryDistance
-from fd2.trajectories.flat_network import flat_network
+from fd2.trajectories.flat_network import FlatNetwork
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
 from fd2.trajectories.initial_set import correct_images, expert_labels
@@ -55,6 +55,7 @@ class MatchedSet:
 
 def follow_experts(
     recipe: TrajectoryRecipe,
+    network: FlatNetwork,
     dataset: PreparedDataset,
     experts: Sequence[Tensor],
     images_per_class: int,
@@ -67,9 +68,10 @@ def follow_experts(
     """Make images, and what else is learned; a run that was stopped goes on to the same bits.
 
     What an iteration draws depends on the seed, the dataset's name, the images per class and the
-    iteration's number alone. ``experts`` are the parameters ``[epochs + 1, P]`` of each, before
-    training and after each epoch, on the CPU. ``after_step`` is called after each iteration.
-    ``teacher`` is the network, in evaluation mode, whose activation maps an enhancement uses.
+    iteration's number alone. ``network`` is that of experts and students; ``experts`` are the
+    parameters ``[epochs + 1, P]`` of each, before training and after each epoch, on the CPU.
+    ``after_step`` is called after each iteration. ``teacher`` is the network, in evaluation mode,
+    whose activation maps an enhancement uses.
 
     Raises:
         FD2Error: if experts have too few epochs, a class has too few images to start from, or what
@@ -77,7 +79,7 @@ def follow_experts(
         StoppedError: if a signal came; the snapshot is written.
     """
     _require_epochs(recipe, experts)
-    matching = _Matching(recipe, dataset, experts, images_per_class, seed, device, teacher)
+    matching = _Matching(recipe, network, dataset, experts, images_per_class, seed, device, teacher)
     start = matching.shares()
     resumed = state.restore()
     begin = 0 if resumed is None else matching.restore(resumed)
@@ -132,6 +134,7 @@ class _Matching:
     def __init__(
         self,
         recipe: TrajectoryRecipe,
+        network: FlatNetwork,
         dataset: PreparedDataset,
         experts: Sequence[Tensor],
         images_per_class: int,
@@ -140,40 +143,34 @@ class _Matching:
         teacher: Backbone | None,
     ) -> None:
         self._recipe, self._experts, self._device = recipe, experts, device
-        self._teacher = teacher
+        self._network, self._teacher = network, teacher
         manifest = dataset.manifest
         self._count, self._number_of_classes = images_per_class, dataset.num_classes
         self._normaliser = Normaliser(manifest.mean, manifest.std)
         self._names = ("trajectories", seed, manifest.dataset, images_per_class)
-        self._network = flat_network(recipe.network, dataset, device)
         self.classes = torch.arange(dataset.num_classes, device=device).repeat_interleave(
             images_per_class
         )
-        images = self._initial_images(dataset)
+        last_epochs = [each[-1] for each in experts]
+        images = self._initial_images(dataset, last_epochs)
         self.images = GatedSGD(images, recipe.images_learning_rate, recipe.images_momentum)
-        labels = self.classes
+        self._logits: GatedSGD | None = None
         if recipe.soft_labels:
-            chosen = (
-                self._last_epochs()
-                if recipe.initial_images == "correct"
-                else self._last_epochs()[:1]
-            )
-            labels = expert_labels(self._network, chosen, images, self.classes)
-        self.labels = GatedSGD(labels, recipe.labels_learning_rate, recipe.labels_momentum)
+            chosen = last_epochs if recipe.initial_images == "correct" else last_epochs[:1]
+            logits = expert_labels(network, chosen, images, self.classes)
+            rates = recipe.labels_learning_rate, recipe.labels_momentum
+            self._logits = GatedSGD(logits, *rates)
         rate = torch.tensor(recipe.initial_rate, device=device)
         self.rate = GatedSGD(rate, recipe.rate_learning_rate, recipe.rate_momentum)
         self._factors = torch.ones_like(images[:, :1])
 
-    def _last_epochs(self) -> list[Tensor]:
-        return [each[-1] for each in self._experts]
-
-    def _initial_images(self, dataset: PreparedDataset) -> Tensor:
+    def _initial_images(self, dataset: PreparedDataset, last_epochs: Sequence[Tensor]) -> Tensor:
         rng = numpy_generator(*self._names, "initial")
         if self._recipe.initial_images == "real":
             images = RealImages(dataset, self._device).initial(rng, self._count).flatten(0, 1)
         else:
-            last = self._last_epochs()
-            images = correct_images(self._network, last, dataset, self._count, rng, self._device)
+            asked = (dataset, self._count, rng, self._device)
+            images = correct_images(self._network, last_epochs, *asked)
         # One order in memory, whatever that of the arrays: a step must not depend on it.
         return images.contiguous()
 
@@ -188,9 +185,10 @@ class _Matching:
             expert[at].to(self._device, non_blocking=True)
             for at in (epoch, epoch + recipe.expert_epochs)
         )
+        labels = self.classes if self._logits is None else self._logits.value
         gradient = trajectory_gradient(
             self._network,
-            SyntheticSet(self.images.value, self.labels.value, self.rate.value),
+            SyntheticSet(self.images.value, labels, self.rate.value),
             TrajectoryDistance(begin, target, recipe.dropped_share),
             self._batches(draws),
             recipe.memory,
@@ -200,13 +198,13 @@ class _Matching:
         )
         if (enhancement := recipe.enhancement) and number % enhancement.interval == 0:
             assert self._teacher is not None
-            seen = self.labels.value.argmax(1) if recipe.soft_labels else self.classes
-            maps = activation_maps(enhancement.maps, self._teacher, self.images.value, seen, draws)
+            shown = self.classes if self._logits is None else labels.argmax(1)
+            maps = activation_maps(enhancement.maps, self._teacher, self.images.value, shown, draws)
             self._factors = enhanced(maps, enhancement.beta, enhancement.threshold)
         self.images.step(gradient.images * self._factors, allowed)
         self.rate.step(gradient.rate, allowed)
-        if gradient.labels is not None:
-            self.labels.step(gradient.labels, allowed)
+        if self._logits is not None and gradient.labels is not None:
+            self._logits.step(gradient.labels, allowed)
         return gradient.distance
 
     def _batches(self, draws: torch.Generator) -> list[InnerBatch]:
@@ -229,7 +227,7 @@ class _Matching:
 
     def logits(self) -> Tensor | None:
         """The learned labels ``[n, C, C]``."""
-        return self._by_slot(self.labels.value) if self._recipe.soft_labels else None
+        return None if self._logits is None else self._by_slot(self._logits.value)
 
     def _by_slot(self, rows: Tensor) -> Tensor:
         shape = (self._number_of_classes, self._count)
@@ -237,7 +235,7 @@ class _Matching:
 
     def _learned(self) -> dict[str, GatedSGD]:
         learned = {"images": self.images, "rate": self.rate}
-        return {**learned, "labels": self.labels} if self._recipe.soft_labels else learned
+        return learned if self._logits is None else {**learned, "labels": self._logits}
 
     def snapshot(self, done: int) -> Snapshot:
         """All that is learned, with its momentum, after so many iterations."""

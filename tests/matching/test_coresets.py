@@ -53,12 +53,18 @@ def test_both_choose_as_brute_force_does(seed: int) -> None:
     listed = rows.double().tolist()
     assert herding(rows, 17).tolist() == slow_herding(listed, 17)
     assert k_center(rows, 17, start=seed).tolist() == slow_k_center(listed, 17, seed)
-    assert nearest_to_mean(rows) == slow_herding(listed, 1)[0]
+    away = [
+        sum(
+            (value - sum(column) / 17) ** 2 for value, column in zip(row, zip(*listed), strict=True)
+        )
+        for row in listed
+    ]
+    assert nearest_to_mean(rows, 5).tolist() == sorted(range(17), key=away.__getitem__)[:5]
 
 
 def test_fewer_are_a_prefix_and_no_image_is_chosen_twice() -> None:
     rows = features(0).repeat(2, 1)  # each image has a copy
-    for choose in (herding(rows, 34), k_center(rows, 34, 3)):
+    for choose in (herding(rows, 34), nearest_to_mean(rows, 34), k_center(rows, 34, 3)):
         assert sorted(choose.tolist()) == list(range(34))
     assert torch.equal(herding(rows, 6), herding(rows, 34)[:6])
     assert torch.equal(k_center(rows, 6, 3), k_center(rows, 34, 3)[:6])

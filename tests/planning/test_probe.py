@@ -49,7 +49,7 @@ def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> Probe
     [
         ("match", "dsa", 2, DSA),
         ("match_trajectories", "edf", 2, EDF),
-        ("select_images", "herding", 3, {"teachers": ["resnet10t"]}),
+        ("select_images", "herding", 3, {"teachers": ["resnet10t"], "order": "nearest"}),
     ],
 )
 def test_a_probe_is_of_the_jobs_kind_and_less_work(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RECIPES: dict[str, dict[str, object]] = {
     "random": {},
     "rded": {"patches": {"tiling": "1x1"}},
-    "herding": {"teachers": ["resnet10t"]},
+    "herding": {"teachers": ["resnet10t"], "order": "running_mean"},
     "kcenter": {"teachers": ["resnet10t"], "start": "random"},
 }
 

@@ -36,12 +36,21 @@ def herding(features: Tensor, count: int) -> Tensor:
     return torch.tensor(chosen)
 
 
-def nearest_to_mean(features: Tensor) -> int:
-    """Position of the feature ``[M, D]`` that is nearest the mean of all; the first of equal ones.
+def nearest_to_mean(features: Tensor, count: int) -> Tensor:
+    """Images by the distance of their features to the mean of all, nearest first.
 
-    The public code of DC and DM starts K-Center there.
+    The public code of DC and DM starts K-Center at the first of them.
+
+    Args:
+        features: ``[M, D]``.
+        count: n, at most M.
+
+    Returns:
+        int64 ``[n]``, positions; of equal ones the first is next.
     """
-    return int(herding(features, 1))
+    features = features.double()
+    distance = (features - features.mean(0)).square().sum(1)
+    return distance.argsort(stable=True)[:count]
 
 
 def k_center(features: Tensor, count: int, start: int) -> Tensor:

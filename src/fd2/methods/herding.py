@@ -12,11 +12,20 @@ if TYPE_CHECKING:
 
 LABEL = "Herding"
 KIND = "selection"
-SETTINGS_SCHEMA = coreset_schema({})
+SETTINGS_SCHEMA = coreset_schema(
+    {
+        "order": {
+            "type": "string",
+            "enum": ["running_mean", "nearest"],
+            "description": "What the next image is chosen by: the mean of all chosen, which stays "
+            "near the class's, or its own distance to the class's mean.",
+        }
+    }
+)
 
 
 def select(request: SelectionRequest) -> Tensor:
-    """The first n images of each class's herding order, so that n is a prefix of m > n.
+    """The first n images of each class in the order of the settings: a prefix of m > n.
 
     Returns:
         uint8 ``[n, C, K, H, W]``.
@@ -24,10 +33,11 @@ def select(request: SelectionRequest) -> Tensor:
     Raises:
         FD2Error: if a class has fewer than n training images.
     """
-    from fd2.matching.coresets import herding
+    from fd2.matching.coresets import herding, nearest_to_mean
 
     features = request.features
     assert features is not None
+    order = herding if request.settings["order"] == "running_mean" else nearest_to_mean
     return select_whole(
-        request, lambda _, members: herding(features[members], request.images_per_class)
+        request, lambda _, members: order(features[members], request.images_per_class)
     )

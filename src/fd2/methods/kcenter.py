@@ -44,7 +44,7 @@ def select(request: SelectionRequest) -> Tensor:
     def choose(name: str, members: Tensor) -> Tensor:
         own = features[members]
         if request.settings["start"] == "mean":
-            start = nearest_to_mean(own)
+            start = int(nearest_to_mean(own, 1))
         else:
             generator = torch_generator("kcenter", request.seed, dataset, name)
             start = int(torch.randint(len(members), (), generator=generator))

@@ -53,12 +53,8 @@ def test_both_choose_as_brute_force_does(seed: int) -> None:
     listed = rows.double().tolist()
     assert herding(rows, 17).tolist() == slow_herding(listed, 17)
     assert k_center(rows, 17, start=seed).tolist() == slow_k_center(listed, 17, seed)
-    away = [
-        sum(
-            (value - sum(column) / 17) ** 2 for value, column in zip(row, zip(*listed), strict=True)
-        )
-        for row in listed
-    ]
+    mean = [sum(column) / 17 for column in zip(*listed, strict=True)]
+    away = [sum((a - b) ** 2 for a, b in zip(row, mean, strict=True)) for row in listed]
     assert nearest_to_mean(rows, 5).tolist() == sorted(range(17), key=away.__getitem__)[:5]
 
 

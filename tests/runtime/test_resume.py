@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from fd2.config.continual import ContinualSettings, ContinualTeacherSettings
 from fd2.config.label_storage import LabelStorage
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.stages.evaluate import evaluate
+from fd2.stages.learn_continually import learn_continually, learn_continually_real
 from fd2.stages.pretrain import pretrain
 from fd2.stages.relabel import relabel
 
@@ -135,6 +137,34 @@ def test_students(
 
     def run(folder: Path, job: Job) -> None:
         evaluate({folder / "cell.json": settings}, chain.data, nine, soft, job)
+
+    assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2
+
+
+@pytest.mark.parametrize("kind", ["soft", "direct"])
+def test_classes_in_steps(
+    chain: Chain, nine: Path, tmp_path: Path, interrupt: Any, kind: str
+) -> None:
+    """The signal comes while teachers label, within a step, and at the end of one."""
+    short = {"epochs": 2, "test_every": 1}
+    if kind == "direct":
+        short |= {"labels": "hard", "protocol": "direct", "direct": DIRECT, "epochs": 3}
+    soft = kind == "soft"
+    relabelled = chain.relabel_settings() if soft else None
+    settings = ContinualSettings(2, chain.evaluate_settings(**short), relabelled)
+    teachers = [chain.cal] if soft else []
+
+    def run(folder: Path, job: Job) -> None:
+        learn_continually(settings, chain.data, nine, teachers, folder / "c.json", job)
+
+    assert compare(run, tmp_path, chain, interrupt, 5, signal.SIGTERM) >= 3
+
+
+def test_real_classes_in_steps(chain: Chain, tmp_path: Path, interrupt: Any) -> None:
+    settings = ContinualTeacherSettings(2, chain.pretrain_settings("plain", epochs=2))
+
+    def run(folder: Path, job: Job) -> None:
+        learn_continually_real(settings, chain.data, folder / "c.json", job)
 
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2
 

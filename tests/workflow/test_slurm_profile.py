@@ -39,6 +39,7 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     assert all(needed <= set(row) for row in rows.values())
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
     trained = {"pretrain", "train_expert", "evaluate", "keep"}
+    trained |= {"learn_continually", "learn_continually_real"}
     looked = {"diagnose", "diagnose_real", "measure_complexity"}
     images = {"patches", "distill", "match", "match_trajectories", "relabel"}
     assert on_gpus == trained | images | looked | {"measure"}

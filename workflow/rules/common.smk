@@ -18,6 +18,7 @@ from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.complexity import complexity_settings
+from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.experts import expert_settings, expert_variants, experts_of
 from fd2.config.figures import check_figure, drawn_figures
@@ -27,7 +28,7 @@ from fd2.config.names import FD2, Cell, Expert, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
-from fd2.config.rows import ScoreRow, StudentRow
+from fd2.config.rows import ContinualRow, ScoreRow, StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error, require_extra, system_fault
@@ -47,6 +48,7 @@ from fd2.planning.image_folders import (
 from fd2.runtime.device import planned_device
 from fd2.runtime.interruption import stop_on_hangup
 from fd2.runtime.threads import require_threads
+from fd2.training.class_steps import step_sizes
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.pathvars import Pathvars
@@ -127,6 +129,7 @@ wildcard_constraints:
     student=plugins.BACKBONE,
     seed=NUMBERS["seed"],
     number=NUMBERS["number"],
+    steps=NUMBERS["steps"],
     table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),
 

@@ -378,6 +378,69 @@ def of_complexity(wildcards):
     return complexity_settings(SETTINGS, of_teacher(wildcards))
 
 
+def require_steps(output, wildcards):
+    """Refuse more steps than the classes allow, before teachers are trained, where these are known.
+
+    Returns how many classes arrive at each step; None where that is not known.
+    """
+    counts = images_before(output, wildcards.dataset)
+    manifest = RESULTS / "data" / wildcards.dataset / "manifest.json"
+    if counts is not None:
+        classes = len(counts)
+    elif workflow.is_main_process and manifest.is_file():
+        classes = len(read_manifest(manifest).classes)
+    else:
+        return None
+    return step_sizes(classes, int(wildcards.steps), f"target {RESULTS / output}")
+
+
+@explained
+def continual_code(wildcards):
+    settings, path = of_continual(wildcards), continual_path(wildcards)
+    sizes = require_steps(path, wildcards)
+    if sizes is not None and settings["evaluate"]["protocol"] == "decoupled":
+        batch = settings["evaluate"]["batch_size"]
+        half_batch_sizes(sizes[0] * int(wildcards.ipc), batch)
+    backbones = [wildcards.student, *(t.backbone for t in labelling_teachers(wildcards))]
+    return code("learn_continually", *(f"backbones.{one}" for one in backbones))
+
+
+def continual_path(wildcards):
+    return of_cell(wildcards).continual(int(wildcards.steps))
+
+
+@explained
+def of_continual(wildcards):
+    return continual_settings(SETTINGS, of_cell(wildcards), int(wildcards.steps))
+
+
+def labelling_teachers(wildcards):
+    """The teachers that label at each step; none where students learn from other labels."""
+    labels = SETTINGS.evaluate(of_cell(wildcards))["labels"]
+    return relabelling_teachers(wildcards) if labels == "soft" else []
+
+
+@explained
+def continual_teachers(wildcards):
+    return [folder(teacher.path()) for teacher in labelling_teachers(wildcards)]
+
+
+@explained
+def continual_real_code(wildcards):
+    teacher = of_teacher(wildcards)
+    require_variant(teacher.variant, wildcards)
+    require_steps(
+        teacher.continual(int(wildcards.steps), int(wildcards.seed)), wildcards
+    )
+    return code("learn_continually", f"backbones.{wildcards.backbone}")
+
+
+@explained
+def of_continual_real(wildcards):
+    numbers = int(wildcards.steps), int(wildcards.seed)
+    return continual_teacher_settings(SETTINGS, of_teacher(wildcards), *numbers)
+
+
 @explained
 def diagnostic_tables(wildcards):
     """The tables whose sheets list diagnoses; a target with none of them has nothing to do."""
@@ -407,14 +470,17 @@ def student_rows(table):
 
 def table_seeds(wildcards):
     """The students' seeds; none for a table without students."""
-    scored = SETTINGS.sheet(wildcards.table).rows_of(ScoreRow)
-    return SETTINGS.values["seeds"] if scored or student_rows(wildcards.table) else []
+    seeded = (StudentRow, ScoreRow, ContinualRow)
+    rows = SETTINGS.sheet(wildcards.table).rows
+    return SETTINGS.values["seeds"] if isinstance(rows[0], seeded) else []
 
 
 @explained
 def table_facts(wildcards):
     """What the settings say of each row, to find the rows to compare with each other."""
-    return as_json([row_facts(SETTINGS, row) for row in student_rows(wildcards.table)])
+    continual = SETTINGS.sheet(wildcards.table).rows_of(ContinualRow)
+    rows = [*student_rows(wildcards.table), *(row.students for row in continual)]
+    return as_json([row_facts(SETTINGS, row) for row in rows])
 
 
 @explained

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.continual import continual_settings
 from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
+    ContinualRow,
     DiagnosticRow,
     GroupRow,
     IterationRow,
@@ -190,6 +192,10 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             for part in row.students().values():
                 _check_row(settings, part, where, methods)
             check_scores(settings, row, where)
+        case ContinualRow():
+            _check_row(settings, row.students, where, methods)
+            for cell in row.students.cells([0]):
+                continual_settings(settings, cell, row.steps)
         case TeacherRow():
             plugins.require("backbones", row.backbone, "backbone", where)
             check_teacher_variant(settings, row.variant, where)

@@ -10,7 +10,13 @@ from fd2.config import plugins
 from fd2.config.checks import check_teacher_variant
 from fd2.config.names import FULL_DATA, SetName
 from fd2.config.resolve import Configuration
-from fd2.config.rows import ComplexityRow, DiagnosticRow, StudentRow, TeacherRow
+from fd2.config.rows import (
+    ComplexityRow,
+    ContinualRow,
+    DiagnosticRow,
+    StudentRow,
+    TeacherRow,
+)
 from fd2.errors import FD2Error, require_known
 
 
@@ -20,7 +26,7 @@ def tabled_datasets(settings: Configuration) -> set[str]:
     Raises:
         FD2Error: for a faulty sheet.
     """
-    kinds = (StudentRow, TeacherRow, DiagnosticRow, ComplexityRow)
+    kinds = (StudentRow, TeacherRow, DiagnosticRow, ComplexityRow, ContinualRow)
     sheets = [settings.sheet(table) for table in settings.values["tables"]]
     return {row.dataset for sheet in sheets for row in sheet.rows if isinstance(row, kinds)}
 

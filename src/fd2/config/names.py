@@ -47,6 +47,11 @@ class Teacher:
         """How complex the dataset's classes are to it; a table of them for the suffix csv."""
         return f"complexity/{self.dataset}/{self.backbone}/{self.training}.{suffix}"
 
+    def continual(self, steps: int, seed: int) -> str:
+        """Its accuracy where classes arrive in steps, in an order that the seed draws."""
+        folder = f"continual/{self.dataset}/{FULL_DATA}/{self.backbone}/{self.training}"
+        return f"{folder}/steps{steps}/seed{seed}.{RECORD}"
+
 
 @dataclass(frozen=True, order=True)
 class Expert:
@@ -181,5 +186,12 @@ class Cell:
         """The student's weights; their record or ONNX for the suffixes json and onnx."""
         return f"weights/{self._name()}.{suffix}"
 
+    def continual(self, steps: int) -> str:
+        """Its accuracy where classes arrive in steps, in an order that its seed draws."""
+        return f"continual/{self._row()}/steps{steps}/seed{self.seed}.{RECORD}"
+
+    def _row(self) -> str:
+        return f"{self.set_name}/ipc{self.ipc}/{self.student}"
+
     def _name(self) -> str:
-        return f"{self.set_name}/ipc{self.ipc}/{self.student}/seed{self.seed}"
+        return f"{self._row()}/seed{self.seed}"

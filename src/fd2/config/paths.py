@@ -32,6 +32,8 @@ TEMPLATES = (
     "diagnostics/{dataset}/full/{backbone}/{training}.{suffix:tensors}",
     "diagnostics/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{backbone}/{training}.{suffix:tensors}",
     "complexity/{dataset}/{backbone}/{training}.{suffix:classes}",
+    "continual/{dataset}/full/{backbone}/{training}/steps{steps}/seed{seed}.json",
+    "continual/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/steps{steps}/seed{seed}.json",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}-ddranking.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}-with-labels.zip",
@@ -41,7 +43,10 @@ TEMPLATES = (
     "report/{file:report}",
 )
 #: Each number has one spelling: seed00 would be a second seed0.
-NUMBERS = {"ipc": "[1-9][0-9]*", **dict.fromkeys(("group", "seed", "number"), "(?:0|[1-9][0-9]*)")}
+NUMBERS = {
+    **dict.fromkeys(("ipc", "steps"), "[1-9][0-9]*"),
+    **dict.fromkeys(("group", "seed", "number"), "(?:0|[1-9][0-9]*)"),
+}
 #: Libraries have more networks than one expression should list: whether there is such a one, the
 #: plug-ins know.
 NETWORKS = {"backbone": plugins.BACKBONE, "student": plugins.BACKBONE}

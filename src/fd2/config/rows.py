@@ -28,6 +28,12 @@ class StudentRow(OfSet):
     published: tuple[float, ...] = ()
     label: str = ""
 
+    @property
+    def teacher(self) -> Teacher:
+        """The teacher of full data."""
+        training = "cal" if self.fd2 == "fd2" else "plain"
+        return Teacher(self.dataset, self.student, training)
+
     def cells(self, seeds: list[int]) -> list[Cell]:
         """One cell a seed; none for full data and for published numbers alone."""
         if self.ipc is None or not self.variant:
@@ -37,8 +43,7 @@ class StudentRow(OfSet):
     def sources(self, seeds: list[int]) -> list[str]:
         """Paths below the results folder of the files that hold the row's numbers."""
         if self.ipc is None:
-            training = "cal" if self.fd2 == "fd2" else "plain"
-            return [Teacher(self.dataset, self.student, training).path("json")]
+            return [self.teacher.path("json")]
         return [cell.path() for cell in self.cells(seeds)]
 
 
@@ -166,6 +171,37 @@ class ComplexityRow:
 
 
 @dataclass(frozen=True)
+class ContinualRow(OfSet):
+    """Students of all seeds on one set, whose classes arrive in steps.
+
+    With the method `FULL_DATA` they are teachers, as in `StudentRow`.
+
+    Attributes:
+        ipc: images per class; None for full data.
+        student: a backbone.
+        steps: in which the classes arrive.
+        label: what the row is called in place of its variant.
+    """
+
+    ipc: int | None
+    student: str
+    steps: int
+    label: str = ""
+
+    @property
+    def students(self) -> StudentRow:
+        """The same where all classes are there from the start."""
+        own = (self.dataset, self.method, self.fd2, self.variant, self.ipc, self.student)
+        return StudentRow(*own, label=self.label)
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`."""
+        if self.ipc is None:
+            return [self.students.teacher.continual(self.steps, seed) for seed in seeds]
+        return [cell.continual(self.steps) for cell in self.students.cells(seeds)]
+
+
+@dataclass(frozen=True)
 class IterationRow(OfSet):
     """Time and memory of one iteration.
 
@@ -206,7 +242,14 @@ class GroupRow(OfSet):
 
 
 SheetRow = (
-    StudentRow | ScoreRow | TeacherRow | DiagnosticRow | ComplexityRow | IterationRow | GroupRow
+    StudentRow
+    | ScoreRow
+    | TeacherRow
+    | DiagnosticRow
+    | ComplexityRow
+    | ContinualRow
+    | IterationRow
+    | GroupRow
 )
 KINDS: dict[str, type[SheetRow]] = {
     "students": StudentRow,
@@ -215,6 +258,7 @@ KINDS: dict[str, type[SheetRow]] = {
     "teachers": TeacherRow,
     "diagnostics": DiagnosticRow,
     "complexity": ComplexityRow,
+    "continual": ContinualRow,
     "iterations": IterationRow,
     "groups": GroupRow,
 }

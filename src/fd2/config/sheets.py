@@ -152,10 +152,11 @@ def _number(text: str, where: str) -> float:
 def _count(text: str, where: str) -> int:
     if not re.fullmatch("[0-9]+", text):
         whole = re.fullmatch(r"([0-9]+)[.,]0*", text)
-        fix = "images per class are a whole number" + (f": write {whole[1]}" if whole else "")
+        fix = "a whole number is needed" + (f": write {whole[1]}" if whole else "")
         raise FD2Error(f"not a number: {shown(text)}", where, fix)
     if not 1 <= float(text) <= LARGEST_NUMBER:
-        raise FD2Error(f"ipc {shown(text)[1:-1]}", where, "give at least 1 image per class")
+        column = where.rpartition(" ")[2]
+        raise FD2Error(f"{column} {shown(text)[1:-1]}", where, "give at least 1")
     return int(text)
 
 

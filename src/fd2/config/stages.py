@@ -67,6 +67,20 @@ STAGES = (
     Stage("diagnose", on_device=True),
     Stage("diagnose_real", on_device=True, threads="diagnose"),
     Stage("measure_complexity", on_device=True, threads="diagnose", probed=True),
+    Stage(
+        "learn_continually",
+        on_device=True,
+        threads="evaluate",
+        probed=True,
+        largest="relabel.batch_size",
+    ),
+    Stage(
+        "learn_continually_real",
+        on_device=True,
+        threads="pretrain",
+        probed=True,
+        largest="pretrain.batch_size",
+    ),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from fd2.config import plugins
 from fd2.config.complexity import ComplexitySettings
+from fd2.config.continual import ContinualSettings, ContinualTeacherSettings
 from fd2.config.experts import ExpertSettings
 from fd2.config.settings import (
     DistillSettings,
@@ -28,6 +29,7 @@ from fd2.planning.workloads import Workload, workload
 from fd2.runtime.job import Job
 from fd2.stages.distill import distill
 from fd2.stages.evaluate import evaluate
+from fd2.stages.learn_continually import learn_continually, learn_continually_real
 from fd2.stages.match import match
 from fd2.stages.match_trajectories import match_trajectories
 from fd2.stages.measure_complexity import BATCH as LOOKED_AT
@@ -254,6 +256,32 @@ def _measure_complexity(task: ProbeTask, folder: Path, steps: int, job: Job) -> 
     )
 
 
+def _learn_continually(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """All classes in one step, which takes as long an image as several."""
+    own = {**task.settings["evaluate"], "epochs": steps, "test_every": steps, **_FRESH}
+    settings = {**task.settings, "steps": 1, "evaluate": own}
+    inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
+    count = _few_images(task, own["batch_size"])
+    data = inputs.data(task.size.classes, _TEST_IMAGES)
+    distilled, teachers = inputs.distilled(count), inputs.teachers(task.teachers)
+    typed, output = build(ContinualSettings, settings), folder / "probed.json"
+    size = replace(task.size, test=_TEST_IMAGES)
+    return task.work(settings, size, count), lambda: learn_continually(
+        typed, data, distilled, teachers, output, job
+    )
+
+
+def _learn_continually_real(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
+    """As `_learn_continually`: a short epoch of a teacher."""
+    own = {**task.settings["pretrain"], "epochs": 1, **_FRESH}
+    settings, classes = {"steps": 1, "pretrain": own}, task.size.classes
+    per_class = math.ceil(steps * own["batch_size"] / classes)
+    data = ProbeInputs(folder, task.size.shape, classes).data(per_class * classes, _TEST_IMAGES)
+    size = replace(task.size, train_per_class=(per_class,) * classes, test=_TEST_IMAGES)
+    typed, output = build(ContinualTeacherSettings, settings), folder / "probed.json"
+    return task.work(settings, size), lambda: learn_continually_real(typed, data, output, job)
+
+
 TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "prepare": _prepare,
     "pretrain": partial(_trained, kind=PretrainSettings, stage=pretrain, changes=_FRESH),
@@ -266,4 +294,6 @@ TRIALS: dict[str, Callable[[ProbeTask, Path, int, Job], Trial]] = {
     "relabel": _relabel,
     "evaluate": _evaluate,
     "measure_complexity": _measure_complexity,
+    "learn_continually": _learn_continually,
+    "learn_continually_real": _learn_continually_real,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fd2.config.complexity import complexity_settings
+from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.experts import expert_settings, experts_of
 from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
@@ -39,6 +40,11 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.diagnose(SetName.parse(fields), job.ipc, Teacher.parse(fields))
         case "measure_complexity":
             return complexity_settings(settings, Teacher.parse(fields))
+        case "learn_continually":
+            return continual_settings(settings, Cell.parse(fields), int(fields["steps"]))
+        case "learn_continually_real":
+            numbers = int(fields["steps"]), int(fields["seed"])
+            return continual_teacher_settings(settings, Teacher.parse(fields), *numbers)
     return None
 
 
@@ -54,12 +60,17 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
         case "measure_complexity":
             return [Teacher.parse(fields)]
+        case "learn_continually":
+            cell = Cell.parse(fields)
+            soft = settings.evaluate(cell)["labels"] == "soft"
+            return settings.relabel_teachers(cell.set_name, cell.ipc) if soft else []
     return []
 
 
 def label_teachers(settings: Configuration, job: RuleJob) -> tuple[str, ...]:
-    """Backbones of the teachers behind a job ``relabel``; none for other rules."""
-    teachers = teachers_of(settings, job) if job.rule == "relabel" else []
+    """Backbones of the teachers that a job labels by; none for rules that do not label."""
+    labels = job.rule in ("relabel", "learn_continually")
+    teachers = teachers_of(settings, job) if labels else []
     return tuple(teacher.backbone for teacher in teachers)
 
 
@@ -82,7 +93,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
         case "match_trajectories":
             experts = experts_of(settings, SetName.parse(fields), int(fields["ipc"]))
             return {**{f"expert{one.number}": one.path() for one in experts}, **of_teachers}
-        case "relabel":
+        case "relabel" | "learn_continually":
             return {"distilled": _distilled(settings, job), **of_teachers}
         case "evaluate":
             cell = Cell.parse(fields)

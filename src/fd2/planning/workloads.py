@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from fd2.artifacts.files import canonical_json
@@ -13,6 +14,7 @@ from fd2.config.networks import NetworkInput
 from fd2.epochs import count_tests
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.network_sizes import parameter_count
+from fd2.training.class_steps import step_sizes
 
 #: A training step counts as three forward passes: backward takes about twice as long as forward.
 #: It only weighs training against testing within a job.
@@ -80,6 +82,8 @@ def workload(
         kind = {key: settings[key] for key in ("backbone", "training", "maps")}
         kind |= {"resolution": size.resolution}
         return _made(stage, kind, size.train, size.train * size.image_bytes)
+    if stage == "learn_continually_real":
+        return _in_steps(stage, settings["steps"], size, _pretrain(settings["pretrain"], size))
     if count is None:
         return None
     images = count * size.classes
@@ -98,6 +102,13 @@ def workload(
         return _relabel(settings, size, images, teachers)
     if stage == "evaluate":
         return _evaluate(settings, size, images)
+    if stage == "learn_continually":
+        own = settings["evaluate"]
+        parts = [_evaluate(own, size, images)]
+        if settings["relabel"] is not None:
+            labels = {**settings["relabel"], "epochs": own["epochs"]}
+            parts.append(_relabel(labels, size, images, teachers))
+        return _in_steps(stage, settings["steps"], size, *parts)
     return None
 
 
@@ -222,6 +233,14 @@ def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Wo
     plan = epochs * images * AUGMENTATION_BYTES
     resident = size.test * size.image_bytes + images * size.image_bytes * (1 + _FLOAT) + plan
     return _made("evaluate", kind, passes, resident)
+
+
+def _in_steps(stage: str, steps: int, size: DatasetSize, *parts: Workload) -> Workload:
+    """Work of which each step does as much as its share of the classes."""
+    seen = sum(accumulate(step_sizes(size.classes, steps, f"stage {stage}")))
+    kind = {part.stage: part.kind for part in parts}
+    units = sum(part.units for part in parts) * seen / size.classes
+    return _made(stage, kind, units, sum(part.resident for part in parts))
 
 
 #: Bytes of stored augmentation of an image in an epoch: order and partner (int64), crop (four

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fd2.artifacts.images import read_distilled
+from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.label_format import LabelFormat
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
-from fd2.artifacts.soft_labels import write_soft_labels
+from fd2.artifacts.soft_labels import StoredAugmentation, write_soft_labels
 from fd2.augment.normalise import Normaliser
 from fd2.config.label_storage import require_classes
 from fd2.config.settings import RelabelSettings
@@ -42,18 +42,73 @@ def relabel(
         StoppedError: if a signal came; the state is written.
     """
     images = read_distilled(distilled)
-    loaded = [read_teacher(path, job.device) for path in teachers]
-    manifest = same_manifest(
-        {str(distilled): images.metadata["manifest"]}
-        | {str(p): t.metadata["manifest"] for p, t in zip(teachers, loaded, strict=True)}
+    loaded = labelling_teachers(
+        settings, teachers, {str(distilled): images.metadata["manifest"]}, job.device
     )
+    manifest = images.metadata["manifest"]
+    form = _label_format(settings, loaded[0].metadata["classes"])
+    inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
+    shaped = shaped_by("relabel", _told(settings), manifest, inputs)
+    if settings.storage is not None:
+        shaped["classes"] = form.classes
+    with stage_state(job, shaped) as state:
+        augmentation, logits = make_labels(settings, images, loaded, form, state)
+        write_soft_labels(folder, augmentation, logits, shaped)
+        write_record(folder / "record.json", record(shaped, job.facts()))
+        state.remove()
+
+
+def labelling_teachers(
+    settings: RelabelSettings,
+    teachers: Sequence[Path],
+    digests: Mapping[str, str],
+    device: torch.device,
+) -> list[LoadedTeacher]:
+    """The teachers, in the mode that they label in.
+
+    Args:
+        settings: of the labels.
+        teachers: their files.
+        digests: of the manifests of what they are to label, by path.
+        device: where they are to be.
+
+    Raises:
+        FD2Error: if manifests differ, or a head is asked for that a teacher lacks.
+    """
+    loaded = [read_teacher(path, device) for path in teachers]
+    theirs = {str(p): t.metadata["manifest"] for p, t in zip(teachers, loaded, strict=True)}
+    same_manifest({**digests, **theirs})
     for path, teacher in zip(teachers, loaded, strict=True):
         set_label_mode(teacher.network, settings.teacher_mode, settings.teacher_dropout)
         if settings.head == "cal" and teacher.network.cal is None:
             raise FD2Error(
                 "a plain teacher has no CAL head", str(path), "set 'relabel.head' to backbone"
             )
-    form = _label_format(settings, loaded[0].metadata["classes"])
+    return loaded
+
+
+def make_labels(
+    settings: RelabelSettings,
+    images: DistilledSet,
+    teachers: Sequence[LoadedTeacher],
+    form: LabelFormat,
+    state: StageState,
+    piece: str = "epochs",
+) -> tuple[StoredAugmentation, np.ndarray]:
+    """The augmentation of all stored epochs and the labels ``[E, N, ...]`` of what it shows.
+
+    Args:
+        settings: of the labels.
+        images: the set.
+        teachers: of `labelling_teachers`.
+        form: how labels are stored.
+        state: the stage's; its device is where the teachers are.
+        piece: name of the labels in the state.
+
+    Raises:
+        FD2Error: if a label is not finite.
+        StoppedError: if a signal came; the state is written.
+    """
     augmentation = plan_augmentation(
         ("relabel", settings.seed),
         len(images.images),
@@ -64,16 +119,9 @@ def relabel(
         cutmix_alpha=settings.cutmix_alpha,
     )
     normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
-    replay = Replay(normaliser.normalise(images.images.to(job.device)), augmentation)
-    inputs = {"distilled": distilled} | {f"teacher{i}": p for i, p in enumerate(teachers)}
-    shaped = shaped_by("relabel", _told(settings), manifest, inputs)
-    if settings.storage is not None:
-        shaped["classes"] = form.classes
-    with stage_state(job, shaped) as state:
-        logits = _label(replay, loaded, settings, form, len(images.images), state)
-        write_soft_labels(folder, augmentation, logits, shaped)
-        write_record(folder / "record.json", record(shaped, job.facts()))
-        state.remove()
+    replay = Replay(normaliser.normalise(images.images.to(state.device)), augmentation)
+    labels = _label(replay, teachers, settings, form, len(images.images), state, piece)
+    return augmentation, labels
 
 
 def _label_format(settings: RelabelSettings, classes: int) -> LabelFormat:
@@ -112,6 +160,7 @@ def _label(
     form: LabelFormat,
     count: int,
     state: StageState,
+    piece: str,
 ) -> np.ndarray:
     """Labels of all stored epochs by image id, as they are stored.
 
@@ -124,7 +173,7 @@ def _label(
     # Snapshots hold bytes: torch has no structured numbers.
     content = stored.view(np.uint8)
     begin = 0
-    while (kept := state.part(f"epochs-{begin}").restore()) is not None:
+    while (kept := state.part(f"{piece}-{begin}").restore()) is not None:
         known = kept.tensors["logits"].numpy()
         content[begin : begin + len(known)] = known
         begin += len(known)
@@ -146,8 +195,8 @@ def _label(
                 "train the teacher again with a lower learning rate",
             )
         if state.due():
-            piece = torch.from_numpy(content[begin : epoch + 1])
-            state.part(f"epochs-{begin}").save(Snapshot({"logits": piece}))
+            latest = torch.from_numpy(content[begin : epoch + 1])
+            state.part(f"{piece}-{begin}").save(Snapshot({"logits": latest}))
             begin = epoch + 1
             state.stop_if_asked()
     return stored

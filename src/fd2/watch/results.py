@@ -25,7 +25,7 @@ ERROR = "error: "
 #: Fields of names, which the templates ask for.
 _FIELDS = (
     *("dataset", "method", "fd2", "variant", "ipc", "group", "student", "seed"),
-    *("backbone", "training", "kind", "table", "figure", "number"),
+    *("backbone", "training", "kind", "table", "figure", "number", "steps"),
 )
 #: Rules whose records tell what a job is worth.
 _TOLD = (
@@ -36,6 +36,8 @@ _TOLD = (
     "match_trajectories",
     "assemble",
     "select_images",
+    "learn_continually",
+    "learn_continually_real",
 )
 #: Those that are named only where the run has several.
 _OPTIONAL = ("dataset", "student")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fd2.config.sheets import read_sheet
 from fd2.tables.complexity import complexity_table
+from fd2.tables.continual import continual_table
 from fd2.tables.costs import group_table, iteration_table
 from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.earlier import NONE
@@ -44,7 +45,7 @@ def tabulate(
         sheet: a csv of ``config/tables``; its lines give the table's order.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
-        facts: of each row of a sheet of cells; see `fd2.config.row_facts`.
+        facts: of each row of a sheet of students; see `fd2.config.row_facts`.
         templates: the folder of the tables' templates.
         stem: output path without suffix.
         earlier: which earlier data students are also shown of; see `fd2.tables.earlier`.
@@ -57,6 +58,8 @@ def tabulate(
         table = _TABLES[listed.kind](listed, results)
     elif listed.kind == "scores":
         table = score_table(listed, results, seeds)
+    elif listed.kind == "continual":
+        table = continual_table(listed, results, seeds, facts)
     elif listed.kind == "worth":
         table = worth_table(listed, results, seeds, facts)
     else:

@@ -50,6 +50,8 @@ def paths() -> ArtefactPaths:
         "diagnostics/elpv/rded/plain/group-2/ipc5/resnet18/cal-no-drop.safetensors",
         "complexity/elpv/resnet18/plain.json",
         "complexity/elpv/resnet18/cal-no-drop.csv",
+        "continual/elpv/full/resnet18/cal-no-drop/steps5/seed0.json",
+        "continual/elpv/random/plain/hard/ipc1/resnet50/steps10/seed12.json",
         "tables/table1.tex",
         "tables/partial/table1.md",
         "figures/curves.pdf",
@@ -183,7 +185,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
         **{"dataset": "elpv", "backbone": "resnet18", "training": "cal", "kind": "1x1"},
         **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
         **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
-        **{"figure": "curves", "number": "0"},
+        **{"figure": "curves", "number": "0", "steps": "5"},
     }
     shipped = ArtefactPaths(
         checked_configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG)
@@ -216,7 +218,9 @@ EXPERT = Expert("elpv", "convnet", "flat", 12)
         (SetName("elpv", "full", "plain", "base"), SET.diagnosis(None, TEACHER, "json"), {}),
         (TEACHER, SET.diagnosis(None, TEACHER), {}),
         (TEACHER, TEACHER.complexity(), {}),
+        (TEACHER, TEACHER.continual(5, 12), {"steps": "5", "seed": "12"}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).path(), {"seed": "12"}),
+        (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).continual(5), {"steps": "5"}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).weights(), {"seed": "12"}),
     ],
     ids=str,

@@ -17,12 +17,19 @@ import yaml
 from fd2.config import plugins
 from fd2.config.checks import checked_configuration
 from fd2.config.complexity import ComplexitySettings, complexity_settings
+from fd2.config.continual import (
+    ContinualSettings,
+    ContinualTeacherSettings,
+    continual_settings,
+    continual_teacher_settings,
+)
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.row_facts import row_facts
 from fd2.config.rows import (
     ComplexityRow,
+    ContinualRow,
     DiagnosticRow,
     GroupRow,
     IterationRow,
@@ -97,6 +104,15 @@ def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
             case ComplexityRow():
                 build(PretrainSettings, settings.pretrain(row.network))
                 build(ComplexitySettings, complexity_settings(settings, row.network))
+            case ContinualRow():
+                build_every_stage(settings, row.students)
+                if row.ipc is None:
+                    values = continual_teacher_settings(
+                        settings, row.students.teacher, row.steps, 0
+                    )
+                    build(ContinualTeacherSettings, values)
+                for cell in row.students.cells([0]):
+                    build(ContinualSettings, continual_settings(settings, cell, row.steps))
             case TeacherRow():
                 values = settings.pretrain(row.teacher)
                 assert build(PretrainSettings, values).cal is not None

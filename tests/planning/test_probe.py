@@ -105,6 +105,44 @@ def test_a_probe_of_complexity(monkeypatch: pytest.MonkeyPatch, maps: str) -> No
     assert 0 < result.short_units < result.work.units < whole.units == 900
 
 
+@pytest.mark.parametrize("labels", ["soft", "hard"])
+def test_a_probe_of_classes_in_steps(
+    monkeypatch: pytest.MonkeyPatch, chain: Chain, labels: str
+) -> None:
+    """Its work is that of a student and of its labels, at each step of the classes seen."""
+    monkeypatch.setattr(probe_stages, "ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr(probe_stages, "MOST_STEPS", 2)
+    evaluate = asdict(chain.evaluate_settings(labels=labels, student="convnet", epochs=30))
+    relabel = asdict(chain.relabel_settings(epochs=30)) if labels == "soft" else None
+    settings = {"steps": 2, "evaluate": evaluate, "relabel": relabel}
+    teachers: dict[str, Any] = {"resnet10t": (None, "imagenet")} if relabel else {}
+    size = DatasetSize((40, 30, 20), 9, 16, 1)
+    whole = workload("learn_continually", settings, size, 4, tuple(teachers))
+    parts = [workload("evaluate", evaluate, size, 4)]
+    if relabel:
+        parts.append(workload("relabel", relabel, size, 4, tuple(teachers)))
+    # Two of three classes, and then all.
+    assert whole is not None
+    assert whole.units == sum(part.units for part in parts if part) * (2 + 3) / 3
+    result = timed(ProbeTask("learn_continually", settings, size, 4, teachers, "cpu", 1))
+    assert result.work.kind == whole.kind
+    assert 0 < result.short_units < result.work.units < whole.units
+
+
+def test_a_probe_of_real_classes_in_steps(monkeypatch: pytest.MonkeyPatch, chain: Chain) -> None:
+    monkeypatch.setattr(probe_stages, "ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr(probe_stages, "MOST_STEPS", 2)
+    own = asdict(chain.pretrain_settings("plain", epochs=5))
+    settings, stage = {"steps": 2, "pretrain": own}, "learn_continually_real"
+    size = DatasetSize((400, 300, 200), 9, 16, 3)
+    whole, teacher = workload(stage, settings, size), workload("pretrain", own, size)
+    assert whole is not None and teacher is not None
+    assert whole.units == teacher.units * (2 + 3) / 3
+    result = timed(ProbeTask(stage, settings, size, 1, {}, "cpu", 1))
+    assert result.work.kind == whole.kind
+    assert 0 < result.short_units < result.work.units < whole.units
+
+
 def test_work_counts_training_between_steps_and_no_more_images_than_a_class_has() -> None:
     def units(**changes: Any) -> float:
         settings = {"method": "dsa", "method_settings": {**DSA, **changes}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def test_classes_arrive_in_an_order_that_the_seed_draws() -> None:
     for seen in orders:
         assert [len(own) for own in seen] == [3, 6, 8, 10]
         assert all(own == sorted(set(own)) for own in seen)
-        assert all(set(a) < set(b) for a, b in zip(seen, seen[1:], strict=False))
+        assert all(set(a) < set(b) for a, b in pairwise(seen))
         assert seen[-1] == list(range(10))
     assert len({tuple(seen[0]) for seen in orders}) > 10
     assert classes_seen("d", 10, 4, 7) == orders[7] != classes_seen("other", 10, 4, 7)

@@ -84,10 +84,10 @@ def test_from_photographs_to_a_table_and_a_figure(graded: Any) -> None:
     assert "A note." in shown and "| 2 classes | 4 classes |" in shown and "missing" not in shown
     assert len(pd.read_csv(results / "figures/seen.csv")) == 6
     # The labels that are stored are those that teachers gave at the last step.
-    (steps,) = (
-        json.loads((results / f"continual/{ROW}/steps2/seed1.json").read_text())["result"].values()
-    )
-    student = json.loads(Path(graded.folder, cell).read_text())["result"]
+    (steps,) = json.loads((results / f"continual/{ROW}/steps2/seed1.json").read_text())[
+        "result"
+    ].values()
+    student = json.loads((graded.folder / cell).read_text())["result"]
     assert steps[1]["loss"] == student["curve"][-1]["loss"]
     assert steps[1]["correct"] == student["correct"]
     first, _ = classes_seen("grades", 4, 2, 1)
@@ -100,7 +100,7 @@ def test_from_photographs_to_a_table_and_a_figure(graded: Any) -> None:
 
 
 def _verified(graded: Any) -> None:
-    """As they lie, also where they were copied from elsewhere; and what `fd2 plan` knows of them."""
+    """As they lie, also where copied from elsewhere; and what `fd2 plan` knows of them."""
     project = open_project(graded.folder, ARGUMENTS[1:])
     jobs = read_jobs(project, ["steps"])
     own = [job for job in jobs if job.rule.startswith("learn_continually")]

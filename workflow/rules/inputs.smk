@@ -401,7 +401,10 @@ def continual_code(wildcards):
     if sizes is not None and settings["evaluate"]["protocol"] == "decoupled":
         batch = settings["evaluate"]["batch_size"]
         half_batch_sizes(sizes[0] * int(wildcards.ipc), batch)
-    backbones = [wildcards.student, *(t.backbone for t in labelling_teachers(wildcards))]
+    backbones = [
+        wildcards.student,
+        *(t.backbone for t in labelling_teachers(wildcards)),
+    ]
     return code("learn_continually", *(f"backbones.{one}" for one in backbones))
 
 

@@ -31,9 +31,9 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
 
 
 def _row(spec: Mapping[str, Any], row: Mapping[str, str]) -> ContinualRow:
+    names = spec["dataset"], row["method"], row["fd2"], row["variant"]
     ipc = None if row["method"] == FULL_DATA else spec["ipc"]
-    shared = {"dataset": spec["dataset"], "student": spec["student"], "steps": spec["steps"]}
-    return ContinualRow(**shared, **row, ipc=ipc)
+    return ContinualRow(*names, ipc, spec["student"], spec["steps"])
 
 
 def steps_of(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.DataFrame:
@@ -92,4 +92,5 @@ def _line(axes: Axes, part: pd.DataFrame, metric: str, row: int) -> None:
     mean, half = part[f"{metric}_mean"], part[f"{metric}_half_width"].fillna(0)
     axes.plot(part["seen"], mean, **style, markersize=4, label=part["label"].iloc[0])
     band = {"color": style["color"], "alpha": 0.2, "linewidth": 0}
-    axes.fill_between(part["seen"], mean - half, mean + half, **band)
+    low, high = (mean - half).clip(lower=0), (mean + half).clip(upper=100)
+    axes.fill_between(part["seen"], low, high, **band)

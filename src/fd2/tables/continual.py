@@ -113,8 +113,9 @@ def _partners(rows: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat([random_partners(own) for _, own in rows.groupby("steps")])
     chosen = found.reindex(rows.index)
     names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
-    trained = np.where(chosen["same_training"].eq(True), "alike", "otherwise")
-    trained = pd.Series(np.where(chosen["same_labels"].eq(True), trained, "labels"), rows.index)
+    trained = pd.Series("labels", rows.index)
+    trained = trained.mask(chosen["same_labels"].eq(True), "otherwise")
+    trained = trained.mask(chosen["same_labels"].eq(True) & chosen["same_training"].eq(True), "alike")
     return pd.DataFrame(
         {
             "partner": chosen["partner"],

@@ -25,8 +25,8 @@ class Grid:
         title: what the template makes its title of; empty where a table is one grid alone.
         lines: the values of each line, by the names that the template uses.
         columns: name of the template's list of headers and cells.
-        counts: images per class, where each has a column; then a line has a ``label`` and
-            ``cells``, the values for each of them, and the template has ``measures``.
+        counts: images per class, or classes seen, where each has a column; then a line has a
+            ``label`` and ``cells``, the values for each of them, and the template ``measures``.
     """
 
     title: Mapping[str, Any]

@@ -113,9 +113,9 @@ def _partners(rows: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat([random_partners(own) for _, own in rows.groupby("steps")])
     chosen = found.reindex(rows.index)
     names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
-    trained = pd.Series("labels", rows.index)
-    trained = trained.mask(chosen["same_labels"].eq(True), "otherwise")
-    trained = trained.mask(chosen["same_labels"].eq(True) & chosen["same_training"].eq(True), "alike")
+    same = {name: chosen[f"same_{name}"].eq(True) for name in ("labels", "training")}
+    trained = pd.Series("labels", rows.index).mask(same["labels"], "otherwise")
+    trained = trained.mask(same["labels"] & same["training"], "alike")
     return pd.DataFrame(
         {
             "partner": chosen["partner"],

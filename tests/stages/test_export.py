@@ -162,7 +162,7 @@ def test_a_table_names_every_picture_and_its_true_class(
 ) -> None:
     manifest = sets.manifest(HOSTILE)
     root = unzipped(sets.selected(), manifest) / "images"
-    with (root / "metadata.csv").open(newline="", encoding="utf-8") as stream:
+    with (root / "pictures.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["class_name"] for row in rows[::3]] == list(HOSTILE)
     assert [int(row["label"]) for row in rows] == [i // 3 for i in range(len(rows))]
@@ -181,9 +181,9 @@ def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) ->
     assert len(set(names)) == len(names)
     assert {name.split("/")[0] for name in names} == {"birds-random-ipc3"}
     inside = [name.split("/", 1)[1] for name in names]
-    pictures = inside[3:-1]
-    first = ["README.md", "contact_sheet.png", "images/metadata.csv"]
-    assert [*inside[:3], inside[-1]] == [*first, "provenance.json"]
+    pictures = inside[4:-1]
+    first = ["README.md", "contact_sheet.png", "images/pictures.csv", "images/metadata.parquet"]
+    assert [*inside[:4], inside[-1]] == [*first, "provenance.json"]
     assert pictures == sorted(pictures)
     for name in pictures:
         images, folder, file = name.split("/")
@@ -280,7 +280,7 @@ def test_hugging_face_reads_folder_and_zip(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import datasets
 
-    manifest = sets.manifest(HOSTILE if not packed else PLAIN, channels, **LICENCE)
+    manifest = sets.manifest(HOSTILE, channels, **LICENCE)
     distilled = sets.selected()
     folder, described = unzipped(distilled, manifest), read_manifest(manifest)
     cache = str(tmp_path / "cache")
@@ -289,16 +289,17 @@ def test_hugging_face_reads_folder_and_zip(
         found = datasets.load_dataset("imagefolder", data_files=files, cache_dir=cache)
     else:
         found = datasets.load_dataset(str(folder), cache_dir=cache)
-        assert found["train"].features["label"].names == folder_names(described.classes)
     assert list(found) == ["train"]
+    assert found["train"].features["label"].names == list(described.classes)
     wanted = read_distilled(distilled)
     assert found["train"]["label"] == wanted.labels.tolist()
     pixels = np.stack([np.asarray(image) for image in found["train"]["image"]])
     assert np.array_equal(
         pixels.reshape(len(pixels), SIZE, SIZE, -1), wanted.images.permute(0, 2, 3, 1)
     )
-    if packed:
-        assert found["train"]["class_name"][::3] == list(described.classes)
+    table = pd.read_csv(folder / "images/pictures.csv")
+    for column in ("slot", "nearest_real"):
+        assert found["train"][column] == pytest.approx(table[column].tolist(), abs=1e-4)
 
 
 def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
@@ -375,7 +376,7 @@ def test_the_card_tells_how_far_images_moved_from_the_crops_of_real_ones(
     shutil.unpack_archive(tmp_path / "out.zip", tmp_path / "out")
     folder = tmp_path / "out/birds-sre2lpp-ipc3"
     card = (folder / "README.md").read_text(encoding="utf-8")
-    table = pd.read_csv(folder / "images/metadata.csv")
+    table = pd.read_csv(folder / "images/pictures.csv")
     if kept:
         # Two bits of 8 changed: by 1, 2 or 3 levels of 255.
         moved = table["nearest_start"].to_numpy()
@@ -405,7 +406,7 @@ def test_the_card_warns_of_images_that_are_close_to_real_ones(
     root = unzipped(path, manifest, method=method)
     card = (root / "README.md").read_text(encoding="utf-8")
     assert told in card.split("## Privacy")[1].split("## What")[0]
-    distances = pd.read_csv(root / "images/metadata.csv")["nearest_real"]
+    distances = pd.read_csv(root / "images/pictures.csv")["nearest_real"]
     flat = (images.reshape(-1, 1, 3 * SIZE**2), copies[0].reshape(1, -1, 3 * SIZE**2))
     brute = np.sqrt(((flat[0].astype(float) - flat[1]) ** 2).mean(-1)).min(1)
     by_class = brute.reshape(IPC, -1).T.ravel()

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from fd2.artifacts.ddranking import FOLDER as TENSORS
 from fd2.artifacts.ddranking import KNOWN, tensor_files
@@ -21,13 +20,14 @@ from fd2.artifacts.exports import IMAGES, LABELS, picture_names, write_export
 from fd2.artifacts.files import file_digest, frame_text
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.manifests import Manifest, read_manifest
+from fd2.artifacts.picture_table import picture_table, table_naming_classes
 from fd2.artifacts.prepared import open_split
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
 from fd2.config import plugins
 from fd2.config.names import DDRANKING, WITH_LABELS, SetName
-from fd2.diagnostics.nearest import Nearest, nearest_facts, nearest_real, start_distances
+from fd2.diagnostics.nearest import nearest_facts, nearest_real, start_distances
 from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
 from fd2.figures._drawing import picture_bytes
@@ -36,7 +36,9 @@ from fd2.stages.preview import contact_sheet
 from fd2.tables.labels import row_label
 from fd2.tables.set_accuracy import full_data_accuracy, set_accuracy
 
-CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/metadata.csv"
+CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/pictures.csv"
+#: By this name Hugging Face's library finds it.
+NAMED_TABLE = f"{IMAGES}/metadata.parquet"
 SCRIPT = "train.py"
 #: Settings of section ``evaluate`` that the script takes.
 TRAINING = ("epochs", "learning_rate", "weight_decay", "eta", "temperature")
@@ -88,7 +90,8 @@ def export(
 
     The card, ``README.md``, and ``provenance.json`` quote the manifest's licence and attribution,
     what students reached, and how near each image is to a real one. A float32 set is in it as it
-    is, too. Equal inputs give equal bytes with the same versions of Pillow and matplotlib.
+    is, too. Equal inputs give equal bytes with the same versions of Pillow,
+    matplotlib and pyarrow.
 
     Args:
         name: of the set.
@@ -142,7 +145,7 @@ def export(
         tensors = tensor_files(images, str(manifest.source.get("kind")))
         more += [(f"{TENSORS}/{file}", content) for file, content in tensors]
     top = top_folder(name, ipc, form)
-    table = _table(picture_names(manifest.classes, ipc), manifest.classes, nearest, start)
+    table = picture_table(manifest.classes, ipc, nearest.distances, start)
     files = _files(name, top, images, manifest, table, sources.templates, facts)
     write_export(output, top, chain(files, more), facts)
 
@@ -206,7 +209,7 @@ def _files(
     top: str,
     images: DistilledSet,
     manifest: Manifest,
-    table: str,
+    table: pd.DataFrame,
     templates: Path,
     facts: Mapping[str, Any],
 ) -> Iterator[tuple[str, bytes | Path]]:
@@ -214,7 +217,8 @@ def _files(
     card = _card(name, top, manifest, facts, pixels.shape[1:3], templates)
     yield CARD, card.encode()
     yield SHEET, picture_bytes(contact_sheet(name, images, manifest))
-    yield TABLE, table.encode()
+    yield TABLE, frame_text(table).encode()
+    yield NAMED_TABLE, table_naming_classes(table, manifest.classes)
     names = picture_names(manifest.classes, images.images_per_class)
     files = [file for of_class in names for file in of_class]
     for file, picture in zip(files, pixels, strict=True):
@@ -255,21 +259,6 @@ def licence_name(text: str | None) -> str:
         return "unknown"
     match = _LICENCES.match("-".join(str(text).lower().split()))
     return match[1] if match else "other"
-
-
-def _table(
-    names: Sequence[Sequence[str]], classes: Sequence[str], nearest: Nearest, start: Tensor | None
-) -> str:
-    """A line a picture, as Hugging Face's imagefolder and people read it."""
-    frame = pd.DataFrame(
-        [
-            (file, class_id, classes[class_id], slot)
-            for class_id, files in enumerate(names)
-            for slot, file in enumerate(files)
-        ],
-        columns=["file_name", "label", "class_name", "slot"],
-    ).assign(nearest_real=nearest.distances.numpy())
-    return frame_text(frame if start is None else frame.assign(nearest_start=start.numpy()))
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -42,7 +42,9 @@ SEEDS = [0, 1, 2]
 GRADES = [("mono", "0.0"), ("mono", "1.0"), ("poly", "0.0"), ("poly", "1.0")]
 
 
-def showcase(folder: Path, dataset: str = "cells", **shares: float) -> PageSources:
+def showcase(
+    folder: Path, dataset: str = "cells", classes: tuple[str, ...] = CLASSES, **shares: float
+) -> PageSources:
     """Write results of a dataset, its table and its figure; ``shares`` change those of `ROWS`.
 
     Keys are method and FD² with an underscore, of five images per class.
@@ -51,7 +53,7 @@ def showcase(folder: Path, dataset: str = "cells", **shares: float) -> PageSourc
     manifest = Manifest(
         dataset=dataset,
         resolution=SIDE,
-        classes=CLASSES,
+        classes=classes,
         files={
             split: [{"path": "a", "class": c, "sha256": ""} for c in range(4) for _ in range(count)]
             for split, count in (("train", 40), ("test", TEST_IMAGES))
@@ -86,11 +88,11 @@ def showcase(folder: Path, dataset: str = "cells", **shares: float) -> PageSourc
                 **{"manifest": manifest.digest(), "inputs": inputs},
                 result={
                     "last": {"epoch": 10, **scores},
-                    "correct": correct_images(answers, labels, CLASSES),
-                    "mistaken_for": mistaken_images(answers, labels, CLASSES),
+                    "correct": correct_images(answers, labels, classes),
+                    "mistaken_for": mistaken_images(answers, labels, classes),
                 },
             )
-    stem = fill_table(folder, dataset)
+    stem = fill_table(folder)
     figures, drawn = draw_figure(results, dataset)
     return PageSources(
         results=results,
@@ -104,10 +106,11 @@ def showcase(folder: Path, dataset: str = "cells", **shares: float) -> PageSourc
     )
 
 
-def fill_table(folder: Path, dataset: str = "cells") -> Path:
+def fill_table(folder: Path) -> Path:
     """Fill the table from the results that are there; its path without suffix."""
     stem = folder / "results/tables/config"
-    facts = [{}, {}, *({**FACTS, "labels": " ".join(row.split(",")[1:3])} for row in ROWS)]
+    rows = [line.split(",") for line in (folder / "config.csv").read_text().splitlines()[1:]]
+    facts = [{} if r[1] == "full" else {**FACTS, "labels": " ".join(r[2:4])} for r in rows]
     tabulate(folder / "config.csv", folder / "results", SEEDS, facts, TEXTS / "tables", stem)
     return stem
 

@@ -74,6 +74,16 @@ def test_the_best_is_the_highest_mean_of_finished_rows(conclude: Build) -> None:
     assert found.full is not None and found.full.mean == 60
 
 
+def test_a_name_of_digits_is_a_name(conclude: Build, tmp_path: Path) -> None:
+    conclude([*TEACHER_AND_RANDOM, ("rded,plain,base,1", [33, 35, 37])])
+    table = tmp_path / "table.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *(f"007{line[1:]}" for line in lines[1:])]))
+    (found,) = conclusions([table])
+    assert found.dataset == "007"
+    assert found.best is not None and found.best.set_name.dataset == "007"
+
+
 @pytest.mark.parametrize(
     ("values", "side"),
     [

@@ -15,7 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.report.showcase import BEST, CLASSES, SEEDS, SIDE, TEST_IMAGES, fill_table, showcase
+from tests.report.showcase import (
+    BEST,
+    CLASSES,
+    SEEDS,
+    SIDE,
+    TEST_IMAGES,
+    fill_table,
+    sheet,
+    showcase,
+)
 
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.records import read_content, write_record
@@ -37,7 +46,8 @@ def written(sources: PageSources, folder: Path) -> tuple[str, pd.DataFrame, pd.D
     """The page's text, and the two csv files."""
     files = [folder / name for name in ("index.html", "classes.csv", "confusions.csv")]
     summarise(sources, *files)
-    return files[0].read_text(), pd.read_csv(files[1]), pd.read_csv(files[2])
+    frames = [pd.read_csv(file, dtype={"dataset": str}) for file in files[1:]]
+    return files[0].read_text(), *frames
 
 
 def words(page: str) -> str:
@@ -138,6 +148,58 @@ def test_answers_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FD2Error, match="damaged") as error:
         written(sources, tmp_path)
     assert error.value.where == str(path)
+
+
+def test_two_datasets_in_one_table_are_told_apart(tmp_path: Path) -> None:
+    """Each with its own conclusion, chart, best set, classes and mistakes; one's name is digits."""
+    birds = ("crow", "rook", "wren", "tit")
+    showcase(tmp_path, "007", birds, sre2lpp_fd2=0.2, rded_plain=0.9, random_plain=0.3)
+    sources = showcase(tmp_path)
+    header, *cells = sheet("cells").splitlines()
+    others = sheet("007").splitlines()[1:]
+    # One's rows between the other's, as a sheet may have them.
+    mixed = [line for pair in zip(cells, others, strict=True) for line in pair]
+    (tmp_path / "config.csv").write_text("\n".join([header, *mixed]) + "\n")
+    fill_table(tmp_path)
+    page, classes, confusions = written(sources, tmp_path)
+    first, second = page.split("<nav")[0].split("<section")[1:]
+    table = pd.read_csv(sources.results / "tables/config.csv", dtype={"dataset": str})
+    table = table[table["ipc"] == 5]
+    for part, dataset, method, label in (
+        (first, "cells", "sre2lpp", "SRe²L++ + FD²"),
+        (second, "007", "rded", "RDED"),
+    ):
+        own = table[(table["dataset"] == dataset) & (table["method"] == method)]
+        best = own.sort_values("balanced_top1_mean").iloc[-1]
+        said = words(part.split('class="conclusion"')[1].split("</p>")[0])
+        assert f"{label} reaches {best['balanced_top1_mean']:.1f}" in said.replace("\xa0", " ")
+        assert f"+{best['over_random_balanced_top1']:.1f} ± " in said
+        rows = re.findall(r'<g class="([a-z ]+)">\s*<text[^>]*>([^<]+)', part)
+        # Full data with two networks, and six rows of five images; below, a chart of one image.
+        assert len(rows) == 8 + 4
+        assert [name for kind, name in rows[:8] if "best" in kind] == [label]
+        assert f">{dataset}, 5 images a class" in part
+    # Photographs of the one, and of the other, whose best set is not there, how to make them.
+    images = page.split('id="images"')[1].split("</section>")[0]
+    missing = sources.results / "distilled/007/rded/plain/base/ipc5.safetensors"
+    assert images.count("<img") == 4 and f"snakemake {missing} " in images
+    by_class = page.split('id="classes"')[1].split("</section>")[0].split("<h3>")[1:]
+    for part, own, names, foreign in (
+        (by_class[0], "cells", CLASSES, birds),
+        (by_class[1], "007", birds, CLASSES),
+    ):
+        assert part.startswith(own)
+        assert all(f">{html.escape(name)}<" in part for name in names)
+        assert not any(f">{html.escape(name)}<" in part for name in foreign)
+        for frame in (classes, confusions):
+            assert set(frame[frame["dataset"] == own]["class"]) == set(names)
+    assert set(confusions.query("dataset == '007'")["taken_for"]) == set(birds)
+    right = classes.query("dataset == '007' and method == 'rded'")["right"].mean()
+    wanted = table.query("dataset == '007' and method == 'rded'")["balanced_top1_mean"].item()
+    assert right == pytest.approx(wanted, abs=1e-3)
+    found = re.findall(r'id="([^"]+)"', page)
+    assert len(found) == len(set(found))
+    assert classes.groupby("dataset").size().tolist() == [32, 32]
 
 
 def test_rows_that_are_not_finished_are_said(tmp_path: Path) -> None:

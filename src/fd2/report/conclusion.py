@@ -18,6 +18,8 @@ METRIC = "balanced_top1"
 RANDOM = "random"
 #: Columns that no other kind of table has all of.
 _OF_STUDENTS = {"asked", "repeats_asked", f"over_random_{METRIC}"}
+#: Columns of names, which may be digits alone.
+_NAMES = ("dataset", "method", "fd2", "variant", "student", "initialisation", "label")
 
 
 class Gain(NamedTuple):
@@ -167,7 +169,8 @@ def conclusions(tables: Iterable[Path]) -> list[Conclusion]:
     for path in tables:
         if not path.is_file():
             continue
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        names = dict.fromkeys(_NAMES, str)
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=names)
         if not _OF_STUDENTS.issubset(frame):
             continue
         # Published numbers alone have no variant.

@@ -10,6 +10,9 @@ from fd2.errors import FD2Error, listing
 
 #: Training images of a class, below which nothing can be distilled.
 LEAST_TRAINING_IMAGES = 2
+#: Images of a batch, below which one of its halves has a single image, of which batch norm takes no
+#: statistics.
+LEAST_BATCH = 4
 
 
 def ranked_images(settings: PatchSettings) -> int:
@@ -120,11 +123,11 @@ def half_batch_sizes(count: int, batch_size: int) -> list[int]:
     sizes = [
         half for size in even_sizes(count, batch_size) for half in (size // 2, size - size // 2)
     ]
-    if min(sizes) < 2:
+    if min(sizes) < LEAST_BATCH // 2:
         raise FD2Error(
             f"{count} images in batches of at most {batch_size} leave a half batch of {min(sizes)}",
             "settings 'relabel.batch_size' and the number of classes times images per class",
-            "distil at least 4 images in all, and give a batch size of at least 7",
+            f"distil at least {LEAST_BATCH} images in all, and give a batch size of at least 7",
         )
     return sizes
 

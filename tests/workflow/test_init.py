@@ -272,6 +272,8 @@ def test_parquet_files_of_the_hub(
         (("--name", "export"), "a target of the workflow itself"),
         (("--student", "resnet_18"), "did you mean 'resnet18'"),
         (("--ipc", "7"), "the smallest class has 6"),
+        # A half of a batch of three would be one image.
+        (("--ipc", "1"), "ask for --ipc 2"),
         (("--resolution", "9"), "the nearest is 16"),
         (("--configfile", "config/quickstart.yaml"), "leave out --configfile"),
     ],

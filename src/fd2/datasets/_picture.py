@@ -99,6 +99,8 @@ def decode_picture(content: bytes, suffix: str, reading: Reading) -> Picture:
     for start, (tool, fetch) in _POINTERS.items():
         if content.startswith(start):
             raise NotThereError(f"a pointer of {tool}, whose content was not fetched: {fetch}")
+    if not content:
+        raise ValueError("an empty file")
     try:
         image = _open(content)
     except UnidentifiedImageError:

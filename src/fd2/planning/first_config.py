@@ -15,7 +15,7 @@ from fd2.config.checks import checked_configuration
 from fd2.config.layers import read_layers
 from fd2.config.yaml_reader import parse_value
 from fd2.errors import FD2Error
-from fd2.image_counts import half_batch_sizes, visible_difference
+from fd2.image_counts import LEAST_BATCH, half_batch_sizes, visible_difference
 from fd2.planning.own_images import OwnImages
 from fd2.report.escapes import text_templates
 
@@ -80,6 +80,13 @@ def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:
         what = f"{ipc} images per class, and the smallest class has {smallest} to train on"
         raise FD2Error(what, "--ipc", f"ask for at most {smallest}, or add pictures to that class")
     classes = images.classes
+    if len(classes) * ipc < LEAST_BATCH:
+        what = (
+            f"{len(classes)} classes of {ipc} are {len(classes) * ipc} images in all: students "
+            f"take batch norm's statistics from either half of a batch, which needs {LEAST_BATCH}"
+        )
+        fix = f"ask for --ipc {math.ceil(LEAST_BATCH / len(classes))}, or add a class"
+        raise FD2Error(what, "--ipc", fix)
     resolution = wanted.resolution or fitting_resolution(images.shorter_side, gpu=wanted.gpu)
     photographs = resolution >= _PHOTOGRAPH
     residual = "resnet18" if wanted.gpu else "resnet10t"

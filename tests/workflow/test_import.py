@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.imports.layouts import FOLDERS, write_folders, write_matching
+from tests.imports.layouts import FOLDERS, write_fkd, write_folders, write_matching
 from tests.workflow.conftest import Project
 
 from fd2.__main__ import main
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.manifests import read_manifest
+from fd2.artifacts.soft_labels import read_soft_labels
 
 pytestmark = pytest.mark.workflow
 RANDOM = "results/distilled/tiny/random/plain/base/ipc2.safetensors"
@@ -91,6 +92,46 @@ def test_matching_sets_get_their_protocol(
     refused = expendable.snakemake(target, "--dry-run", "--cores", "1", *files)
     assert refused.returncode != 0
     assert "FD² acts while images are made" in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+def test_soft_labels_of_others_are_learned_from(
+    expendable: Project, take: Import, tmp_path: Path
+) -> None:
+    """No teacher of ours labels the set; its student replays the epochs that there are."""
+    original = read_distilled(expendable.folder / RANDOM)
+    theirs = write_folders(tmp_path / "theirs", original, FOLDERS["sre2l"])
+    # The answer of an image's own class for all, to be taken on trust.
+    certain = torch.tensor([4.0, 0.0])
+    statistics = (original.metadata["mean"], original.metadata["std"])
+    write_fkd(tmp_path / "fkd", theirs, lambda seen: certain.repeat(len(seen), 1), statistics, 4, 1)
+    words = ("--name", "theirs", "--soft-labels", str(tmp_path / "fkd"), "--trusted")
+    found = take(theirs, *words, "--student", "resnet10t")
+    assert found["found"]["epochs"] == found["epochs"] == 1
+    files = ["--configfile", *found["configfiles"]]
+    counts = expendable.dry_run("theirs", *files)
+    assert (counts["import_set"], counts["import_labels"]) == (1, 1)
+    labels = "results/labels/tiny/imported/plain/theirs/ipc2"
+    assert "relabel" not in expendable.dry_run(f"{labels}/logits.npy", *files)
+    student = "results/students/tiny/imported/plain/theirs/ipc2/resnet10t/seed0.json"
+    done = expendable.snakemake(student, "--cores", "2", *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored = read_soft_labels(expendable.folder / labels)
+    assert stored.logits.shape == (1, 4, 2) and (stored.logits == [4, 0]).all()
+    # Away they count as unchanged; another file is seen, also by what verifies copies.
+    project = ["--configfile", *found["configfiles"]]
+    moved = (tmp_path / "fkd").rename(tmp_path / "away")
+    assert not expendable.pending(student, *files)
+    assert main(["adopt", student, "--check", *project]) == 0
+    moved.rename(tmp_path / "fkd")
+    batch = tmp_path / "fkd/epoch_0/batch_0.tar"
+    batch.write_bytes(batch.read_bytes() + b"longer")
+    assert "import_labels imported plain" in expendable.pending(student, *files)
+    assert main(["adopt", student, "--check", *project]) == 1
+    batch.unlink()
+    shutil.rmtree(expendable.folder / labels)
+    refused = expendable.snakemake(student, "--dry-run", "--cores", "1", *files)
+    assert refused.returncode != 0 and "no file" in refused.stdout + refused.stderr
 
 
 def test_bad_input_is_refused_and_nothing_is_written(

@@ -22,6 +22,12 @@ from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.experts import expert_settings, expert_variants, experts_of
 from fd2.config.figures import check_figure, drawn_figures
+from fd2.config.imported_labels import (
+    ImportedLabelSettings,
+    imported_label_settings,
+    labelled_variants,
+    require_labels_of,
+)
 from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
 from fd2.config.names import FD2, Cell, Expert, SetName, Teacher
@@ -38,7 +44,12 @@ from fd2.image_counts import (
     require_patch_images,
     require_whole_images,
 )
-from fd2.imports.source_files import source_files, source_listing
+from fd2.imports.source_files import (
+    label_files,
+    label_listing,
+    source_files,
+    source_listing,
+)
 from fd2.planning.image_folders import (
     folder_change,
     folder_listing,

@@ -1,4 +1,4 @@
-# Soft labels: what the teachers say of every augmented distilled image in every epoch.
+# Soft labels: what teachers say of every augmented distilled image in every epoch, ours or those of others.
 
 
 rule relabel:
@@ -36,3 +36,39 @@ rule relabel:
         " images per class"
     script:
         "../scripts/relabel.py"
+
+
+# Of a set whose makers stored what their teachers said.
+rule import_labels:
+    input:
+        code=import_labels_code,
+        manifest="<results>/data/{dataset}/manifest.json",
+        distilled=distilled_set,
+    output:
+        logits="<results>/labels/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/logits.npy",
+        augmentation="<results>/labels/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/augmentation.safetensors",
+        record="<results>/labels/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/record.json",
+    log:
+        "<logs>/labels/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.log",
+    wildcard_constraints:
+        method=either(IMPORTED),
+        variant=either(labelled_variants(SETTINGS)),
+    priority: 70
+    conda:
+        "../../envs/fd2.yaml"
+    threads: THREADS["distill"]
+    resources:
+        compute_threads=THREADS["distill"],
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=import_labels_settings,
+        source=import_labels_listing,
+    message:
+        "Importing soft labels of {wildcards.dataset}, {wildcards.variant}, {wildcards.ipc}"
+        " images per class"
+    script:
+        "../scripts/import_labels.py"
+
+
+ruleorder: import_labels > relabel

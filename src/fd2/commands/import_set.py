@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="of the variant, its config and its table")
     parser.add_argument("--ipc", type=int, metavar="N", help="images per class")
     parser.add_argument("--labels", metavar="FILE", help="labels of tensors, such as labels.pt")
+    what = "soft labels of pictures in FKD's layout: epoch_0/batch_0.tar and so on"
+    parser.add_argument("--soft-labels", metavar="FOLDER", help=what)
     parser.add_argument("--rate", metavar="FILE", help="learned rate, such as lr.pt")
     for key in ("mean", "std"):
         what = f"{key} that tensors were normalised with, one a channel"
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
         fix = "choose another --name, or add --force to write anew"
         raise FD2Error("already there", ", ".join(there), fix)
     own: dict[str, Any] = {
-        key: _absolute(getattr(arguments, key)) for key in ("path", "labels", "rate")
+        key: _absolute(getattr(arguments, key)) for key in ("path", "labels", "rate", "soft_labels")
     }
     own |= {key: getattr(arguments, key) for key in ("mean", "std")}
     own["trusted"] = arguments.trusted or None
@@ -82,7 +84,9 @@ def run(arguments: argparse.Namespace, options: Sequence[str]) -> int:
     learned = {"labels": found.soft, "learning_rate": found.rate}
     students: dict[str, Any] = {"labels": "hard", "learning_rate": _RATE}
     students |= {key: "learned" for key, there in learned.items() if there}
+    stored = project.settings.values["evaluate"]["epochs"]
     values = {
+        "epochs": min(stored, found.epochs) if found.epochs else None,
         **{"name": name, "dataset": dataset, "own": own, "found": found, "student": student},
         "after": [Path(path).name for path in arguments.configfile],
         "students": json.dumps({"protocol": "direct", **students, "weight_decay": 5e-4}),

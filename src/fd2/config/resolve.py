@@ -247,7 +247,9 @@ class Configuration(GivenConfig):
         return stage_config(self.values, "relabel", set_name.variant, context)
 
     def relabel_teachers(self, set_name: SetName, ipc: int) -> list[Teacher]:
-        """Teachers whose mean logits are the soft labels."""
+        """Teachers whose mean logits are the soft labels; none of a set that brings its own."""
+        if self.method_settings(set_name, ipc).get("soft_labels") is not None:
+            return []
         return [self.teacher(set_name, name) for name in self._relabel(set_name, ipc)["teachers"]]
 
     def relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:

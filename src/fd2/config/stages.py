@@ -57,6 +57,7 @@ STAGES = (
     Stage("match_trajectories", on_device=True, threads="distill", probed=True),
     Stage("import_set", threads="distill"),
     Stage("relabel", (*_SET, "ipc"), on_device=True, probed=True, largest="relabel.batch_size"),
+    Stage("import_labels", threads="distill"),
     Stage(
         "evaluate",
         (*_SET, "ipc", "student"),

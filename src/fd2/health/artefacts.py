@@ -15,9 +15,11 @@ from fd2.artifacts.tensors import read_tensors
 from fd2.config import plugins
 from fd2.config.code import PACKAGE
 from fd2.config.datasets import download_settings
+from fd2.config.imported_labels import ImportedLabelSettings
 from fd2.config.resolve import Configuration
+from fd2.config.settings import build
 from fd2.errors import FD2Error, listing
-from fd2.imports.source_files import source_listing
+from fd2.imports.source_files import label_listing, source_listing
 from fd2.planning.image_folders import folder_listing, users_folder
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
@@ -85,10 +87,16 @@ def _origin(
     yield from _sources(content["run"]["code"], digest)
     yield from _inputs(project, job, content, digest)
     yield from _files(project, job, content, digest)
-    if job.rule == "import_set":
-        own, count = content["settings"]["method_settings"], content["settings"]["images_per_class"]
-        record = next(Path(path) for path in job.outputs if _is_record(Path(path)))
-        if source_listing(own, count, project.folder / record) != content["listing"]:
+    if job.rule in ("import_set", "import_labels"):
+        settings = content["settings"]
+        own, count = settings["method_settings"], settings["images_per_class"]
+        record = next(project.folder / path for path in job.outputs if _is_record(Path(path)))
+        if job.rule == "import_set":
+            listed = source_listing(own, count, record)
+        else:
+            epochs = build(ImportedLabelSettings, settings).stored_epochs
+            listed = label_listing(own, count, epochs, record)
+        if listed != content["listing"]:
             yield "the imported set has other files, or cannot be read"
 
 

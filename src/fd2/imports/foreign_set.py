@@ -76,7 +76,7 @@ def read_foreign_set(
     ids = class_ids(found, manifest.classes, settings["class_order"])
     own = None
     if logits is not None:
-        own = _own_labels(logits, labels, classes, where, trusted=settings["trusted"])
+        own = own_labels(logits, labels, classes, where, trusted=settings["trusted"])
         logits = _placed(logits[:, _inverse(ids)], labels, ids, images_per_class)
     images = _placed(images, labels, ids, images_per_class)
     facts = {"outside_share": outside, "soft_labels_of_own_class": own}
@@ -141,10 +141,19 @@ def _require_counts(
         )
 
 
-def _own_labels(
-    logits: Tensor, labels: Tensor, classes: int, where: str, *, trusted: bool
-) -> float:
-    """The share of soft labels that are highest for the class that the image counts as."""
+def own_labels(logits: Tensor, labels: Tensor, classes: int, where: str, *, trusted: bool) -> float:
+    """The share of soft labels that are highest for the class that the image counts as.
+
+    Args:
+        logits: ``[N, classes of the labels]``.
+        labels: int64 ``[N]``, classes of the images.
+        classes: of the dataset.
+        where: the labels are of, for the error.
+        trusted: whether a low share is taken.
+
+    Raises:
+        FD2Error: for labels of other classes; for a share of less than a half.
+    """
     if logits.shape[1] != classes:
         what = f"soft labels of {logits.shape[1]} classes, the dataset has {classes}"
         raise FD2Error(what, where, "name the labels of this set, or the dataset that it is of")

@@ -59,7 +59,7 @@ def read_tensor_set(files: SourceFiles) -> TensorSet:
         FD2Error: for a file that is damaged, wants to run code, or holds something else.
     """
     (image_file,) = files.images[0]
-    stored = _load(image_file)
+    stored = load_tensors(image_file)
     within = None
     if isinstance(stored, Mapping) and stored.get("data"):
         pair = stored["data"][0]
@@ -70,13 +70,18 @@ def read_tensor_set(files: SourceFiles) -> TensorSet:
         images = images.float()
     labels, where = (within, image_file)
     if files.labels is not None:
-        labels, where = _load(files.labels), files.labels
+        labels, where = load_tensors(files.labels), files.labels
     hard, logits = (None, None) if labels is None else _labels(labels, where, len(images))
-    rate = None if files.rate is None else _rate(_load(files.rate), files.rate)
+    rate = None if files.rate is None else _rate(load_tensors(files.rate), files.rate)
     return TensorSet(images, hard, logits, rate)
 
 
-def _load(path: Path) -> Any:
+def load_tensors(path: Path) -> Any:
+    """What torch.save wrote, if it is tensors, numbers, text and containers of these.
+
+    Raises:
+        FD2Error: for a file that is damaged, or wants to run code.
+    """
     try:
         with torch.serialization.safe_globals(_NUMBERS):
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -29,6 +29,12 @@ SETTINGS_SCHEMA: dict[str, Any] = closed(
             "probabilities; null: images stand class by class.",
         },
         "rate": {**_FILE, "description": "File of the learned rate of students; null: none."},
+        "soft_labels": {
+            **_FILE,
+            "description": "Folder of the soft labels of class folders' images, as FKD's code "
+            "writes them: epoch_0/batch_0.tar and so on; {ipc} in it as in path. As many epochs "
+            "are read as relabel stores. null: none; a teacher labels, where students want it.",
+        },
         "mean": {
             **_STATISTICS,
             "items": {"type": "number"},

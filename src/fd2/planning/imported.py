@@ -12,7 +12,7 @@ from fd2.config.names import SetName
 from fd2.config.rows import StudentRow
 from fd2.downloads.image_table import open_table
 from fd2.errors import FD2Error
-from fd2.imports.source_files import SourceFiles, source_files
+from fd2.imports.source_files import SourceFiles, label_files, source_files
 from fd2.imports.tensor_files import TensorSet, read_tensor_set
 from fd2.networks.stored_teacher import read_teacher
 from fd2.planning.project import Project
@@ -30,6 +30,7 @@ class Found:
         ipc: images per class.
         soft: whether there are soft labels.
         rate: whether there is a rate of students.
+        epochs: of soft labels in FKD's layout; None without.
         teacher: the backbone that is shown the images.
         seen: percent of the images that the teacher sees as their class; None where the data are
             not prepared, or the teacher is not trained yet.
@@ -41,6 +42,7 @@ class Found:
     ipc: int
     soft: bool
     rate: bool
+    epochs: int | None
     teacher: str
     seen: float | None = None
     proven: bool = False
@@ -61,7 +63,8 @@ def look_at(
     Raises:
         FD2Error: as the stage ``import_set``; or if the number of images per class is not known.
     """
-    if ipc is None and any("{ipc}" in str(own[key]) for key in ("path", "labels", "rate")):
+    named = ("path", "labels", "rate", "soft_labels")
+    if ipc is None and any("{ipc}" in str(own[key]) for key in named):
         raise FD2Error("a path with {ipc}", where, "say which number is there now: --ipc")
     files = source_files(own, ipc or 1)
     tensors = read_tensor_set(files) if files.kind == "tensors" else None
@@ -77,6 +80,7 @@ def look_at(
         ipc=count,
         soft=tensors is not None and tensors.logits is not None,
         rate=tensors is not None and tensors.rate is not None,
+        epochs=None if own["soft_labels"] is None else len(label_files(own, count).epochs),
         teacher=teacher.backbone,
     )
     weights = project.path("results", teacher.path())

@@ -84,9 +84,10 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         labels = _INT64 + (size.classes * _FLOAT if "labels" in learns else 0)
         rate = _FLOAT64 if "rate" in learns else 0
         return {".safetensors": images * (size.image_bytes * _FLOAT + labels) + rate}
-    if job.rule == "relabel":
+    if job.rule in ("relabel", "import_labels"):
         epochs, form = stored_labels(values, size.classes)
-        halves = 2 * -(-images // values["batch_size"])
+        # Batches of others are known when they are read; a few hundred bytes.
+        halves = 2 * -(-images // values["batch_size"]) if job.rule == "relabel" else 0
         return {
             LOGITS: form.file_bytes(epochs, images),
             AUGMENTATION: epochs * images * AUGMENTATION_BYTES + halves * _INT64,

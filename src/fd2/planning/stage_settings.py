@@ -7,6 +7,7 @@ from typing import Any
 from fd2.config.complexity import complexity_settings
 from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.experts import expert_settings, experts_of
+from fd2.config.imported_labels import imported_label_settings
 from fd2.config.names import Cell, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import RuleJob
@@ -34,6 +35,8 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
             return settings.measure(SetName.parse(fields), int(fields["ipc"]))
         case "relabel":
             return settings.relabel(SetName.parse(fields), int(fields["ipc"]))
+        case "import_labels":
+            return imported_label_settings(settings, SetName.parse(fields), int(fields["ipc"]))
         case "evaluate":
             return settings.evaluate(Cell.parse(fields))
         case "diagnose" | "diagnose_real":
@@ -93,7 +96,7 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
         case "match_trajectories":
             experts = experts_of(settings, SetName.parse(fields), int(fields["ipc"]))
             return {**{f"expert{one.number}": one.path() for one in experts}, **of_teachers}
-        case "relabel" | "learn_continually":
+        case "relabel" | "import_labels" | "learn_continually":
             return {"distilled": _distilled(settings, job), **of_teachers}
         case "evaluate":
             cell = Cell.parse(fields)

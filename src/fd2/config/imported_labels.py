@@ -37,15 +37,25 @@ def brings_labels(settings: Configuration, name: SetName, ipc: int | None = None
 
 def labelled_variants(settings: Configuration) -> list[str]:
     """Variants whose imported sets bring labels, of any dataset."""
+    values, variants = settings.values, settings.variants_at("relabel")
+    shared = (values, *(override["set"] for override in values["overrides"].values()))
+    if not any(map(_names_labels, shared)):
+        # To work out every variant takes a while, and each process of a run asks.
+        return [one for one in variants if _names_labels(values["variants"].get(one, {}))]
     return [
         variant
-        for variant in settings.variants_at("relabel")
+        for variant in variants
         if any(
             brings_labels(settings, SetName(dataset, method, "plain", variant))
-            for dataset in settings.values["datasets"]
+            for dataset in values["datasets"]
             for method in settings.methods("import")
         )
     ]
+
+
+def _names_labels(sections: Mapping[str, Any]) -> bool:
+    methods: Mapping[str, Any] = sections.get("distill", {}).get("methods", {})
+    return any(own.get("soft_labels") is not None for own in methods.values())
 
 
 def require_labels_of(settings: Configuration, name: SetName, ipc: int, *, brought: bool) -> None:
@@ -58,14 +68,14 @@ def require_labels_of(settings: Configuration, name: SetName, ipc: int, *, broug
         brought: whether the rule takes labels that the set brings.
 
     Raises:
-        FD2Error: where a variant brings labels of some sets or sizes, and not of this one.
+        FD2Error: where a variant brings labels of some datasets' sets, and not of this one's.
     """
     if brings_labels(settings, name, ipc) != brought:
         where = settings.where_of("distill", {**asdict(name), "ipc": ipc}, "methods")
         raise FD2Error(
-            f"variant '{name.variant}' brings soft labels of some datasets or sizes alone",
+            f"variant '{name.variant}' brings soft labels of some datasets alone",
             where,
-            "set 'distill.methods.imported.soft_labels' in the variant itself; it may hold {ipc}",
+            "make it a variant of its own, and set 'distill.methods.imported.soft_labels' there",
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fd2.config.checks import checked_configuration
+from fd2.config.continual import continual_settings
 from fd2.config.imported_labels import (
     brings_labels,
     imported_label_settings,
@@ -16,7 +17,7 @@ from fd2.config.imported_labels import (
     require_labels_of,
 )
 from fd2.config.layers import merge
-from fd2.config.names import SetName
+from fd2.config.names import Cell, SetName
 from fd2.config.resolve import Configuration
 from fd2.errors import FD2Error
 
@@ -74,3 +75,14 @@ def test_labels_may_be_named_for_all_variants_or_one_dataset() -> None:
     other = SetName("imagenette", "imported", "plain", "theirs")
     with pytest.raises(FD2Error, match="of some datasets alone"):
         require_labels_of(settings, other, 5, brought=True)
+
+
+def test_labels_of_a_set_are_not_replayed_for_a_part_of_its_classes() -> None:
+    theirs = importing(path="set", soft_labels="labels")
+    hard = {**theirs, "evaluate": {"labels": "hard"}}
+    settings = configured({"variants": {"theirs": theirs, "hard": hard}})
+    cell = Cell(name("theirs"), 5, "resnet10t", 0)
+    with pytest.raises(FD2Error, match="mix images of all classes"):
+        continual_settings(settings, cell, 2)
+    cell = Cell(name("hard"), 5, "resnet10t", 0)
+    assert continual_settings(settings, cell, 2)["relabel"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fd2.config.imported_labels import brings_labels
 from fd2.config.names import Cell, Teacher
 from fd2.config.settings import EvaluateSettings, PretrainSettings, RelabelSettings
 from fd2.errors import FD2Error
@@ -48,11 +49,19 @@ def continual_settings(settings: Configuration, cell: Cell, steps: int) -> dict[
 
     Raises:
         FD2Error: as `Configuration.evaluate`, and for soft labels that are to be stored in fewer
-            bytes: those of a step are not stored.
+            bytes, or that an imported set brings: those of a step are given anew, and not stored.
     """
     evaluate = settings.evaluate(cell)
     relabel = None
     if evaluate["labels"] == "soft":
+        if brings_labels(settings, cell.set_name, cell.ipc):
+            raise FD2Error(
+                "the soft labels that a set brings mix images of all classes, and classes arrive "
+                "in steps",
+                f"'distill.methods.imported.soft_labels' for {cell.continual(steps)}",
+                "a variant without it, whose teachers label at each step, or with "
+                "'evaluate.labels: hard'",
+            )
         relabel = settings.relabel(cell.set_name, cell.ipc)
         if relabel["storage"] is not None:
             raise FD2Error(

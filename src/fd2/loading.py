@@ -22,6 +22,8 @@ from fd2.artifacts.manifests import MANIFEST, Manifest, read_manifest
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.soft_labels import AUGMENTATION, SoftLabels, logits_of, read_soft_labels
 from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_in
+from fd2.config.datasets import refuse_whitened
 from fd2.config.names import SetName
 from fd2.config.paths import path_fields
 from fd2.errors import FD2Error, require_known
@@ -146,12 +148,13 @@ def load(path: str | Path, *, labels: str | Path = "class") -> DistilledImages |
 
 @dataclass(frozen=True)
 class _Opened:
-    """A set, its class names, its file's sha256, and the folder where its soft labels would be."""
+    """A set, its class names, its file's sha256, where its soft labels would be, its normaliser."""
 
     images: DistilledSet
     classes: tuple[str, ...]
     digest: str
     labels: Path
+    normaliser: Normaliser
 
 
 @contextlib.contextmanager
@@ -159,7 +162,10 @@ def _opened(path: Path) -> Iterator[_Opened]:
     if path.is_dir() or path.suffix == ".zip":
         with unpacked_export(path) as (folder, facts):
             images, classes = exported_set(folder, facts), tuple(facts["classes"])
-            yield _Opened(images, classes, facts["distilled_sha256"], folder / LABEL_FOLDER)
+            refuse_whitened(images.metadata, f"export {path}")
+            digest, labels = facts["distilled_sha256"], folder / LABEL_FOLDER
+            normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
+            yield _Opened(images, classes, digest, labels, normaliser)
     else:
         yield _from_results(path)
 
@@ -170,7 +176,7 @@ def _plain(opened: _Opened, where: Path, *, learned: bool) -> DistilledImages:
     if learned and found.learned_labels is None:
         fix = "take labels='class' or 'soft': other methods learn images alone"
         raise FD2Error("the set holds no learned labels", str(where), fix)
-    normaliser = Normaliser(found.metadata["mean"], found.metadata["std"])
+    normaliser = opened.normaliser
     return DistilledImages(
         normaliser.normalise(found.images),
         found.learned_labels if learned and found.learned_labels is not None else found.labels,
@@ -197,7 +203,8 @@ def _from_results(file: Path) -> _Opened:
     described: Manifest = read_manifest(manifest)
     same_manifest({str(manifest): described.digest(), str(file): found.metadata["manifest"]})
     labels = results / set_name.labels(int(fields["ipc"]))
-    return _Opened(found, described.classes, file_digest(file), labels)
+    normaliser = normaliser_in(manifest.parent, described)
+    return _Opened(found, described.classes, file_digest(file), labels, normaliser)
 
 
 def _soft_labels(folder: Path, where: Path, digest: str) -> SoftLabels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def prepared(
             settings = PrepareSettings("cells", "imagefolder", SIZE, options, channels=channels)
             prepare(settings, folder, job)
         return open_prepared(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whitened(prepared: Callable[[int], PreparedDataset], job: Job) -> Callable[..., Path]:
+    """Folders of the same photographs in RGB, whitened with an epsilon."""
+    images = prepared(3).train.file.parents[1] / "images"
+    settings = PrepareSettings("cells", "imagefolder", SIZE, {"path": str(images)})
+
+    def make(folder: Path, epsilon: float) -> Path:
+        prepare(replace(settings, zca={"epsilon": epsilon}), folder, job)
+        return folder
 
     return make
 

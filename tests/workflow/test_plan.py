@@ -31,7 +31,10 @@ GRIDS = {
         *("grid.yaml", "typefaces.yaml", "sweep.yaml", "sweep_sets.yaml"),
         "sweep_fadrm.yaml",
     ),
-    **{name: ("condensation.yaml", f"{name}.yaml") for name in ("mnist", "cifar10", "cifar100")},
+    **{
+        name: ("condensation.yaml", f"{name}.yaml")
+        for name in ("mnist", "cifar10", "cifar100", "cifar_trajectories")
+    },
     "fashion_mnist": GARMENTS[:2],
     "fashion_mnist_small": GARMENTS,
     "like_for_like": (*GARMENTS, "like_for_like.yaml"),

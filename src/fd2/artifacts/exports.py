@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fd2.artifacts.class_folders import folder_names
 from fd2.artifacts.files import atomic_write, cannot_read, damaged, parse_json
 from fd2.artifacts.identity import signed, verified
+from fd2.config.datasets import ZCA
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def exported_set(folder: Path, facts: Mapping[str, Any]) -> DistilledSet:
             raise damaged(file, str(error)) from error
     pixels = torch.from_numpy(np.stack(pictures)).reshape(len(files), *pictures[0].shape[:2], -1)
     labels = torch.arange(len(facts["classes"])).repeat_interleave(count)
-    metadata = {key: facts[key] for key in ("mean", "std", "manifest")}
+    metadata = {key: facts[key] for key in ("mean", "std", ZCA, "manifest") if key in facts}
     return DistilledSet(pixels.permute(0, 3, 1, 2).contiguous(), labels, count, metadata)
 
 

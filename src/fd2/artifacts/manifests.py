@@ -9,7 +9,7 @@ from typing import Any
 from fd2.artifacts.files import json_digest, read_json, write_json
 from fd2.artifacts.identity import artefact_name, require_name
 from fd2.artifacts.remarks import REMARKS, Remark, sentences
-from fd2.config.datasets import TEST_IMAGES, TESTED_ON
+from fd2.config.datasets import TEST_IMAGES, TESTED_ON, ZCA
 from fd2.errors import FD2Error
 
 MANIFEST = "manifest.json"
@@ -43,6 +43,15 @@ class Manifest:
     def channels(self) -> int:
         """3 for RGB, 1 for grey."""
         return len(self.mean)
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """What images are normalised with, for the metadata of what is made from them.
+
+        ``mean`` and ``std``, and ``zca`` where the data has a whitening in their place.
+        """
+        whitened = {ZCA: self.source[ZCA]} if ZCA in self.source else {}
+        return {"mean": list(self.mean), "std": list(self.std), **whitened}
 
     @property
     def tested_on(self) -> str:

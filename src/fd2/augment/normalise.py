@@ -44,14 +44,7 @@ class Normaliser:
         Raises:
             FD2Error: if the images are of another integer type.
         """
-        if images.dtype == torch.uint8:
-            images = images.float() / 255
-        elif not images.is_floating_point():
-            raise FD2Error(
-                f"images are {images.dtype}",
-                "augment.normalise.Normaliser.normalise",
-                "give uint8 images, or floating ones in [0, 1]",
-            )
+        images = self._shares(images)
         mean, std = self._statistics(images)
         return (images - mean) / std
 
@@ -90,6 +83,19 @@ class Normaliser:
             )
         levels = self.denormalise(images.detach().float()).clamp(0, 1) * 255
         return (levels.round() if rounding == "nearest" else levels.floor()).to(torch.uint8)
+
+    @staticmethod
+    def _shares(images: Tensor) -> Tensor:
+        """Floating images in ``[0, 1]``."""
+        if images.dtype == torch.uint8:
+            return images.float() / 255
+        if not images.is_floating_point():
+            raise FD2Error(
+                f"images are {images.dtype}",
+                "augment.normalise.Normaliser.normalise",
+                "give uint8 images, or floating ones in [0, 1]",
+            )
+        return images
 
     def _statistics(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return _channel_statistics(tuple(self.mean), tuple(self.std), images.device, images.dtype)

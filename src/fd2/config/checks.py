@@ -9,6 +9,7 @@ from typing import Any
 
 from fd2.config import plugins
 from fd2.config.continual import continual_settings
+from fd2.config.datasets import refuse_whitened
 from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
 from fd2.config.resolve import Configuration
@@ -223,6 +224,7 @@ def _check_seen_by(settings: Configuration, row: DiagnosticRow | ComplexityRow, 
     """Refuse a network to look through that is no teacher of the config."""
     plugins.require("backbones", row.backbone, "backbone", where)
     require_known("training", row.training, settings.trainings(), where)
+    refuse_whitened(settings.values["datasets"][row.dataset], where)
     settings.pretrain(row.network)
 
 

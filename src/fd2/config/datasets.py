@@ -14,21 +14,27 @@ TESTED_ON = "tested_on"
 TEST_IMAGES = "test images"
 HELD_OUT_IMAGES = "held-out training images"
 DEFAULT_FRACTION = 0.25
+#: Key of a dataset, and of what is made from it: whitening in place of normalisation.
+ZCA = "zca"
+#: Values of an image, beyond which the covariance of all of them is not to be had.
+_WHITENED_VALUES = 3 * 64**2
 _COMMON = ("kind", "resolution")
 #: Of every kind, may be left out: their values without the key.
 _RESIZED = {"test_resize": "warp", "statistics": None}
 #: Where archives come from does not shape what is prepared from them.
-_NO_OPTIONS = (*_COMMON, *_RESIZED, "channels", "mirrors", "tested_on", "held_out_fraction")
+_NO_OPTIONS = (*_COMMON, *_RESIZED, "channels", ZCA, "mirrors", "tested_on", "held_out_fraction")
 _OF_ARCHIVES = ("mirrors", "sha256")
 
 
 def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the prepared data, from the dataset's entry in the config.
 
-    ``options`` has the keys of its kind; ``held_out`` is as in `held_out_fraction`.
+    ``options`` has the keys of its kind; ``held_out`` is as in `held_out_fraction`. ``zca`` is
+    there where the entry has it.
 
     Raises:
-        FD2Error: if there are not as many statistics as channels.
+        FD2Error: if there are not as many statistics as channels, or images to be whitened are too
+            large.
     """
     count = channels(entry)
     for name, values in (entry.get("statistics") or {}).items():
@@ -38,14 +44,47 @@ def prepare_settings(dataset: str, entry: Mapping[str, Any]) -> dict[str, Any]:
                 f"setting 'datasets.{dataset}.statistics.{name}'",
                 f"give {count}, one a channel",
             )
+    if entry.get(ZCA) is not None:
+        _check_whitened(dataset, count * entry["resolution"] ** 2)
     return {
         "dataset": dataset,
+        **({ZCA: entry[ZCA]} if entry.get(ZCA) is not None else {}),
         **{key: entry[key] for key in _COMMON},
         "channels": count,
         **{key: entry.get(key, default) for key, default in _RESIZED.items()},
         "options": {key: value for key, value in entry.items() if key not in _NO_OPTIONS},
         "held_out": held_out_fraction(entry),
     }
+
+
+def refuse_whitened(facts: Mapping[str, Any], where: str) -> None:
+    """Refuse whitened images where only mean and standard deviation are at hand.
+
+    Args:
+        facts: a dataset's entry, or the metadata of what is made from it.
+        where: what would need the whitening too.
+
+    Raises:
+        FD2Error: if there is a whitening.
+    """
+    if facts.get(ZCA) is not None:
+        raise FD2Error(
+            "whitened images, and their whitening stands beside the prepared data alone",
+            where,
+            f"take a dataset without '{ZCA}': random images, matching methods, their students and "
+            "full data have whitened ones",
+        )
+
+
+def _check_whitened(dataset: str, values: int) -> None:
+    if values > _WHITENED_VALUES:
+        gigabytes = values**2 * 8 / 1e9
+        raise FD2Error(
+            f"whitening of images of {values} values: their covariance in float64 takes "
+            f"{gigabytes:.0f} GB, and its eigenvectors as much again",
+            f"setting 'datasets.{dataset}.{ZCA}'",
+            f"leave it out, or take images of at most {_WHITENED_VALUES} values: 64 pixels in RGB",
+        )
 
 
 def channels(entry: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.datasets import refuse_whitened
 from fd2.config.names import SetName
 from fd2.config.networks import check_batch_norm, check_no_batch_norm
 from fd2.config.stages import SECTIONS
@@ -90,20 +91,26 @@ def _without_required(schema: Any) -> Any:
     return {k: _without_required(v) for k, v in schema.items() if k != "required"}
 
 
-def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, where: str) -> None:
+def check_recipe(
+    method: str, settings: Mapping[str, Any], entry: Mapping[str, Any], where: str
+) -> None:
     """Refuse networks that a method cannot use, and let an optimising method refuse its settings.
 
     Args:
         method: a plug-in of ``fd2.methods``; one that selects images refuses nothing here.
         settings: the method's.
-        resolution: of the images in pixels, which the settings must fit.
+        entry: the dataset's, whose resolution the settings must fit.
         where: the dataset and the config files, for the error.
 
     Raises:
         FD2Error: for the first teacher without batch norm, or a matching method's network with it;
-            an import that names no set; or the method's own, with ``where`` added.
+            an import that names no set; whitened images, unless the method matches or looks through
+            no network; or the method's own, with ``where`` added.
     """
     plugin = plugins.load("methods", method)
+    # One without settings looks through no network.
+    if plugin.KIND not in WHOLE_SETS and settings:
+        refuse_whitened(entry, f"method '{method}' for {where}")
     if plugin.KIND == "import":
         plugin.require_source(settings)
     if plugin.KIND in WHOLE_SETS:
@@ -112,7 +119,7 @@ def check_recipe(method: str, settings: Mapping[str, Any], resolution: int, wher
         return
     try:
         # Whether a trajectory's settings fit each other depends on no number of images.
-        plugin.recipe(settings, resolution if plugin.KIND == "optimisation" else 1)
+        plugin.recipe(settings, entry["resolution"] if plugin.KIND == "optimisation" else 1)
     except FD2Error as error:
         raise FD2Error(error.what, f"{error.where} for {where}", error.fix) from error
     if plugin.KIND == "optimisation":

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
 
 
@@ -35,7 +35,7 @@ class RealImages:
     """
 
     def __init__(self, dataset: PreparedDataset, device: torch.device) -> None:
-        self.normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+        self.normaliser = normaliser_of(dataset)
         self._images = dataset.train.all_images(device)
         self._classes = dataset.manifest.classes
         self._members = [each.numpy() for each in dataset.class_indices(dataset.train)]

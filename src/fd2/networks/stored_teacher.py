@@ -12,6 +12,7 @@ import torch
 from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
+from fd2.config.datasets import refuse_whitened
 from fd2.config.networks import PHOTOGRAPHS, NetworkInput
 from fd2.config.weights_files import WeightsFile
 from fd2.errors import FD2Error
@@ -73,9 +74,16 @@ def write_teacher(path: str | Path, teacher: Teacher, metadata: Mapping[str, Any
 
 
 def read_teacher(
-    path: str | Path, device: torch.device, memory_format: str = "channels_last"
+    path: str | Path,
+    device: torch.device,
+    memory_format: str = "channels_last",
+    *,
+    normalised: bool = False,
 ) -> LoadedTeacher:
     """Read a teacher, frozen, onto ``device``; see `on_device` for the memory format.
+
+    A teacher of whitened images, whose ``normaliser`` would not whiten, is read only where the
+    caller shows it images that are ``normalised`` as those of its dataset.
 
     Raises:
         FD2Error: if the file is missing, damaged, or does not fit the network it names.
@@ -83,6 +91,8 @@ def read_teacher(
     tensors, metadata = read_tensors(path)
     if metadata.get("stage") != "pretrain":
         raise FD2Error("not a teacher", str(path), "give a file below results/teachers")
+    if not normalised:
+        refuse_whitened(metadata, f"teacher {path}")
     teacher = build_teacher(
         metadata["backbone"],
         metadata["classes"],

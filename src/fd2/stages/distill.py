@@ -44,10 +44,9 @@ def distill(
     )
     inputs = {"patches": patches_file} | {f"teacher{i}": p for i, p in enumerate(teacher_files)}
     shaped = shaped_by("distill", settings, manifest.digest(), inputs)
-    statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     with stage_state(job, shaped) as state:
         images, seconds, distances = _finished(settings, group, patches, state, str(patches_file))
-        facts = {**shaped, **statistics, "moved": distances}
+        facts = {**shaped, **manifest.statistics, "moved": distances}
         write_slots(output, images, settings.slots, facts)
         write_record(record_file, record(shaped, job.facts(), slot_seconds=seconds))
         state.remove()

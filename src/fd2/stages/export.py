@@ -26,6 +26,7 @@ from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
 from fd2.config import plugins
+from fd2.config.datasets import refuse_whitened
 from fd2.config.names import DDRANKING, WITH_LABELS, SetName
 from fd2.diagnostics.nearest import nearest_facts, nearest_real, start_distances
 from fd2.engine.codec import picture_of
@@ -107,6 +108,8 @@ def export(
             is another than its path says.
     """
     images, manifest, steps = _open(name, ipc, sources)
+    if form == DDRANKING:
+        refuse_whitened(images.metadata, f"export of {name} for DD-Ranking")
     real = open_split(sources.manifest.parent, manifest, "train").verified
     nearest = nearest_real(images.pictures(), real)
     start = start_distances(images, steps, sources.patches)
@@ -117,8 +120,7 @@ def export(
         "dataset": manifest.dataset,
         "classes": manifest.classes,
         "images_per_class": ipc,
-        "mean": manifest.mean,
-        "std": manifest.std,
+        **manifest.statistics,
         "manifest": data,
         "source": manifest.source,
         "distilled_sha256": digest,

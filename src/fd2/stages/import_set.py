@@ -47,11 +47,10 @@ def import_set(
     shaped = shaped_by("import_set", settings, same_manifest(digests), {"teacher0": teacher_file})
     shaped["source"] = {"files": len(files.files()), "sha256": digest}
     foreign, seen = look(own, files, manifest, count, teacher, settings.seed)
-    statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
     write_distilled(
         output,
         foreign.images,
-        {**shaped, **statistics},
+        {**shaped, **manifest.statistics},
         learned_labels=foreign.logits,
         learned_rate=foreign.rate,
     )

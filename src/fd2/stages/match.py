@@ -34,8 +34,7 @@ def match(
         images, start = match_images(
             recipe, dataset, count, settings.seed, job.device, state.part("matching")
         )
-        statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-        facts = {**shaped, **statistics, "moved": moved(images, start)}
+        facts = {**shaped, **manifest.statistics, "moved": moved(images, start)}
         write_distilled(output, images, facts)
         write_record(record_file, record(shaped, job.facts()))
         state.remove()

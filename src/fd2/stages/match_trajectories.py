@@ -44,7 +44,7 @@ def match_trajectories(
     recipe = plugins.load("methods", settings.method).recipe(settings.method_settings, count)
     network = flat_network(recipe.network, dataset, job.device)
     weights = [read_expert(path, network, digest).weights for path in experts]
-    loaded = [read_teacher(path, job.device) for path in teachers]
+    loaded = [read_teacher(path, job.device, normalised=True) for path in teachers]
     same_manifest(
         {str(data): digest}
         | {str(p): t.metadata["manifest"] for p, t in zip(teachers, loaded, strict=True)}
@@ -64,8 +64,7 @@ def match_trajectories(
             state.part("matching"),
             teacher=loaded[0].network.backbone if loaded else None,
         )
-        statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-        facts = {**shaped, **statistics, "moved": moved(made.images, made.start)}
+        facts = {**shaped, **manifest.statistics, "moved": moved(made.images, made.start)}
         write_distilled(
             output, made.images, facts, learned_labels=made.labels, learned_rate=made.rate
         )

@@ -152,7 +152,9 @@ def _follow(
 ) -> None:
     network = flat_network(recipe.network, dataset, device)
     experts = [invented_weights(network, recipe.epochs_needed)]
-    teacher = read_teacher(teachers[0], device).network.backbone if teachers else None
+    teacher = (
+        read_teacher(teachers[0], device, normalised=True).network.backbone if teachers else None
+    )
     asked = (recipe, network, dataset, experts, count, seed, device)
     follow_experts(*asked, after_step=clock.mark, teacher=teacher)
 

@@ -17,11 +17,13 @@ from fd2.artifacts.earlier import (
     put_aside,
 )
 from fd2.artifacts.manifests import SPLITS, Manifest
-from fd2.artifacts.prepared import write_prepared
+from fd2.artifacts.prepared import open_split, write_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS, Remark, sentences
+from fd2.augment.whitening import write_whitening
 from fd2.config import plugins
+from fd2.config.datasets import ZCA
 from fd2.config.validation import validate
 from fd2.datasets._decode import (
     Decoded,
@@ -62,6 +64,7 @@ class PrepareSettings:
             ``centre_crop`` as FADRM and RDED test.
         statistics: ``mean`` and ``std`` of each channel to normalise with, in [0, 1]; None takes
             those of the training images.
+        zca: ``epsilon`` of the whitening that takes the place of normalisation; None for none.
     """
 
     dataset: str
@@ -72,6 +75,7 @@ class PrepareSettings:
     channels: int = 3
     test_resize: str = "warp"
     statistics: Mapping[str, Sequence[float]] | None = None
+    zca: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,9 @@ def prepare(
         )
     images = {split: looked.decoded[split].images for split in SPLITS}
     manifest = write_prepared(folder, manifest, images)
-    shaped = shaped_by("prepare", asdict(settings), manifest.digest(), {})
+    if settings.zca is not None:
+        write_whitening(folder, manifest, open_split(folder, manifest, "train"))
+    shaped = shaped_by("prepare", _told(settings), manifest.digest(), {})
     remarks, warnings = manifest.remarks, _unusual_statistics(settings, looked, manifest)
     for line in (*remarks, *warnings):
         print(f"warning: {line}", flush=True)
@@ -183,6 +189,14 @@ def prepare(
     if results is not None:
         # Last: a process that is killed before tells the changes once more.
         note_data(results, manifest, content)
+
+
+def _told(settings: PrepareSettings) -> dict[str, Any]:
+    """The settings as the record tells them: of whitening where there is none, nothing."""
+    told = asdict(settings)
+    if settings.zca is None:
+        del told["zca"]
+    return told
 
 
 def _since(results: Path, manifest: Manifest) -> dict[str, Any] | None:
@@ -236,6 +250,8 @@ def _manifest(settings: PrepareSettings, looked: Looked) -> Manifest:
         "kind": settings.kind,
         "resize": resize.format(_COLOURS[settings.channels]),
     }
+    if settings.zca is not None:
+        facts[ZCA] = dict(settings.zca)
     if looked.remarks:
         facts[REMARKS] = [asdict(remark) for remark in looked.remarks]
     return Manifest(

@@ -39,8 +39,7 @@ def pretrain(
             "classes": dataset.num_classes,
             "attention_maps": settings.cal.attention_maps if settings.cal else None,
             "cal_ratio": settings.cal.cal_ratio if settings.cal else 0.0,
-            "mean": list(manifest.mean),
-            "std": list(manifest.std),
+            **manifest.statistics,
             **asdict(training.input),
         }
         write_teacher(output, training.teacher, {**shaped, **facts})

@@ -66,8 +66,7 @@ def select_images(
     inputs = {} if patches_file is None else {"patches": patches_file}
     inputs |= {f"teacher{i}": path for i, path in enumerate(teachers)}
     shaped = shaped_by("select_images", settings, digest, inputs)
-    statistics = {"mean": list(manifest.mean), "std": list(manifest.std)}
-    write_distilled(output, images, {**shaped, **statistics})
+    write_distilled(output, images, {**shaped, **manifest.statistics})
     write_record(record_file, record(shaped, job.facts()))
 
 

@@ -38,8 +38,7 @@ def train_expert(
         facts = {
             "backbone": settings.backbone,
             "classes": dataset.num_classes,
-            "mean": list(manifest.mean),
-            "std": list(manifest.std),
+            **manifest.statistics,
             **asdict(training.input),
         }
         write_expert(output, training.weights, training.network, {**shaped, **facts})

@@ -12,7 +12,7 @@ from torch.nn import functional
 from fd2.artifacts.images import DistilledSet
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logits
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.config.networks import NetworkInput
 from fd2.config.settings import LEARNED, EvaluateSettings
 from fd2.epochs import is_tested
@@ -64,7 +64,7 @@ class StudentData:
     ) -> None:
         self.classes = dataset.manifest.classes
         self.soft = soft
-        self.normaliser = Normaliser(images.metadata["mean"], images.metadata["std"])
+        self.normaliser = normaliser_of(dataset)
         self.images = self.normaliser.normalise(images.images.to(device))
         self.labels = images.labels.to(device)
         learned = images.learned_labels

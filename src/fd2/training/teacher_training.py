@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.config.networks import NetworkInput
 from fd2.config.settings import PretrainSettings
 from fd2.epochs import is_tested
@@ -66,7 +66,7 @@ class TeacherTraining:
     def __init__(self, settings: PretrainSettings, dataset: PreparedDataset, job: Job) -> None:
         self.settings = settings
         self.device = job.device
-        self.normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+        self.normaliser = normaliser_of(dataset)
         self.images = dataset.train.all_images(job.device)
         self._classes = dataset.manifest.classes
         self.labels = dataset.train.labels.to(job.device)

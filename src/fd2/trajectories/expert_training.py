@@ -3,7 +3,7 @@
 Source: Cazenavette et al., *Dataset Distillation by Matching Training Trajectories* (MTT), CVPR
 2022, section 3.1, and its code, https://github.com/GeorgeCazenavette/mtt-distillation, buffer.py.
 There the last batch holds what is left over; here all have nearly equal sizes, as everywhere in
-fd2, and images are normalised, not whitened.
+fd2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.differentiable import Augmentations, draw_augmentations
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.config import plugins
 from fd2.config.experts import STAGE, ExpertSettings
 from fd2.config.networks import NetworkInput
@@ -85,7 +85,7 @@ class ExpertTraining:
             "contiguous",
         )
         self.network = FlatNetwork(self._module)
-        self._normaliser = Normaliser(manifest.mean, manifest.std)
+        self._normaliser = normaliser_of(dataset)
         self._dataset = dataset
         self._images = dataset.train.all_images(job.device)
         self._labels = dataset.train.labels.to(job.device)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fd2.artifacts.prepared import PreparedDataset
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
 from fd2.trajectories.flat_network import FlatNetwork
 
@@ -46,7 +46,7 @@ def correct_images(
     Raises:
         FD2Error: if all experts together are right about too few images of a class; names it.
     """
-    normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+    normaliser = normaliser_of(dataset)
     pixels = dataset.train.all_images(device)
     chosen = []
     for label, members in enumerate(dataset.class_indices(dataset.train)):

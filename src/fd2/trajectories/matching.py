@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.differentiable import draw_augmentations
-from fd2.augment.normalise import Normaliser
+from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
 from fd2.matching.real_images import RealImages
 from fd2.networks.activation_maps import activation_maps
@@ -146,7 +146,7 @@ class _Matching:
         self._network, self._teacher = network, teacher
         manifest = dataset.manifest
         self._count, self._number_of_classes = images_per_class, dataset.num_classes
-        self._normaliser = Normaliser(manifest.mean, manifest.std)
+        self._normaliser = normaliser_of(dataset)
         self._names = ("trajectories", seed, manifest.dataset, images_per_class)
         self.classes = torch.arange(dataset.num_classes, device=device).repeat_interleave(
             images_per_class

@@ -165,6 +165,29 @@ def test_a_weights_file_is_checked_when_planning(
     assert found[section]["weights_file"] == good
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"classifier": "imagenet"}, "kind 'elpv' are none of ImageNet's"),
+        ({"classifier": "imagenet_unmapped", "initialisation": "scratch"}, "'scratch'"),
+        ({"epochs": 0}, "a fresh classifier and no training"),
+        ({"classifier": "imagenet_unmapped"}, None),
+        ({"classifier": "imagenet_unmapped", "epochs": 0}, None),
+    ],
+)
+def test_a_classifier_of_imagenet_needs_its_weights_and_its_classes(
+    planned: Planned, settings: dict[str, Any], message: str | None
+) -> None:
+    row = "elpv,full,plain,base,,{},"
+    if message is None:
+        planned(row.format("resnet18"), pretrain=settings)
+        with pytest.raises(FD2Error, match=r"classifier|not trained|initialisation"):
+            planned(row.format("tf_efficientnet_lite0"), pretrain=settings)
+        return
+    with pytest.raises(FD2Error, match=message):
+        planned(row.format("resnet18"), pretrain=settings)
+
+
 @pytest.mark.parametrize("section", ["pretrain", "evaluate"])
 def test_the_stem_is_a_setting_of_its_stage(planned: Planned, section: str) -> None:
     where = {"dataset": "elpv"}

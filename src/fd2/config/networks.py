@@ -13,6 +13,8 @@ from fd2.config.names import Teacher
 from fd2.config.weights_files import FILE, check_weights_file
 from fd2.errors import FD2Error, suggest
 
+#: A teacher's classifier: drawn, or rows of that of the weights that it starts from.
+FRESH, IMAGENET, IMAGENET_UNMAPPED = "fresh", "imagenet", "imagenet_unmapped"
 _STEMS = ("imagenet", "cifar")
 _REPEATED = "imagenet_repeated"
 
@@ -134,10 +136,12 @@ def check_teacher(
     """As `check_network`, and refuse attention on a network that does not pool a feature map.
 
     Raises:
-        FD2Error: also if the teacher has counterfactual attention, and its backbone is one that
-            sets ``POOLS_FEATURES = False``.
+        FD2Error: also if the classifier is to be ImageNet's and cannot be, or the network starts at
+            random and is not trained; if the teacher has counterfactual attention, and its backbone
+            is one that sets ``POOLS_FEATURES = False``.
     """
     check_network(section, teacher.backbone, entry, where)
+    _check_classifier(section, teacher.backbone, entry, where)
     pools = getattr(plugins.load("backbones", teacher.backbone), "POOLS_FEATURES", True)
     if teacher.training.startswith("cal") and not pools:
         raise FD2Error(
@@ -145,6 +149,37 @@ def check_teacher(
             "its flattened feature map, FD² one that is averaged over positions (FD² eq. 7)",
             f"teacher {teacher.path()}",
             "leave FD² out (plain), or take another backbone as the teacher",
+        )
+
+
+def _check_classifier(
+    section: Mapping[str, Any], backbone: str, entry: Mapping[str, Any], where: Callable[[], str]
+) -> None:
+    asked, initialisation = section["classifier"], section["initialisation"]
+    if asked == FRESH:
+        if section["epochs"] == 0:
+            fix = "raise 'epochs', or set 'classifier' to imagenet"
+            raise FD2Error("a teacher with a fresh classifier and no training", where(), fix)
+        return
+    what = f"'pretrain.classifier' is '{asked}'"
+    library, _ = getattr(plugins.load("backbones", backbone), "ORIGIN", ("fd2", backbone))
+    if initialisation == "scratch" or (initialisation != FILE and library != "torchvision"):
+        raise FD2Error(
+            f"{what} for backbone '{backbone}' with initialisation '{initialisation}'",
+            where(),
+            f"take a backbone of torchvision with 'initialisation: imagenet', or '{FILE}'",
+        )
+    of_imagenet = getattr(plugins.load("datasets", entry["kind"]), "OF_IMAGENET", False)
+    if asked == IMAGENET and not of_imagenet:
+        kinds = [
+            name
+            for name in plugins.names("datasets")
+            if getattr(plugins.load("datasets", name), "OF_IMAGENET", False)
+        ]
+        raise FD2Error(
+            f"{what}, and the classes of kind '{entry['kind']}' are none of ImageNet's",
+            where(),
+            f"set it to '{FRESH}', or take a dataset of kind {', '.join(kinds)}",
         )
 
 

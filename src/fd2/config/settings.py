@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import types
-import typing
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
@@ -82,6 +81,7 @@ class PretrainSettings:
     seed: int
     initialisation: str
     weights_file: WeightsFile | None
+    classifier: str
     stem: str
     optimiser: str
     learning_rate: float
@@ -293,7 +293,7 @@ def _convert(hint: Any, value: Any) -> Any:
         return build(hint, value)
     if get_origin(hint) is tuple:
         return tuple(value)
-    if get_origin(hint) in (typing.Union, types.UnionType) and value is not None:
+    if get_origin(hint) in (Union, types.UnionType) and value is not None:
         return _convert(next(a for a in get_args(hint) if a is not type(None)), value)
     if hint is float and isinstance(value, int):
         return float(value)

@@ -19,6 +19,8 @@ from fd2.datasets._source import ImageSource
 from fd2.errors import FD2Error, listing
 
 _KIND = "imagenet_subset"
+#: Classes are ImageNet's, and the facts have their ``wnids``.
+OF_IMAGENET = True
 _PAPERS = {
     **dict.fromkeys(
         MTT,

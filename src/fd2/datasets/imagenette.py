@@ -51,6 +51,8 @@ class ImagenetSubset:
     ARCHIVES: tuple[Archive, ...]
     REFERENCE_STATISTICS: tuple[tuple[float, float, float], tuple[float, float, float]]
 
+    #: Classes are ImageNet's, and the facts have their ``wnids``.
+    OF_IMAGENET = True
     #: Settings that name a copy on this machine.
     LOCAL_COPIES = ("local_path", "imagenet_path")
 

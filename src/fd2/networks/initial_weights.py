@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,6 +15,7 @@ from fd2.config.weights_files import FILE, WeightsFile, check_weights_file
 from fd2.errors import FD2Error
 from fd2.networks import legacy_weights
 from fd2.networks.backbone import Backbone
+from fd2.networks.classifier_rows import imagenet_state, take_rows
 from fd2.networks.loaded_weights import load_weights
 
 _SAFETENSORS = ".safetensors"
@@ -25,18 +26,21 @@ def build_backbone(
     num_classes: int,
     initialisation: str,
     weights_file: WeightsFile | None = None,
+    classifier_rows: Sequence[int] | None = None,
     *,
     seed: int,
     images: NetworkInput = PHOTOGRAPHS,
 ) -> Backbone:
-    """A backbone with a fresh head for C classes; ``seed`` is of all weights that are not loaded.
+    """A backbone for C classes, by default with a fresh head.
 
     Args:
         name: of the plug-in.
         num_classes: C.
         initialisation: one of the plug-in's, or ``file``.
         weights_file: what ``file`` takes.
-        seed: in [0, 2**63).
+        classifier_rows: rows of the weights' own classifier, C of them, which take the place of
+            the fresh head; see `fd2.networks.classifier_rows`.
+        seed: of all weights that are not loaded, in [0, 2**63).
         images: what the network is built for.
 
     Raises:
@@ -50,7 +54,12 @@ def build_backbone(
         check_weights_file(initialisation, given, f"backbone {name}")
         assert weights_file is not None
         path = Path(weights_file.path)
-        load_weights(backbone, read_state(path, weights_file.sha256), f"{path} for {name}")
+        state, where = read_state(path, weights_file.sha256), f"{path} for {name}"
+        load_weights(backbone, state, where)
+        if classifier_rows is not None:
+            take_rows(backbone, state, classifier_rows, where)
+    elif classifier_rows is not None:
+        take_rows(backbone, imagenet_state(name), classifier_rows, f"ImageNet weights of {name}")
     return backbone
 
 

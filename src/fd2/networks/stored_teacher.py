@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def build_teacher(
     *,
     initialisation: str,
     weights_file: WeightsFile | None = None,
+    classifier_rows: Sequence[int] | None = None,
     seed: int,
     images: NetworkInput = PHOTOGRAPHS,
     attention_initialisation: str = "kaiming_normal",
@@ -50,7 +51,13 @@ def build_teacher(
     """
     own_seed = seed_from(seed, "backbone")
     body = build_backbone(
-        backbone, num_classes, initialisation, weights_file, seed=own_seed, images=images
+        backbone,
+        num_classes,
+        initialisation,
+        weights_file,
+        classifier_rows,
+        seed=own_seed,
+        images=images,
     )
     if attention_maps is None:
         return Teacher(body)

@@ -29,7 +29,8 @@ def teacher_schedule(
     ``exponential``: decay ** (epoch / duration), constant within an epoch. ``cosine``: to zero over
     all steps. ``one_cycle``: torch's, with the learning rate as its maximum.
     """
-    steps = settings.epochs * steps_per_epoch
+    # Without an epoch no step asks for it.
+    steps = max(1, settings.epochs * steps_per_epoch)
     if settings.schedule == "one_cycle":
         return OneCycleLR(
             optimiser, settings.learning_rate, total_steps=steps + 1, cycle_momentum=False

@@ -18,6 +18,7 @@ from fd2.config.settings import PretrainSettings
 from fd2.epochs import is_tested
 from fd2.image_counts import even_sizes
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
+from fd2.networks.classifier_rows import classifier_rows
 from fd2.networks.compilation import compiled
 from fd2.networks.formats import at_least_float32, on_device
 from fd2.networks.prototypes import update_last_feature, update_momentum
@@ -83,6 +84,7 @@ class TeacherTraining:
             settings.cal.attention_maps if settings.cal else None,
             initialisation=settings.initialisation,
             weights_file=settings.weights_file,
+            classifier_rows=classifier_rows(settings.classifier, manifest),
             seed=seed_from(*self._names, "weights"),
             attention_initialisation=(
                 settings.cal.attention_initialisation if settings.cal else "kaiming_normal"
@@ -103,6 +105,8 @@ class TeacherTraining:
 
         Returns:
             ``last``, ``chosen``, ``selected``, ``curve`` and ``majority_class_top1`` in percent.
+            Without an epoch ``curve`` is empty, and ``last`` the network as it started, at epoch
+            -1.
         """
         settings = self.settings
         steps = len(even_sizes(len(self.labels), settings.batch_size))
@@ -130,10 +134,12 @@ class TeacherTraining:
         if settings.batch_norm_statistics == "recomputed":
             recalibrate_batch_norm(self.teacher, self._recalibration_batches())
         counts = torch.bincount(self.test_labels)
+        chosen = self._test("chosen weights")
+        last = run.curve[-1] if run.curve else {"epoch": -1, **chosen}
         return {
             "selected": settings.selection,
-            "last": {key: run.curve[-1][key] for key in ("epoch", "backbone", "cal")},
-            "chosen": self._test("chosen weights"),
+            "last": {key: last[key] for key in ("epoch", "backbone", "cal")},
+            "chosen": chosen,
             "curve": run.curve,
             "majority_class_top1": 100 * float(counts.max() / counts.sum()),
         }

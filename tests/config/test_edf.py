@@ -125,3 +125,23 @@ def test_each_sheet_has_random_images_of_each_size(settings: Configuration) -> N
         assert cells == {
             (row.dataset, row.ipc, row.student) for row in planned if row.method == "random"
         }
+
+
+def test_students_with_knowledge_distillation(settings: Configuration) -> None:
+    """RDED's for ten classes; the teacher is the network of full data."""
+    for method, ipc, batch in (("edf", 1, 10), ("rded", 10, 50), ("edf", 50, 100)):
+        name = SetName("woof", method, "plain", "kd")
+        labels = settings.relabel(name, ipc)
+        assert (labels["batch_size"], labels["teacher_mode"]) == (batch, "eval")
+        assert [one.path() for one in settings.relabel_teachers(name, ipc)] == [
+            "teachers/woof/convnet/plain.safetensors"
+        ]
+        student = settings.evaluate(Cell(name, ipc, "convnet", 0))
+        assert (student["protocol"], student["temperature"], student["eta"]) == ("decoupled", 20, 2)
+        assert (student["learning_rate"], student["weight_decay"]) == (1e-3, 0.01)
+        assert (student["epochs"], list(student["crop_scale"])) == (300, [0.5, 1])
+
+
+def test_the_largest_sets_have_the_settings_of_fifty(settings: Configuration) -> None:
+    for ipc in (200, 300):
+        assert matched(settings, "meow", "edf", ipc) == matched(settings, "meow", "edf", 50)

@@ -33,7 +33,8 @@ EDF: dict[str, Any] = {
     **{f"{one}_learning_rate": 1e-3 for one in ("images", "labels", "rate")},
     **{f"{one}_momentum": 0.5 for one in ("images", "labels", "rate")},
     "enhancement": {"beta": 1, "interval": 1, "threshold": None, "maps": "grad_cam"},
-    **{"teachers": ["resnet10t"], "dropped_share": 0.25, "memory": "sweep"},
+    **{"teachers": ["resnet10t"], "dropped_share": 0.25, "dropped_parameters": "smallest"},
+    **{"memory": "sweep"},
 }
 
 

@@ -16,7 +16,7 @@ from fd2.config import plugins
 from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
-from fd2.trajectories.distance import TrajectoryDistance
+from fd2.trajectories.distance import TrajectoryDistance, dropped_positions
 from fd2.trajectories.flat_network import FlatNetwork
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.gradient import (
@@ -184,6 +184,43 @@ def test_dropped_parameters_count_neither_above_nor_below(share: float) -> None:
     found.backward()
     assert end.grad is not None
     assert end.grad.nonzero().flatten().tolist() == sorted(kept)
+
+
+def test_the_largest_distances_are_the_others() -> None:
+    """Low-loss supervision keeps exactly what dropout of as many would drop."""
+    start, target, end = torch.randn(3, 40, generator=torch.Generator().manual_seed(6))
+    left = []
+    for dropped, share in (("smallest", 0.25), ("largest", 0.75)):
+        leaf = end.clone().requires_grad_()
+        TrajectoryDistance(start, target, share, dropped)(leaf).backward()
+        assert leaf.grad is not None
+        left.append(leaf.grad != 0)
+    assert torch.equal(left[0], ~left[1]) and int(left[0].sum()) == 30
+
+
+def test_dropped_positions() -> None:
+    sizes = [3, 16, 1, 20]
+    drawn = torch.Generator().manual_seed(0)
+    found = {
+        name: dropped_positions(name, 0.25, sizes, drawn).tolist()
+        for name in ("first", "middle", "last", "random", "uniform")
+    }
+    assert found["first"] == list(range(10)) and found["last"] == list(range(30, 40))
+    assert found["middle"] == list(range(15, 25))
+    assert len(set(found["random"])) == 10 and set(found["random"]) <= set(range(40))
+    assert dropped_positions("random", 0.25, sizes, drawn).tolist() != found["random"]
+    # Of each tensor its share, rounded down.
+    ends = [3, 19, 20, 40]
+    counts = [
+        sum(end - size <= at < end for at in found["uniform"])
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    assert counts == [0, 4, 0, 5] and len(set(found["uniform"])) == 9
+    start, target, end = torch.randn(3, 40, generator=drawn, dtype=torch.float64)
+    positions = torch.tensor(found["random"])
+    kept = [at for at in range(40) if at not in found["random"]]
+    wanted = (end - target)[kept].square().sum() / (start - target)[kept].square().sum()
+    torch.testing.assert_close(TrajectoryDistance(start, target, 0.25, positions)(end), wanted)
 
 
 def test_of_equal_distances_the_count_is_still_exact() -> None:

@@ -51,6 +51,7 @@ MTT = TrajectoryRecipe(
     rate_momentum=0.5,
     threshold=None,
     dropped_share=0.0,
+    dropped_parameters="smallest",
     enhancement=None,
     memory="sweep",
 )
@@ -63,7 +64,8 @@ EDF = replace(
     threshold=5.0,
     enhancement=Enhancement(beta=2.0, interval=2, threshold=None, maps="smooth_grad_cam"),
 )
-RECIPES = {"mtt": MTT, "datm": DATM, "edf": EDF}
+RANDOM = replace(EDF, dropped_parameters="random")
+RECIPES = {"mtt": MTT, "datm": DATM, "edf": EDF, "dropped at random": RANDOM}
 recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
 

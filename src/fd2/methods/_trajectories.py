@@ -87,7 +87,14 @@ SETTINGS_SCHEMA: dict[str, Any] = closed(
             "type": "number",
             "minimum": 0,
             "exclusiveMaximum": 1,
-            "description": "α: parameters nearest to the target, which do not count (EDF).",
+            "description": "α: of the parameters, those that do not count (EDF).",
+        },
+        "dropped_parameters": {
+            "type": "string",
+            "enum": ["smallest", "largest", "random", "uniform", "first", "middle", "last"],
+            "description": "Which: those nearest to the target (EDF) or farthest from it; at "
+            "random for each student, or once the same share of each layer; or the network's "
+            "first, middle or last.",
         },
         "enhancement": closed(
             {

@@ -29,6 +29,7 @@ class FlatNetwork:
 
     Attributes:
         size: P, the number of scalar parameters.
+        sizes: those of each tensor, in the network's order.
         layout: a digest of their names and shapes, by which two networks' vectors are told apart.
     """
 
@@ -41,8 +42,8 @@ class FlatNetwork:
             )
         self._network = network
         self._shapes = {name: value.shape for name, value in network.named_parameters()}
-        self._sizes = [shape.numel() for shape in self._shapes.values()]
-        self.size = sum(self._sizes)
+        self.sizes = [shape.numel() for shape in self._shapes.values()]
+        self.size = sum(self.sizes)
         self.layout = json_digest([[name, list(shape)] for name, shape in self._shapes.items()])
 
     def vector(self) -> Tensor:
@@ -56,7 +57,7 @@ class FlatNetwork:
             vector: ``[P]``.
             images: ``[n, C, H, W]``, normalised.
         """
-        pieces = zip(self._shapes.items(), vector.split(self._sizes), strict=True)
+        pieces = zip(self._shapes.items(), vector.split(self.sizes), strict=True)
         values = {name: piece.view(shape) for (name, shape), piece in pieces}
         logits: Tensor = functional_call(self._network, values, (images,))
         return logits

@@ -26,7 +26,7 @@ from fd2.runtime.seeds import numpy_generator, torch_generator
 from fd2.runtime.state import NO_STATE, LoopState, Snapshot
 from fd2.training.finite import FiniteWatch
 from fd2.training.snapshots import prefixed, resumable, without_prefix
-from fd2.trajectories.distance import TrajectoryDistance
+from fd2.trajectories.distance import BY_LOSS, TrajectoryDistance, dropped_positions
 from fd2.trajectories.flat_network import FlatNetwork
 from fd2.trajectories.gated_sgd import GatedSGD
 from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
@@ -163,6 +163,7 @@ class _Matching:
         rate = torch.tensor(recipe.initial_rate, device=device)
         self.rate = GatedSGD(rate, recipe.rate_learning_rate, recipe.rate_momentum)
         self._factors = torch.ones_like(images[:, :1])
+        self._left_out: Tensor | None = None
 
     def _initial_images(self, dataset: PreparedDataset, last_epochs: Sequence[Tensor]) -> Tensor:
         rng = numpy_generator(*self._names, "initial")
@@ -189,7 +190,7 @@ class _Matching:
         gradient = trajectory_gradient(
             self._network,
             SyntheticSet(self.images.value, labels, self.rate.value),
-            TrajectoryDistance(begin, target, recipe.dropped_share),
+            TrajectoryDistance(begin, target, recipe.dropped_share, self._dropped(number)),
             self._batches(draws),
             recipe.memory,
         )
@@ -206,6 +207,21 @@ class _Matching:
         if self._logits is not None and gradient.labels is not None:
             self._logits.step(gradient.labels, allowed)
         return gradient.distance
+
+    def _dropped(self, number: int) -> str | Tensor:
+        """What the distance leaves out: by the parameters' own, or positions."""
+        recipe = self._recipe
+        if recipe.dropped_parameters in BY_LOSS or not recipe.dropped_share:
+            return recipe.dropped_parameters
+        if self._left_out is None or recipe.dropped_parameters == "random":
+            anew = number if recipe.dropped_parameters == "random" else 0
+            self._left_out = dropped_positions(
+                recipe.dropped_parameters,
+                recipe.dropped_share,
+                self._network.sizes,
+                torch_generator(*self._names, "dropped", anew),
+            ).to(self._device, non_blocking=True)
+        return self._left_out
 
     def _batches(self, draws: torch.Generator) -> list[InnerBatch]:
         """All images in a random order, cut into batches; again until there are enough."""

@@ -74,6 +74,9 @@ class TrajectoryRecipe:
         rate_momentum: likewise.
         threshold: a student whose distance is above it changes nothing; None for no threshold.
         dropped_share: of the parameters, see `fd2.trajectories.distance.TrajectoryDistance`.
+        dropped_parameters: which these are: by their distance, of
+            `fd2.trajectories.distance.BY_LOSS`, or as in `dropped_positions` there. Those that are
+            drawn are drawn once for ``uniform``, and for each student for ``random``.
         enhancement: of the images' gradient; None for none.
         memory: of `fd2.trajectories.gradient.MEMORY`.
     """
@@ -96,6 +99,7 @@ class TrajectoryRecipe:
     rate_momentum: float
     threshold: float | None
     dropped_share: float
+    dropped_parameters: str
     enhancement: Enhancement | None
     memory: str
 

@@ -91,7 +91,8 @@ def same(one: MatchedSet, other: MatchedSet) -> bool:
         and torch.equal(one.labels, other.labels)
     )
     images = torch.equal(one.images, other.images) and torch.equal(one.start, other.start)
-    return labels and images and one.rate == other.rate
+    learned = one.rate == other.rate and one.areas == other.areas
+    return labels and images and learned
 
 
 @recipes
@@ -290,3 +291,21 @@ def test_what_cannot_be_matched_is_refused(
 ) -> None:
     with pytest.raises(FD2Error, match=message):
         made(replace(MTT, **changes))
+
+
+def test_the_stressed_area_is_told_at_each_look(
+    made: Callable[[TrajectoryRecipe], MatchedSet], teacher: Backbone, dataset: PreparedDataset
+) -> None:
+    """At the first, that of the images that the set began from, by a loop over pixels."""
+    grad_cam = Enhancement(beta=2.0, interval=3, threshold=None, maps="grad_cam")
+    found = made(replace(MTT, iterations=7, enhancement=grad_cam))
+    assert len(found.areas) == 3 and made(MTT).areas == ()
+    normaliser = Normaliser(dataset.manifest.mean, dataset.manifest.std)
+    images = normaliser.normalise(found.start.transpose(0, 1).flatten(0, 1))
+    classes = torch.arange(3).repeat_interleave(2)
+    maps = activation_maps("grad_cam", teacher, images, classes, torch.Generator())
+    counted = 0
+    for one in maps:
+        mean = float(one.double().mean())
+        counted += sum(float(value) >= mean for value in one.flatten())
+    assert found.areas[0] == pytest.approx(counted / maps.numel(), abs=2 / maps.numel())

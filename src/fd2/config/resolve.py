@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from fd2.config import plugins
-from fd2.config.datasets import prepare_settings, refuse_whitened
+from fd2.config.datasets import prepare_settings
 from fd2.config.given import GivenConfig
 from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
@@ -208,8 +208,7 @@ class Configuration(GivenConfig):
     def _check_recipe(self, set_name: SetName, section: dict[str, Any]) -> str:
         """Let the method refuse its settings; returns where they stand."""
         where = f"dataset '{set_name.dataset}', {self.source}"
-        entry = self.values["datasets"][set_name.dataset]
-        method = set_name.method
+        entry, method = self.values["datasets"][set_name.dataset], set_name.method
         if method != FULL_DATA:
             check_recipe(method, section["methods"][method], entry, where)
         return where
@@ -269,11 +268,10 @@ class Configuration(GivenConfig):
         where = ("evaluate", context, "initialisation")
         entry = self.values["datasets"][cell.set_name.dataset]
         check_network(section, cell.student, entry, lambda: self.where_of(*where))
-        if section["labels"] == "soft":
-            refuse_whitened(entry, f"soft labels of {cell.set_name}")
         relabel = self._relabel(cell.set_name, cell.ipc)
         check_student(
             section,
+            entry,
             cell.set_name.method,
             self.method_settings(cell.set_name, cell.ipc),
             relabel["epochs"],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.datasets import refuse_whitened
 from fd2.config.settings import LEARNED
 from fd2.errors import FD2Error
 
@@ -15,6 +16,7 @@ _ASKED = {"labels": "labels", "rate": "learning_rate"}
 
 def check_student(
     section: Mapping[str, Any],
+    entry: Mapping[str, Any],
     method: str,
     own: Mapping[str, Any],
     labelled_epochs: int,
@@ -24,6 +26,7 @@ def check_student(
 
     Args:
         section: ``evaluate`` of the config, for the cell.
+        entry: the dataset's.
         method: that makes the set.
         own: the method's settings.
         labelled_epochs: ``relabel.epochs``.
@@ -31,9 +34,11 @@ def check_student(
 
     Raises:
         FD2Error: for more epochs than labels are stored for; stored labels with the protocol
-            ``direct``, or with pictures, which they are not of; or what the method does not learn.
+            ``direct``, of whitened images, or with pictures, which they are not of; or what the
+            method does not learn.
     """
     if section["labels"] == "soft":
+        refuse_whitened(entry, where("labels"))
         _check_stored(section, labelled_epochs, where)
     learns = learned_by(method, own)
     for word, key in _ASKED.items():

@@ -40,6 +40,12 @@ def in_rgb(images: np.ndarray) -> np.ndarray:
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
 
+def in_turns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Alternate between two arrays along their second dimension, the columns."""
+    rows, columns = first.shape[:2]
+    return np.stack([first, second], axis=2).reshape(rows, 2 * columns, *first.shape[2:])
+
+
 def gap_of(height: int) -> int:
     """Pixels between images of this height."""
     return max(height // 32, 1)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fd2.figures._rows import attention_inputs, check_slots, schema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -64,24 +63,16 @@ def draw(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> tuple[Figu
     import pandas as pd
 
     from fd2.figures._attention import attention_figure, overlays, read_attention
-    from fd2.figures._mosaic import in_rgb
+    from fd2.figures._mosaic import in_rgb, in_turns
 
     rows = read_attention(spec, files, range(spec["slots"]))
     numbers = pd.DataFrame([line for row in rows for line in lines_of(row, spec["class"])])
     images = np.stack([row.images for row in rows])
     heats = np.stack([row.heat() for row in rows])
-    pictures = _in_turns(in_rgb(images), overlays(images, heats))
-    lines = _in_turns(np.zeros_like(heats), heats)
+    pictures = in_turns(in_rgb(images), overlays(images, heats))
+    lines = in_turns(np.zeros_like(heats), heats)
     columns = [f"{what}{slot}" for slot in rows[0].slots for what in ("slot ", "attention ")]
     return attention_figure(spec, pictures, lines, _row_names(numbers), columns), numbers
-
-
-def _in_turns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Alternate between two arrays along their second dimension, the columns."""
-    import numpy as np
-
-    rows, columns = first.shape[:2]
-    return np.stack([first, second], axis=2).reshape(rows, 2 * columns, *first.shape[2:])
 
 
 def _row_names(numbers: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 
 from fd2.artifacts.files import atomic_write, canonical_json
 from fd2.artifacts.tensors import read_tensors
+from fd2.config.datasets import refuse_whitened
 from fd2.config.networks import NetworkInput
 from fd2.errors import require_extra
 from fd2.networks.initial_weights import build_backbone
@@ -24,12 +25,13 @@ def convert(weights: Path, output: Path) -> None:
     classes' names; B is free.
 
     Raises:
-        FD2Error: if the weights are missing or damaged, or the extra ``onnx`` is not installed.
+        FD2Error: if the weights are missing, damaged or for whitened images, or the extra ``onnx`` is not installed.
     """
     require_extra("onnxscript", "onnx", str(output))
     import onnx
 
     tensors, facts = read_tensors(weights)
+    refuse_whitened(facts, f"weights {weights}")
     images = NetworkInput(facts["channels"], facts["resolution"], facts["stem"])
     student, classes = facts["settings"]["student"], len(facts["classes"])
     network = build_backbone(student, classes, "scratch", seed=0, images=images).eval()

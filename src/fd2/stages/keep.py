@@ -43,9 +43,7 @@ def keep(
         facts = {
             "network": dict(zip(("library", "model"), origin, strict=True)),
             "classes": list(manifest.classes),
-            # Of the set, which its images were normalised with.
-            "mean": list(given.images.metadata["mean"]),
-            "std": list(given.images.metadata["std"]),
+            **manifest.statistics,
             "channels": manifest.channels,
             "resolution": manifest.resolution,
             "stem": settings.stem,

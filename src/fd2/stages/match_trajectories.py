@@ -68,5 +68,7 @@ def match_trajectories(
         write_distilled(
             output, made.images, facts, learned_labels=made.labels, learned_rate=made.rate
         )
-        write_record(record_file, record(shaped, job.facts()))
+        looked = {"interval": recipe.enhancement.interval} if recipe.enhancement else {}
+        result = {"areas": list(made.areas), **looked}
+        write_record(record_file, {"result": result, **record(shaped, job.facts())})
         state.remove()

@@ -45,12 +45,15 @@ class MatchedSet:
         start: those that they started from, likewise.
         labels: logits float32 ``[n, C, C]``; None for class ids.
         rate: the learning rate of students.
+        areas: of an enhancement, at each look at the maps: the share of all pixels that it
+            stressed; none without one.
     """
 
     images: Tensor
     start: Tensor
     labels: Tensor | None
     rate: float
+    areas: tuple[float, ...]
 
 
 def follow_experts(
@@ -97,7 +100,8 @@ def follow_experts(
     if rate <= 0:
         where = "learned learning rate of students"
         raise FD2Error(f"it fell to {rate:.3g}", where, "lower 'rate_learning_rate'")
-    return MatchedSet(matching.shares(), start, matching.logits(), rate)
+    areas = tuple(matching.areas.tolist())
+    return MatchedSet(matching.shares(), start, matching.logits(), rate, areas)
 
 
 def enhanced(maps: Tensor, beta: float, threshold: float | None) -> Tensor:
@@ -113,8 +117,13 @@ def enhanced(maps: Tensor, beta: float, threshold: float | None) -> Tensor:
     Returns:
         ``[n, 1, H, W]``.
     """
+    return torch.where(stressed(maps, threshold), beta + maps, 1.0)[:, None]
+
+
+def stressed(maps: Tensor, threshold: float | None) -> Tensor:
+    """Which pixels of maps ``[n, H, W]`` an enhancement stresses; arguments as of `enhanced`."""
     limit = maps.mean((1, 2), keepdim=True) if threshold is None else threshold
-    return torch.where(maps < limit, 1.0, beta + maps)[:, None]
+    return maps >= limit
 
 
 def _require_epochs(recipe: TrajectoryRecipe, experts: Sequence[Tensor]) -> None:
@@ -164,6 +173,10 @@ class _Matching:
         self.rate = GatedSGD(rate, recipe.rate_learning_rate, recipe.rate_momentum)
         self._factors = torch.ones_like(images[:, :1])
         self._left_out: Tensor | None = None
+        looks = 0
+        if recipe.enhancement is not None:
+            looks = -(-recipe.iterations // recipe.enhancement.interval)
+        self.areas = torch.zeros(looks, device=device)
 
     def _initial_images(self, dataset: PreparedDataset, last_epochs: Sequence[Tensor]) -> Tensor:
         rng = numpy_generator(*self._names, "initial")
@@ -202,6 +215,8 @@ class _Matching:
             shown = self.classes if self._logits is None else labels.argmax(1)
             maps = activation_maps(enhancement.maps, self._teacher, self.images.value, shown, draws)
             self._factors = enhanced(maps, enhancement.beta, enhancement.threshold)
+            area = stressed(maps, enhancement.threshold).float().mean()
+            self.areas[number // enhancement.interval] = area
         self.images.step(gradient.images * self._factors, allowed)
         self.rate.step(gradient.rate, allowed)
         if self._logits is not None and gradient.labels is not None:
@@ -257,11 +272,13 @@ class _Matching:
         """All that is learned, with its momentum, after so many iterations."""
         parts = [prefixed(name, each.tensors()) for name, each in self._learned().items()]
         tensors = {name: value for part in parts for name, value in part.items()}
-        return Snapshot({**tensors, "factors": self._factors}, {"step": done})
+        own = {"factors": self._factors, "areas": self.areas}
+        return Snapshot({**tensors, **own}, {"step": done})
 
     def restore(self, snapshot: Snapshot) -> int:
         """Go on from a `snapshot`; the number of the next iteration."""
         for name, each in self._learned().items():
             each.restore(without_prefix(name, snapshot.tensors))
         self._factors = snapshot.tensors["factors"].to(self._device)
+        self.areas = snapshot.tensors["areas"].to(self._device)
         return int(snapshot.facts["step"])

@@ -25,7 +25,8 @@ def convert(weights: Path, output: Path) -> None:
     classes' names; B is free.
 
     Raises:
-        FD2Error: if the weights are missing, damaged or for whitened images, or the extra ``onnx`` is not installed.
+        FD2Error: if the weights are missing, damaged or for whitened images, or the extra ``onnx``
+            is not installed.
     """
     require_extra("onnxscript", "onnx", str(output))
     import onnx

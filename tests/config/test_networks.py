@@ -94,9 +94,31 @@ def test_a_convnet_is_a_student_a_label_teacher_and_a_scorer(planned: Planned) -
         (
             "elpv,sre2lpp,plain,base,1,resnet18,",
             {"distill": {"methods": {"sre2lpp": {"teachers": ["test_vit"]}}}, **SCRATCH},
-            "no last feature map of channels and positions",
+            "teacher 'test_vit' has no batch norm",
         ),
         ("elpv,full,plain,base,,vit_b_16,", SCRATCH, "no last feature map"),
+        ("elpv,full,fd2,base,,test_vit,", SCRATCH, "'test_vit' cannot have .* its class token"),
+        (
+            "elpv,full,plain,base,,test_vit,",
+            {**SCRATCH, "datasets": {"elpv": {"resolution": 72}}},
+            "72 pixels in patches of 16",
+        ),
+        (
+            "elpv,random,plain,base,1,test_vit,",
+            {**SCRATCH, "evaluate": {"transformer": {"heads": 3}}},
+            "cannot be built",
+        ),
+        ("elpv,full,plain,base,,vit_base_patch16_gap_224,", SCRATCH, "no class token"),
+        (
+            "elpv,dm,plain,base,1,resnet18,",
+            {"distill": {"methods": {"dm": {"network": "test_vit"}}}},
+            "vision transformer, which has no feature map",
+        ),
+        (
+            "elpv,edf,plain,base,1,resnet18,",
+            {"distill": {"methods": {"edf": {"teachers": ["test_vit"]}}}, **SCRATCH},
+            "activation maps are computed from it",
+        ),
         ("elpv,full,fd2,base,,squeezenet1_1,", SCRATCH, "'squeezenet1_1' cannot have counterf"),
         (
             "elpv,random,plain,base,1,resnet10t,",
@@ -110,6 +132,23 @@ def test_what_cannot_be_built_is_refused(
 ) -> None:
     with pytest.raises(FD2Error, match=message):
         planned(row, **changes)
+
+
+def test_a_vision_transformer_is_teacher_scorer_and_student(planned: Planned) -> None:
+    """And its shape is a setting of these networks alone."""
+    shape = {"resolution": 36, "patch_size": 4, "width": None, "depth": 3, "heads": None}
+    changes = {
+        **{"relabel": {"teachers": ["test_vit"]}, "patches": {"scorer": "test_vit"}},
+        **{"pretrain": {"initialisation": "scratch", "transformer": shape}},
+        **{"datasets": {"elpv": {"resolution": 72}}, "evaluate": {"transformer": shape}},
+    }
+    settings = planned(
+        "elpv,sre2lpp,plain,base,1,test_vit,", "elpv,random,plain,base,1,resnet18,", **changes
+    )
+    for backbone, wanted in (("test_vit", shape), ("resnet18", None)):
+        teacher = settings.pretrain(Teacher("elpv", backbone, "plain"))
+        cell = Cell(SetName("elpv", "random", "plain", "base"), 1, backbone, 0)
+        assert teacher["transformer"] == settings.evaluate(cell)["transformer"] == wanted
 
 
 def test_a_network_of_a_library_is_a_teacher_where_it_has_batch_norm(planned: Planned) -> None:

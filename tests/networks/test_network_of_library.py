@@ -111,7 +111,6 @@ def test_it_takes_one_channel_and_small_images(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("test_vit", "no last feature map"),
         ("vit_b_16", "no last feature map"),
         ("swin_t", "no last feature map"),
         ("swin_tiny_patch4_window7_224", "no last feature map"),

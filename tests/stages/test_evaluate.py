@@ -18,7 +18,7 @@ from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import StoredAugmentation, read_soft_labels, write_soft_labels
 from fd2.augment.normalise import Normaliser
-from fd2.config.settings import DirectSettings
+from fd2.config.protocols import DirectSettings
 from fd2.errors import FD2Error
 from fd2.runtime.job import StateSettings
 from fd2.stages.evaluate import evaluate

@@ -15,7 +15,8 @@ from torch.nn import functional
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.augment.differentiable import OPERATIONS, draw_augmentations
-from fd2.config.settings import DirectSettings, EvaluateSettings
+from fd2.config.protocols import DirectSettings
+from fd2.config.settings import EvaluateSettings
 from fd2.networks.backbone import Backbone
 from fd2.runtime.seeds import torch_generator
 from fd2.training.direct_training import DirectTraining

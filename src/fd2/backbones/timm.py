@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fd2.backbones._library import LibraryBackbone
+from fd2.backbones._transformer import TransformerBackbone
+from fd2.config import libraries
 from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
 from fd2.errors import FD2Error
 
@@ -134,6 +136,8 @@ BACKBONES = {
 }
 
 
-def of_library(name: str, model: str) -> LibraryBackbone:
+def of_library(name: str, model: str) -> LibraryBackbone | TransformerBackbone:
     """The plug-in of a network of timm that is not in the table."""
+    if libraries.is_vision_transformer("timm", model):
+        return TransformerBackbone(name, model)
     return LibraryBackbone(name, "timm", model)

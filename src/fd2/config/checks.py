@@ -12,6 +12,7 @@ from fd2.config.continual import continual_settings
 from fd2.config.datasets import refuse_whitened
 from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
+from fd2.config.networks import check_feature_map
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
@@ -203,6 +204,7 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             settings.pretrain(row.teacher)
         case ComplexityRow():
             _check_seen_by(settings, row, where)
+            check_feature_map([row.backbone], where, "activation maps are computed from it")
         case DiagnosticRow():
             _check_seen_by(settings, row, where)
             if row.ipc is None:

@@ -10,7 +10,7 @@ from fd2.config import plugins
 from fd2.config.given import GivenConfig
 from fd2.config.layers import stage_config
 from fd2.config.names import Expert, SetName
-from fd2.config.networks import check_network, check_no_batch_norm
+from fd2.config.networks import check_feature_map, check_network, check_no_batch_norm
 from fd2.errors import FD2Error, suggest
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ STAGE = "train_expert"
 GSAM = "gsam"
 #: Experts start from random weights, in networks with a stem of their own.
 _NETWORK = {"initialisation": "scratch", "weights_file": None, "stem": "imagenet"}
+_NO_MAP = "gradients of gradients are taken through convolutions"
 _NO_PARAMETERS = "whose statistics are no parameters that an expert's trajectory holds"
 
 
@@ -114,6 +115,7 @@ def expert_settings(given: GivenConfig, expert: Expert) -> dict[str, Any]:
     section = stage_config(given.values, STAGE, expert.variant, context)
     where = f"expert {expert.path()}"
     check_no_batch_norm(expert.backbone, where, _NO_PARAMETERS)
+    check_feature_map([expert.backbone], where, _NO_MAP)
     entry = given.values["datasets"][expert.dataset]
     check_network(_NETWORK, expert.backbone, entry, lambda: where)
     gsam = section["gsam"] if section["optimiser"] == GSAM else None

@@ -7,6 +7,7 @@ that the libraries register are found without running them.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ from pathlib import Path
 
 #: Libraries whose networks may be named, in the order in which a bare name is looked up.
 LIBRARIES = ("torchvision", "timm")
+#: Files of timm whose networks are plain vision transformers.
+_TRANSFORMERS = ("deit", "vision_transformer")
 #: How each library registers a network; decorators that follow may span lines.
 _REGISTERED = {
     "torchvision": re.compile(
@@ -55,19 +58,29 @@ def names() -> list[str]:
     return sorted({name for library in LIBRARIES for name in networks(library)})
 
 
-@cache
-def networks(library: str) -> frozenset[str]:
+def networks(library: str) -> Set[str]:
     """The names of a library's classification networks; none if it is not installed.
 
     torchvision's networks for detection, segmentation and video stand in folders of their own.
     """
+    return _files(library).keys()
+
+
+def is_vision_transformer(library: str, model: str) -> bool:
+    """Whether a network is one of timm's plain vision transformers, DeiT among them."""
+    return library == "timm" and _files(library).get(model) in _TRANSFORMERS
+
+
+@cache
+def _files(library: str) -> dict[str, str]:
+    """For each network of a library the file that makes it, without its ending."""
     spec = find_spec(library)
     if spec is None or not spec.submodule_search_locations:
-        return frozenset()
+        return {}
     folder = Path(spec.submodule_search_locations[0], "models")
     pattern = _REGISTERED[library]
-    return frozenset(
-        next(filter(None, match.groups()))
+    return {
+        next(filter(None, match.groups())): path.stem
         for path in folder.glob("*.py")
         for match in pattern.finditer(path.read_text(encoding="utf-8"))
-    )
+    }

@@ -20,6 +20,26 @@ _REPEATED = "imagenet_repeated"
 
 
 @dataclass(frozen=True)
+class TransformerShape:
+    """How a vision transformer differs from the library's of its name; None is the library's own.
+
+    Attributes:
+        resolution: height and width in pixels that images are resized to before it sees them; None
+            takes them as they are. Trained position embeddings are resized to its patches.
+        patch_size: height and width of a patch in pixels.
+        width: of the tokens.
+        depth: blocks.
+        heads: of each block.
+    """
+
+    resolution: int | None = None
+    patch_size: int | None = None
+    width: int | None = None
+    depth: int | None = None
+    heads: int | None = None
+
+
+@dataclass(frozen=True)
 class NetworkInput:
     """The images that a network is built for.
 
@@ -29,16 +49,29 @@ class NetworkInput:
             this one alone.
         stem: ``imagenet``, the architecture's own, or ``cifar``: a first convolution of 3×3 with
             stride 1 and no pooling after it, for images of about 32 pixels.
+        transformer: shape of a vision transformer; other networks have none.
     """
 
     channels: int = 3
     resolution: int = 224
     stem: str = "imagenet"
+    transformer: TransformerShape | None = None
 
     def __post_init__(self) -> None:
         if self.stem not in _STEMS:
             fix = suggest(self.stem, _STEMS)
             raise FD2Error(f"unknown stem '{self.stem}'", "input of a network", fix)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> NetworkInput:
+        """From plain values under its own names: a teacher's metadata, or a student's."""
+        shape = facts.get("transformer")
+        return cls(
+            facts["channels"],
+            facts["resolution"],
+            facts["stem"],
+            None if shape is None else TransformerShape(**shape),
+        )
 
 
 PHOTOGRAPHS = NetworkInput()
@@ -117,8 +150,10 @@ def check_network(
         FD2Error: see `check_initialisation` and `check_weights_file`; or the plug-in's own, for
             images that it cannot take.
     """
-    images = NetworkInput(channels(entry), entry["resolution"], section["stem"])
     plugin = plugins.load("backbones", backbone)
+    shape = transformer_shape(section, backbone)
+    seen = {"channels": channels(entry), "resolution": entry["resolution"], "transformer": shape}
+    images = NetworkInput.of({**section, **seen})
     try:
         initialisation = section["initialisation"]
         check_weights_file(initialisation, section["weights_file"], f"backbone {backbone}")
@@ -144,9 +179,10 @@ def check_teacher(
     _check_classifier(section, teacher.backbone, entry, where)
     pools = getattr(plugins.load("backbones", teacher.backbone), "POOLS_FEATURES", True)
     if teacher.training.startswith("cal") and not pools:
+        seen = "class token" if is_transformer(teacher.backbone) else "flattened feature map"
         raise FD2Error(
             f"backbone '{teacher.backbone}' cannot have counterfactual attention: it classifies "
-            "its flattened feature map, FD² one that is averaged over positions (FD² eq. 7)",
+            f"its {seen}, FD² a feature map that is averaged over positions (FD² eq. 7)",
             f"teacher {teacher.path()}",
             "leave FD² out (plain), or take another backbone as the teacher",
         )
@@ -213,6 +249,53 @@ def check_no_batch_norm(
             f"network '{backbone}' has batch norm, {why}",
             where,
             f"take one without: {', '.join(fitting)}",
+        )
+
+
+def is_transformer(backbone: str) -> bool:
+    """Whether a backbone is a vision transformer: it has tokens, and no feature map."""
+    return bool(getattr(plugins.load("backbones", backbone), "TRANSFORMER", False))
+
+
+def transformer_shape(section: Mapping[str, Any], backbone: str) -> dict[str, Any] | None:
+    """The section's ``transformer`` for a vision transformer; None for other backbones.
+
+    So that a setting of transformers makes no other network again.
+    """
+    return dict(section["transformer"]) if is_transformer(backbone) else None
+
+
+def check_feature_map(backbones: Sequence[str], where: str, why: str) -> None:
+    """Refuse vision transformers where a last feature map is needed.
+
+    Args:
+        backbones: the networks.
+        where: they are asked for.
+        why: what needs the map.
+
+    Raises:
+        FD2Error: for the first one.
+    """
+    for backbone in backbones:
+        if is_transformer(backbone):
+            raise FD2Error(
+                f"network '{backbone}' is a vision transformer, which has no feature map: {why}",
+                where,
+                "take a convolutional network",
+            )
+
+
+def check_class_token(backbone: str, where: str) -> None:
+    """Refuse a network whose class token pays no attention to patches: it has none.
+
+    Raises:
+        FD2Error: for any but a vision transformer.
+    """
+    if not is_transformer(backbone):
+        raise FD2Error(
+            f"teacher '{backbone}' has no class token, whose attention the method looks at",
+            where,
+            "take a vision transformer of timm, such as deit_small_patch16_224",
         )
 
 

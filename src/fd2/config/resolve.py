@@ -11,7 +11,7 @@ from fd2.config.given import GivenConfig
 from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
-from fd2.config.networks import check_network, check_teacher
+from fd2.config.networks import check_network, check_teacher, transformer_shape
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.schema import WHOLE_SETS, check_recipe, regularisers_of, require_fd2
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
@@ -87,6 +87,7 @@ class Configuration(GivenConfig):
         return {
             **{key: value for key, value in section.items() if key not in cal},
             **context,
+            "transformer": transformer_shape(section, teacher.backbone),
             "cal": cal if teacher.training.startswith("cal") else None,
             "preset": self.values["preset"],
         }
@@ -280,6 +281,7 @@ class Configuration(GivenConfig):
         return {
             **section,
             **context,
+            "transformer": transformer_shape(section, cell.student),
             "direct": section["direct"] if section["protocol"] == "direct" else None,
             "seed": cell.seed,
             "preset": self.values["preset"],

@@ -10,7 +10,7 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.datasets import refuse_whitened
 from fd2.config.names import SetName
-from fd2.config.networks import check_batch_norm, check_no_batch_norm
+from fd2.config.networks import check_batch_norm, check_feature_map, check_no_batch_norm
 from fd2.config.stages import SECTIONS
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
@@ -114,7 +114,12 @@ def check_recipe(
     if plugin.KIND == "import":
         plugin.require_source(settings)
     if plugin.KIND in WHOLE_SETS:
-        check_no_batch_norm(settings["network"], f"method '{method}' for {where}")
+        here = f"method '{method}' for {where}"
+        check_no_batch_norm(settings["network"], here)
+        check_feature_map([settings["network"]], here, "images are matched by their maps")
+    if plugin.KIND == "trajectories":
+        maps = "activation maps are computed from it"
+        check_feature_map(settings["teachers"], f"method '{method}' for {where}", maps)
     if plugin.KIND not in ("optimisation", "trajectories"):
         return
     try:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
+from fd2.config.networks import TransformerShape
+from fd2.config.protocols import DirectSettings
 from fd2.config.weights_files import WeightsFile
 
 T = TypeVar("T")
@@ -83,6 +85,7 @@ class PretrainSettings:
     weights_file: WeightsFile | None
     classifier: str
     stem: str
+    transformer: TransformerShape | None
     optimiser: str
     learning_rate: float
     momentum: float
@@ -201,21 +204,6 @@ class RelabelSettings:
 
 
 @dataclass(frozen=True)
-class DirectSettings:
-    """What the protocol ``direct`` of students needs beside the section's other values.
-
-    Attributes:
-        momentum: of SGD.
-        batch_size: images of a step.
-        augmentation: operations of `fd2.augment.differentiable`, of which a batch sees one.
-    """
-
-    momentum: float
-    batch_size: int
-    augmentation: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
@@ -235,6 +223,7 @@ class EvaluateSettings(OfSet):
     initialisation: str
     weights_file: WeightsFile | None
     stem: str
+    transformer: TransformerShape | None
     temperature: float
     epochs: int
     learning_rate: float | str

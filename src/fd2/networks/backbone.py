@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -67,6 +67,10 @@ class Backbone(nn.Module):
             for part in named
             if name.startswith(part)
         }
+
+    def fitted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights under the library's names, changed where they depend on the size of images."""
+        return state
 
     def classifier_names(self) -> set[str]:
         """Names in the state dict of what depends on the number of classes, or follows the map."""

@@ -54,7 +54,8 @@ def build_backbone(
         check_weights_file(initialisation, given, f"backbone {name}")
         assert weights_file is not None
         path = Path(weights_file.path)
-        state, where = read_state(path, weights_file.sha256), f"{path} for {name}"
+        where = f"{path} for {name}"
+        state = backbone.fitted(read_state(path, weights_file.sha256))
         load_weights(backbone, state, where)
         if classifier_rows is not None:
             take_rows(backbone, state, classifier_rows, where)

@@ -106,7 +106,7 @@ def read_teacher(
         metadata["attention_maps"],
         initialisation="scratch",
         seed=0,
-        images=NetworkInput(metadata["channels"], metadata["resolution"], metadata["stem"]),
+        images=NetworkInput.of(metadata),
     )
     try:
         teacher.load_state_dict(tensors)

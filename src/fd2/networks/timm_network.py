@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import timm
@@ -61,22 +62,34 @@ def create(model: str, num_classes: int) -> TimmNetwork:
 def create_trained(model: str, num_classes: int, weights_file: Path | None) -> TimmNetwork:
     """The network for three channels with the weights that timm takes first; a fresh classifier.
 
-    timm downloads them, from Hugging Face, or reads a local copy.
+    Raises:
+        FD2Error: if they cannot be had.
+    """
+    return TimmNetwork(trained_network(model, num_classes, weights_file))
+
+
+def trained_network(
+    model: str, num_classes: int, weights_file: Path | None, **built: Any
+) -> nn.Module:
+    """A network of timm with trained weights; ``built`` are arguments of its constructor.
+
+    timm downloads the weights, from Hugging Face, or reads a local copy.
 
     Raises:
         FD2Error: if they cannot be had.
     """
-    import httpx
+    # The HTTP library that timm's downloads use differs between versions of theirs.
+    from huggingface_hub.errors import HTTPError
 
     local = None if weights_file is None else {"file": str(weights_file)}
     try:
-        network = timm.create_model(
-            model, pretrained=True, num_classes=num_classes, pretrained_cfg_overlay=local
+        network: nn.Module = timm.create_model(
+            model, pretrained=True, num_classes=num_classes, pretrained_cfg_overlay=local, **built
         )
-    except (URLError, OSError, RuntimeError, httpx.HTTPError) as error:
+    except (URLError, OSError, RuntimeError, HTTPError) as error:
         raise FD2Error(
             f"trained weights could not be fetched: {error}",
             f"{model} of timm",
             "connect to the network, or fetch the file elsewhere and give it as 'weights_file'",
         ) from error
-    return TimmNetwork(network)
+    return network

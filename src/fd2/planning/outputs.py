@@ -67,7 +67,8 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
         }
     if job.rule == "pretrain":
         maps = values["cal"]["attention_maps"] if values["cal"] else None
-        seen = NetworkInput(size.channels, size.resolution, values["stem"])
+        pixels = {"channels": size.channels, "resolution": size.resolution}
+        seen = NetworkInput.of({**values, **pixels})
         return {".safetensors": teacher_bytes(values["backbone"], size.classes, maps, seen)}
     if job.rule == "train_expert":
         return {".safetensors": trajectory_bytes(values, size)}

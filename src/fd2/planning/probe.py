@@ -75,7 +75,10 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
         size=size,
         count=job.ipc or 1,
         teachers={
-            name: (values["cal"] and values["cal"]["attention_maps"], values["stem"])
+            name: (
+                values["cal"] and values["cal"]["attention_maps"],
+                {key: values[key] for key in ("stem", "transformer")},
+            )
             for name, values in trained.items()
         },
         device="cuda" if one.gpu else "cpu",

@@ -72,14 +72,15 @@ class ProbeInputs:
         self._facts["manifest"] = write_prepared(folder, manifest, images).digest()
         return folder
 
-    def teachers(self, built: Mapping[str, tuple[int | None, str]]) -> list[Path]:
+    def teachers(self, built: Mapping[str, tuple[int | None, Mapping[str, Any]]]) -> list[Path]:
         """Untrained teachers, with batch-norm statistics that fit random images.
 
-        ``built`` has attention maps (None: plain) and stem by backbone.
+        ``built`` has attention maps (None: plain), and stem and transformer, by backbone.
         """
         paths = []
-        for backbone, (maps, stem) in built.items():
-            seen = NetworkInput(self.channels, self.resolution, stem)
+        pixels = {"channels": self.channels, "resolution": self.resolution}
+        for backbone, (maps, built_for) in built.items():
+            seen = NetworkInput.of({**built_for, **pixels})
             teacher = build_teacher(
                 backbone, self.classes, maps, initialisation="scratch", seed=0, images=seen
             )

@@ -62,7 +62,8 @@ class ProbeTask:
         settings: of the stage.
         size: of the dataset.
         count: images per class.
-        teachers: attention maps (None: plain) and stem of each teacher by backbone, in order.
+        teachers: attention maps (None: plain), and stem and transformer, of each teacher by
+            backbone, in order.
         device: ``cpu`` or ``cuda``.
         threads: of the CPU.
     """
@@ -71,7 +72,7 @@ class ProbeTask:
     settings: dict[str, Any]
     size: DatasetSize
     count: int
-    teachers: dict[str, tuple[int | None, str]]
+    teachers: dict[str, tuple[int | None, dict[str, Any]]]
     device: str
     threads: int
 

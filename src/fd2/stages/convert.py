@@ -33,7 +33,7 @@ def convert(weights: Path, output: Path) -> None:
 
     tensors, facts = read_tensors(weights)
     refuse_whitened(facts, f"weights {weights}")
-    images = NetworkInput(facts["channels"], facts["resolution"], facts["stem"])
+    images = NetworkInput.of(facts)
     student, classes = facts["settings"]["student"], len(facts["classes"])
     network = build_backbone(student, classes, "scratch", seed=0, images=images).eval()
     load_weights(network, tensors, str(weights))

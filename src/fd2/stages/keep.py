@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from fd2.artifacts.provenance import record, shaped_by
@@ -47,6 +48,7 @@ def keep(
             "channels": manifest.channels,
             "resolution": manifest.resolution,
             "stem": settings.stem,
+            "transformer": settings.transformer and asdict(settings.transformer),
             "accuracy": result["last"],
         }
         tensors = {plain[name]: value for name, value in student.state_dict().items()}

@@ -95,7 +95,9 @@ class StudentTraining:
             settings.initialisation,
             settings.weights_file,
             seed=seed_from(*self._names),
-            images=NetworkInput(data.images.shape[1], data.images.shape[2], settings.stem),
+            images=NetworkInput(
+                data.images.shape[1], data.images.shape[2], settings.stem, settings.transformer
+            ),
         )
         self.student = on_device(student, device, settings.memory_format)
         self._features = compiled(

@@ -77,7 +77,9 @@ class TeacherTraining:
         # the same images in the same order.
         self._names = ("pretrain", settings.seed, settings.dataset, settings.backbone)
         manifest = dataset.manifest
-        self.input = NetworkInput(manifest.channels, manifest.resolution, settings.stem)
+        self.input = NetworkInput(
+            manifest.channels, manifest.resolution, settings.stem, settings.transformer
+        )
         teacher = build_teacher(
             settings.backbone,
             dataset.num_classes,

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fd2.methods._interface import SelectionRequest
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from fd2.methods._interface import Selection, SelectionRequest
 
 LABEL = "First real images"
 KIND = "selection"
@@ -20,16 +17,13 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-def select(request: SelectionRequest) -> Tensor:
-    """The first n training images of each class in file order.
-
-    Returns:
-        uint8 ``[n, C, K, H, W]``.
-    """
+def select(request: SelectionRequest) -> Selection:
+    """The first n training images of each class in file order."""
     import torch
 
     dataset, count = request.dataset, request.images_per_class
     members = dataset.class_indices(dataset.train)
     indices = torch.stack([positions[:count] for positions in members], dim=1)
     images = dataset.train.batch(indices.flatten(), torch.device("cpu"))
-    return images.unflatten(0, indices.shape).contiguous()
+    shown = images.unflatten(0, indices.shape).contiguous()  # uint8 [n, C, K, H, W]
+    return Selection(shown, {"images": indices.tolist()})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from fd2.config import plugins
 from fd2.config.settings import PatchSettings
 from fd2.errors import FD2Error, listing
 
@@ -78,24 +80,36 @@ def require_patch_images(settings: PatchSettings, counts: Mapping[str, int]) -> 
             )
 
 
-def require_whole_images(dataset: str, counts: Mapping[str, int], images_per_class: int) -> None:
+def require_whole_images(
+    dataset: str, counts: Mapping[str, int], images_per_class: int, each: int = 1
+) -> None:
     """Refuse a dataset with too few images to choose from.
 
     Args:
         dataset: its name.
         counts: training images of each class, by its name.
-        images_per_class: wanted, all different.
+        images_per_class: wanted.
+        each: real images that one of these is made of, all different.
 
     Raises:
         FD2Error: names the first class with too few images.
     """
     for name, count in counts.items():
-        if count < images_per_class:
+        if count < images_per_class * each:
+            made = f", {each} for each image" if each > 1 else ""
             raise FD2Error(
-                f"class '{name}' has {count} training images, {images_per_class} are wanted",
+                f"class '{name}' has {count} training images, {images_per_class * each} are "
+                f"wanted{made}",
                 f"dataset '{dataset}'",
-                f"ask for at most {min(counts.values())} images per class",
+                f"ask for at most {min(counts.values()) // each} images per class",
             )
+
+
+def real_images_of_each(method: str, settings: Mapping[str, Any]) -> int:
+    """Real images that an image of a selecting method is made of."""
+    plugin = plugins.load("methods", method)
+    told = getattr(plugin, "real_images_of_each", None)
+    return 1 if told is None else int(told(settings))
 
 
 def even_sizes(count: int, most: int) -> list[int]:

@@ -138,9 +138,10 @@ def test_selecting_method(load: Load, tmp_path: Path) -> None:
     )
     write_prepared(tmp_path, manifest, {"train": pixels, "test": pixels})
     request = SelectionRequest(open_prepared(tmp_path), None, None, 2, 0, {})
-    images = load("methods/first").select(request)
+    chosen = load("methods/first").select(request)
+    images = chosen.images
     assert images.shape == (2, 2, 3, 2, 2) and images.dtype == torch.uint8
-    assert images[:, :, 0, 0, 0].tolist() == [[1, 0], [3, 2]]
+    assert images[:, :, 0, 0, 0].tolist() == chosen.chosen["images"] == [[1, 0], [3, 2]]
 
 
 def test_optimising_method(load: Load, configured: Callable[..., Configuration]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fd2.artifacts.images import read_slots
 from fd2.artifacts.manifests import read_manifest
-from fd2.engine.codec import encode
+from fd2.augment.codec import encode
 from fd2.engine.group import Group, build_group
 from fd2.engine.optimise import optimise
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from fd2.artifacts.images import SlotImages
+from fd2.augment.codec import encode
 from fd2.augment.normalise import Normaliser
-from fd2.engine.codec import encode
 from fd2.engine.group import initial_patches
 from fd2.engine.views import independent_views, plan_views
 from fd2.errors import FD2Error

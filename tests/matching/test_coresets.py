@@ -1,4 +1,4 @@
-"""Herding and K-Center against brute force over all candidates."""
+"""Herding and K-Center against brute force over all candidates, K-Means on plain clusters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fd2.matching.coresets import herding, k_center, nearest_to_mean
+from fd2.matching.coresets import herding, k_center, k_means, nearest_to_mean
 
 
 def features(seed: int, images: int = 17, width: int = 5) -> Tensor:
@@ -79,3 +79,30 @@ def test_herding_keeps_the_mean_closer_than_chance() -> None:
     drawn = torch.stack([rows[torch.randperm(200)[:20]].mean(0) for _ in range(50)])
     assert away == sorted(away, reverse=True)
     assert away[1] < float((drawn - rows.mean(0)).norm(dim=1).min())
+
+
+def test_k_means_takes_one_image_of_each_cluster() -> None:
+    """Of clusters far apart it takes the image nearest to the mean of each."""
+    draws = torch.Generator().manual_seed(3)
+    centres = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0], [50.0, 50.0]])
+    points = centres.repeat_interleave(6, 0) + torch.randn(24, 2, generator=draws)
+    shuffled = torch.randperm(24, generator=draws)
+    for seed in range(20):
+        # From two starts in one cluster Lloyd's steps may end elsewhere: take those that do not.
+        chosen = k_means(points[shuffled], 4, torch.Generator().manual_seed(seed))
+        clusters = (shuffled[chosen] // 6).tolist()
+        if len(set(clusters)) == 4:
+            break
+    assert sorted(clusters) == [0, 1, 2, 3]
+    for cluster, at in zip(clusters, shuffled[chosen].tolist(), strict=True):
+        own = points[6 * cluster : 6 * cluster + 6]
+        assert int((own - own.mean(0)).square().sum(1).argmin()) == at % 6
+
+
+@pytest.mark.parametrize("count", [1, 5, 17])
+def test_k_means_chooses_different_images_also_of_equal_ones(count: int) -> None:
+    rows = features(1)
+    rows[5:] = rows[0]
+    one = k_means(rows, count, torch.Generator().manual_seed(0))
+    assert len(set(one.tolist())) == count
+    assert torch.equal(one, k_means(rows, count, torch.Generator().manual_seed(0)))

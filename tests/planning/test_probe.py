@@ -99,7 +99,7 @@ def test_a_probe_of_complexity(monkeypatch: pytest.MonkeyPatch, maps: str) -> No
     size = DatasetSize((400, 300, 200), 9, 16, 1)
     whole = workload("measure_complexity", settings, size)
     probed = ProbeTask(
-        "measure_complexity", settings, size, 1, {"convnet": (None, "cifar")}, "cpu", 1
+        "measure_complexity", settings, size, 1, {"convnet": (None, {"stem": "cifar"})}, "cpu", 1
     )
     result = timed(probed)
     assert whole is not None and result.work.kind == whole.kind

@@ -1,4 +1,4 @@
-"""Selecting methods: IPC n is a prefix of IPC m, and what is chosen is real."""
+"""Selecting methods of whole images and patches: IPC n is a prefix of IPC m, all is real."""
 
 from __future__ import annotations
 

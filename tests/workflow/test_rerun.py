@@ -96,7 +96,7 @@ def test_a_touch_reruns_nothing(finished: Any) -> None:
     [
         ("src/fd2/datasets/imagefolder.py", {"prepare"}),
         ("src/fd2/stages/pretrain.py", jobs("pretrain")),
-        ("src/fd2/engine/codec.py", jobs("patches", "distill")),
+        ("src/fd2/augment/codec.py", jobs("patches", "distill")),
         ("src/fd2/regularisers/total_variation.py", jobs("distill")),
         ("src/fd2/regularisers/characteristic.py", jobs("distill sre2lpp fd2")),
         ("src/fd2/losses/batch_norm.py", jobs("distill")),

@@ -41,7 +41,7 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     trained = {"pretrain", "train_expert", "evaluate", "keep"}
     trained |= {"learn_continually", "learn_continually_real"}
     looked = {"diagnose", "diagnose_real", "measure_complexity"}
-    images = {"patches", "distill", "match", "match_trajectories", "relabel"}
+    images = {"patches", "select_images", "distill", "match", "match_trajectories", "relabel"}
     assert on_gpus == trained | images | looked | {"measure"}
 
 

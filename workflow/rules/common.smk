@@ -41,6 +41,7 @@ from fd2.errors import FD2Error, require_extra, system_fault
 from fd2.health.start import require_device, require_start
 from fd2.image_counts import (
     half_batch_sizes,
+    real_images_of_each,
     require_patch_images,
     require_whole_images,
 )

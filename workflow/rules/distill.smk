@@ -84,6 +84,9 @@ rule select_images:
     threads: select_threads
     resources:
         compute_threads=select_threads,
+        device=select_device,
+        gpu=select_gpus,
+        jobs_per_gpu=JOBS_PER_GPU,
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:

@@ -186,7 +186,9 @@ def select_code(wildcards):
     name, ipc = asked_set(wildcards), int(wildcards.ipc)
     counts = images_before(name.images(ipc), name.dataset)
     if counts is not None and SETTINGS.patch_kind(name) is None:
-        require_whole_images(name.dataset, counts, ipc)
+        own = SETTINGS.method_settings(name)
+        each = real_images_of_each(name.method, own)
+        require_whole_images(name.dataset, counts, ipc, each)
     backbones = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
     plugins_of = (f"methods.{name.method}", *(f"backbones.{one}" for one in backbones))
     return code("select_images", *plugins_of)
@@ -195,6 +197,15 @@ def select_code(wildcards):
 def select_threads(wildcards):
     """One where nothing is computed."""
     return THREADS["distill"] if distill_teachers(wildcards) else 1
+
+
+def select_device(wildcards):
+    """The CPU where nothing is computed, also under a config for a GPU."""
+    return DEVICE if distill_teachers(wildcards) else "cpu"
+
+
+def select_gpus(wildcards):
+    return GPUS if distill_teachers(wildcards) else 0
 
 
 def matching_code(stage, wildcards):

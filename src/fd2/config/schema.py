@@ -97,22 +97,22 @@ def check_recipe(
     """Refuse networks that a method cannot use, and let an optimising method refuse its settings.
 
     Args:
-        method: a plug-in of ``fd2.methods``; one that selects images refuses nothing here.
+        method: a plug-in of ``fd2.methods``.
         settings: the method's.
         entry: the dataset's, whose resolution the settings must fit.
         where: the dataset and the config files, for the error.
 
     Raises:
         FD2Error: for the first teacher without batch norm, or a matching method's network with it;
-            an import that names no set; whitened images, unless the method matches or looks through
-            no network; or the method's own, with ``where`` added.
+            whitened images, unless the method matches or looks through no network; or the method's
+            own, of a recipe with ``where`` added.
     """
     plugin = plugins.load("methods", method)
     # One without settings looks through no network.
     if plugin.KIND not in WHOLE_SETS and settings:
         refuse_whitened(entry, f"method '{method}' for {where}")
-    if plugin.KIND == "import":
-        plugin.require_source(settings)
+    if hasattr(plugin, "check"):
+        plugin.check(settings)
     if plugin.KIND in WHOLE_SETS:
         here = f"method '{method}' for {where}"
         check_no_batch_norm(settings["network"], here)

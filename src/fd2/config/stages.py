@@ -15,7 +15,8 @@ class Stage:
             depend on. An override of the section can look at these alone, because the artefacts
             are shared across all others; one of ``distill`` also at ``ipc`` where it names methods
             that make a set of each. Empty without a section.
-        on_device: whether it computes on the config's device.
+        on_device: whether it computes on the config's device; a selection does where a teacher
+            looks at the images.
         threads: the key of section ``threads`` that it computes with, where it is not its name.
         probed: whether ``fd2 plan --probe`` runs a few of its steps.
         largest: the setting that sets the size of its largest tensors; the batches of students are
@@ -52,7 +53,7 @@ STAGES = (
     ),
     Stage("distill", _SET, on_device=True, probed=True, largest="distill.class_chunk"),
     Stage("assemble"),
-    Stage("select_images", threads="distill", probed=True),
+    Stage("select_images", on_device=True, threads="distill", probed=True),
     Stage("match", on_device=True, threads="distill", probed=True),
     Stage("match_trajectories", on_device=True, threads="distill", probed=True),
     Stage("import_set", threads="distill"),

@@ -1,9 +1,12 @@
-"""Greedy choices of real images by their features: Herding and K-Center."""
+"""Choices of real images by their features: Herding, K-Center and K-Means."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+#: Of the centres of K-Means, which come to rest long before.
+_MOST_MOVES = 300
 
 
 def herding(features: Tensor, count: int) -> Tensor:
@@ -74,3 +77,39 @@ def k_center(features: Tensor, count: int, start: int) -> Tensor:
         nearest[chosen[-1]] = -1
         chosen.append(int(nearest.argmax()))
     return torch.tensor(chosen)
+
+
+def k_means(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """The images nearest to the centres of n clusters (Forgy 1965), one of each.
+
+    Centres start at images drawn at random and are moved to the mean of those nearest to them until
+    none changes its cluster; one that loses all stays. An image that is nearest to two centres
+    goes to the first.
+
+    Args:
+        features: ``[M, D]``.
+        count: n, from 1 to M.
+        generator: on the CPU; of the first centres.
+
+    Returns:
+        int64 ``[n]``, positions in the order of the clusters.
+    """
+    features = features.double()
+    centres = features[torch.randperm(len(features), generator=generator)[:count]]
+    nearest = torch.full((len(features),), -1)
+    for _ in range(_MOST_MOVES):
+        found = torch.cdist(features, centres).argmin(1)
+        if torch.equal(found, nearest):
+            break
+        nearest = found
+        sizes = torch.bincount(nearest, minlength=count)
+        sums = torch.zeros_like(centres).index_add_(0, nearest, features)
+        means = sums / sizes.clamp(min=1)[:, None]
+        centres = torch.where((sizes > 0)[:, None], means, centres)
+    distances = torch.cdist(centres, features)
+    chosen: list[int] = []
+    for own in distances:
+        best = int(own.argmin())
+        distances[:, best] = torch.inf
+        chosen.append(best)
+    return torch.tensor(chosen, dtype=torch.long)

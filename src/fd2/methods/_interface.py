@@ -4,7 +4,8 @@ A method's file defines ``LABEL`` (its name in tables), ``KIND``, ``SETTINGS_SCH
 schema), and by its kind:
 
 - ``optimisation``, of slots under frozen teachers: ``recipe(settings, resolution)``, a `Recipe`;
-- ``selection`` of real images: ``select(request)``;
+- ``selection`` of real images: ``select(request)``, a `Selection`; one whose images are made of
+  several real ones each says of how many: ``real_images_of_each(settings)``;
 - ``matching``, of all images together without a teacher: ``recipe(settings, images_per_class)``, a
   `fd2.matching.recipe.MatchRecipe`. One that learns more than images says so in ``LEARNS``, which
   holds ``labels`` (soft ones), ``rate`` (the learning rate of students) or both; its sets carry
@@ -12,20 +13,20 @@ schema), and by its kind:
 - ``trajectories``, of all images together in students that follow experts: ``recipe(settings,
   images_per_class)``, a `fd2.trajectories.recipe.TrajectoryRecipe`, and ``learns(settings)``, which
   says what of ``LEARNS`` they learn;
-- ``import``, of what others made: ``require_source(settings)`` refuses settings that name no files,
-  and ``learns(settings)`` says which of ``LEARNS`` these files hold.
+- ``import``, of what others made: ``learns(settings)`` says which of ``LEARNS`` its files hold.
 
+``check(settings)``, where a method has it, refuses settings before any job runs.
 A setting ``patches`` names the scored crops that its images
 start from or are chosen from: ``1x1`` or ``2x2`` are those of section ``patches``, which methods
 share, a block of settings makes crops of the method's own (``rded.py``); a method without it takes
-whole images. With a setting ``teachers`` a selecting method sees the features of a plain teacher.
+whole images. With a setting ``teachers`` a selecting method sees a plain teacher.
 Files import torch inside functions only, because the plan of a grid reads every method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from fd2.artifacts.images import SlotImages
     from fd2.artifacts.prepared import PreparedDataset
+    from fd2.networks.stored_teacher import LoadedTeacher
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class SelectionRequest:
     Attributes:
         dataset: the prepared data.
         patches: the method's patches, or None if it asked for none.
-        features: float32 ``[N, D]`` of the training images, what the classifier of the method's
-            plain teacher sees; None for a method without the setting ``teachers``.
+        teacher: the method's plain teacher, on the job's device; None for a method without the
+            setting ``teachers``.
         images_per_class: n.
         seed: the distillation seed.
         settings: the method's own settings.
@@ -99,7 +101,21 @@ class SelectionRequest:
 
     dataset: PreparedDataset
     patches: SlotImages | None
-    features: Tensor | None
+    teacher: LoadedTeacher | None
     images_per_class: int
     seed: int
     settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a selecting method chose.
+
+    Attributes:
+        images: uint8 ``[n, C, K, H, W]``.
+        chosen: what its images are made of, as plain values for the record; ``images`` are
+            positions in the training split.
+    """
+
+    images: Tensor
+    chosen: Mapping[str, Any] = field(default_factory=dict)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fd2.image_counts import require_whole_images
-from fd2.methods._interface import SelectionRequest
+from fd2.methods._interface import Selection, SelectionRequest
 from fd2.methods._optimising import closed, teachers_schema
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from fd2.artifacts.prepared import PreparedDataset
+
+_BATCH = 256
 
 
 def coreset_schema(own: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +23,13 @@ def coreset_schema(own: dict[str, Any]) -> dict[str, Any]:
     return closed({"teachers": teachers, **own})
 
 
-def select_whole(request: SelectionRequest, choose: Callable[[str, Tensor], Tensor]) -> Tensor:
+def members_by_class(dataset: PreparedDataset) -> dict[str, Tensor]:
+    """For each class, by its name, the positions of its images in the training split."""
+    indices = dataset.class_indices(dataset.train)
+    return dict(zip(dataset.manifest.classes, indices, strict=True))
+
+
+def select_whole(request: SelectionRequest, choose: Callable[[str, Tensor], Tensor]) -> Selection:
     """Real images of each class that a method chooses.
 
     Args:
@@ -28,7 +38,7 @@ def select_whole(request: SelectionRequest, choose: Callable[[str, Tensor], Tens
             to the chosen n of these M, in the order of their slots.
 
     Returns:
-        uint8 ``[n, C, K, H, W]``.
+        Whole images.
 
     Raises:
         FD2Error: if a class has fewer than n training images.
@@ -36,11 +46,27 @@ def select_whole(request: SelectionRequest, choose: Callable[[str, Tensor], Tens
     import torch
 
     dataset = request.dataset
-    indices_of = dataset.class_indices(dataset.train)
-    members_of = dict(zip(dataset.manifest.classes, indices_of, strict=True))
+    members_of = members_by_class(dataset)
     counts = {name: len(members) for name, members in members_of.items()}
     require_whole_images(dataset.manifest.dataset, counts, request.images_per_class)
     chosen = [members[choose(name, members)] for name, members in members_of.items()]
     indices = torch.stack(chosen, dim=1)
     images = dataset.train.batch(indices.flatten(), torch.device("cpu"))
-    return images.unflatten(0, indices.shape).contiguous()
+    shown = images.unflatten(0, indices.shape).contiguous()
+    return Selection(shown, {"images": indices.tolist()})
+
+
+def training_features(request: SelectionRequest) -> Tensor:
+    """What the teacher's classifier sees of each training image, float32 ``[N, D]`` on the CPU."""
+    import torch
+
+    teacher = request.teacher
+    assert teacher is not None
+    split, backbone = request.dataset.train, teacher.network.backbone
+    device = next(backbone.parameters()).device
+    seen = []
+    with torch.no_grad():
+        for ids in torch.arange(len(split.labels)).split(_BATCH):
+            images = teacher.normaliser.normalise(split.batch(ids, device))
+            seen.append(backbone.embedding(backbone.features(images)).float().cpu())
+    return torch.cat(seen)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fd2.methods._interface import SelectionRequest
-from fd2.methods._selecting import coreset_schema, select_whole
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from fd2.methods._interface import Selection, SelectionRequest
+from fd2.methods._selecting import coreset_schema, select_whole, training_features
 
 LABEL = "Herding"
 KIND = "selection"
@@ -24,19 +19,15 @@ SETTINGS_SCHEMA = coreset_schema(
 )
 
 
-def select(request: SelectionRequest) -> Tensor:
+def select(request: SelectionRequest) -> Selection:
     """The first n images of each class in the order of the settings: a prefix of m > n.
-
-    Returns:
-        uint8 ``[n, C, K, H, W]``.
 
     Raises:
         FD2Error: if a class has fewer than n training images.
     """
     from fd2.matching.coresets import herding, nearest_to_mean
 
-    features = request.features
-    assert features is not None
+    features = training_features(request)
     order = herding if request.settings["order"] == "running_mean" else nearest_to_mean
     return select_whole(
         request, lambda _, members: order(features[members], request.images_per_class)

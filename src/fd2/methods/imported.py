@@ -68,7 +68,7 @@ def learns(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(word for word in LEARNS if settings[word] is not None)
 
 
-def require_source(settings: Mapping[str, Any]) -> None:
+def check(settings: Mapping[str, Any]) -> None:
     """Refuse settings that name no set, or statistics by half.
 
     Raises:

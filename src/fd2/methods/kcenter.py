@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fd2.methods._interface import SelectionRequest
-from fd2.methods._selecting import coreset_schema, select_whole
+from fd2.methods._interface import Selection, SelectionRequest
+from fd2.methods._selecting import coreset_schema, select_whole, training_features
 from fd2.runtime.seeds import torch_generator
 
 if TYPE_CHECKING:
@@ -24,11 +24,8 @@ SETTINGS_SCHEMA = coreset_schema(
 )
 
 
-def select(request: SelectionRequest) -> Tensor:
+def select(request: SelectionRequest) -> Selection:
     """The first n images of each class in farthest-first order, so that n is a prefix of m > n.
-
-    Returns:
-        uint8 ``[n, C, K, H, W]``.
 
     Raises:
         FD2Error: if a class has fewer than n training images.
@@ -37,8 +34,7 @@ def select(request: SelectionRequest) -> Tensor:
 
     from fd2.matching.coresets import k_center, nearest_to_mean
 
-    features = request.features
-    assert features is not None
+    features = training_features(request)
     dataset = request.dataset.manifest.dataset
 
     def choose(name: str, members: Tensor) -> Tensor:

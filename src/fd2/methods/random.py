@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fd2.methods._interface import SelectionRequest
+from fd2.methods._interface import Selection, SelectionRequest
 from fd2.methods._selecting import select_whole
 from fd2.runtime.seeds import torch_generator
 
@@ -21,11 +21,8 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-def select(request: SelectionRequest) -> Tensor:
+def select(request: SelectionRequest) -> Selection:
     """The first n images of a seeded permutation of each class, so that n is a prefix of m > n.
-
-    Returns:
-        uint8 ``[n, C, K, H, W]``.
 
     Raises:
         FD2Error: if a class has fewer than n training images.

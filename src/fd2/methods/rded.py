@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fd2.methods._interface import SelectionRequest
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from fd2.methods._interface import Selection, SelectionRequest
 
 LABEL = "RDED"
 KIND = "selection"
@@ -43,15 +40,12 @@ SETTINGS_SCHEMA: dict[str, Any] = {
 }
 
 
-def select(request: SelectionRequest) -> Tensor:
+def select(request: SelectionRequest) -> Selection:
     """Patch k is slot k, so that n images hold the best 4n crops (2×2) of a class.
 
     They are dealt in runs: image k has ranks 4k to 4k + 3. RDED's code deals the same crops
     otherwise: image j of n has ranks j, n + j, 2n + j and 3n + j, and the images of IPC 1 would
     not be the first of IPC 5.
-
-    Returns:
-        uint8 ``[n, C, K, H, W]``.
     """
     assert request.patches is not None
-    return request.patches.images[: request.images_per_class]
+    return Selection(request.patches.images[: request.images_per_class])

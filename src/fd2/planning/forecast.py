@@ -77,7 +77,7 @@ def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
         described.append(
             JobForecast(
                 job,
-                gpu=on_gpu and job.rule in BY_NAME and BY_NAME[job.rule].on_device,
+                gpu=on_gpu and _computes(project, job),
                 threads=_threads(project, job),
                 sizes=output_bytes(project, job, size),
                 sized=job.dataset is None or size is not None,
@@ -87,9 +87,16 @@ def describe(project: Project, jobs: Iterable[RuleJob]) -> list[JobForecast]:
     return described
 
 
+def _computes(project: Project, job: RuleJob) -> bool:
+    """Whether a job computes on the config's device; a selection does with a teacher alone."""
+    if job.rule not in BY_NAME or not BY_NAME[job.rule].on_device:
+        return False
+    return job.rule != "select_images" or bool(teachers_of(project.settings, job))
+
+
 def _threads(project: Project, job: RuleJob) -> int:
-    if job.rule == "select_images" and not teachers_of(project.settings, job):
-        return 1  # It computes nothing.
+    if job.rule == "select_images" and not _computes(project, job):
+        return 1
     stage = BY_NAME.get(job.rule)
     key = stage.threads or stage.name if stage else job.rule
     return int(project.settings.values["threads"].get(key, 1))

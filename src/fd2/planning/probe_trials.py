@@ -23,6 +23,7 @@ from fd2.config.settings import (
     build,
 )
 from fd2.datasets._decode import read_images
+from fd2.image_counts import real_images_of_each
 from fd2.planning.datasets import DatasetSize
 from fd2.planning.probe_inputs import ProbeInputs
 from fd2.planning.workloads import Workload, workload
@@ -159,7 +160,9 @@ def _select_images(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial
     """More real images where a teacher sees them all, otherwise more chosen ones."""
     classes, count = task.size.classes, 1 if task.teachers else min(steps, task.count)
     images = steps * _SEEN_PER_STEP if task.teachers else 0
-    per_class = max(math.ceil(images / classes), count)
+    own = task.settings["method_settings"]
+    needed = count * real_images_of_each(task.settings["method"], own)
+    per_class = max(math.ceil(images / classes), needed)
     size = replace(task.size, train_per_class=(per_class,) * classes, test=_TEST_IMAGES)
     settings = {**task.settings, "images_per_class": count}
     inputs = ProbeInputs(folder, size.shape, classes)

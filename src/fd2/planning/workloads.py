@@ -118,6 +118,7 @@ def _made(stage: str, kind: Mapping[str, Any], units: float, resident: int) -> W
 
 def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     kind = {key: settings[key] for key in ("backbone", "stem", "batch_size", *_COMPUTING)}
+    kind |= _shape(settings)
     # What is drawn costs time, not how far; records hold numbers that the config has as whole ones.
     drawn = settings["augmentation"].items()
     kind |= {"augmentation": {key: value not in (0, "none") for key, value in drawn}}
@@ -131,6 +132,12 @@ def _pretrain(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
     if settings["batch_norm_statistics"] == "recomputed":
         passes += size.train
     return _made("pretrain", kind, passes, (size.train + size.test) * size.image_bytes)
+
+
+def _shape(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a vision transformer; nothing of other networks, and of records that do not tell it."""
+    shape = settings.get("transformer")
+    return {} if shape is None else {"transformer": shape}
 
 
 def _train_expert(settings: Mapping[str, Any], size: DatasetSize) -> Workload:
@@ -225,7 +232,7 @@ def _relabel(
 
 def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
     keys = ("student", "stem", "labels", "batch_size", *_COMPUTING)
-    kind = {key: settings[key] for key in keys}
+    kind = {key: settings[key] for key in keys} | _shape(settings)
     kind |= {"resolution": size.resolution, "classes": size.classes}
     epochs = settings["epochs"]
     tested = count_tests(epochs, settings["test_every"], settings["tested_epochs"])

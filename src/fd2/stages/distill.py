@@ -11,8 +11,8 @@ from torch import Tensor
 from fd2.artifacts.images import SlotImages, moved, write_slots
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.augment.codec import encode
 from fd2.config.settings import DistillSettings
-from fd2.engine.codec import encode
 from fd2.engine.group import Group, initial_patches, open_group
 from fd2.engine.optimise import optimise
 from fd2.runtime.job import Job

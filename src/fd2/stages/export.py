@@ -25,11 +25,11 @@ from fd2.artifacts.prepared import open_split
 from fd2.artifacts.provenance import same_manifest
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
+from fd2.augment.codec import picture_of
 from fd2.config import plugins
 from fd2.config.datasets import refuse_whitened
 from fd2.config.names import DDRANKING, WITH_LABELS, SetName
 from fd2.diagnostics.nearest import nearest_facts, nearest_real, start_distances
-from fd2.engine.codec import picture_of
 from fd2.errors import FD2Error
 from fd2.figures._drawing import picture_bytes
 from fd2.report.escapes import text_templates

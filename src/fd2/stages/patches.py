@@ -14,10 +14,11 @@ from fd2.artifacts.images import write_slots
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
+from fd2.augment.codec import encode
+from fd2.augment.mosaic import tiled
 from fd2.augment.sampling import sample_crops
 from fd2.augment.views import crops_only
 from fd2.config.settings import PatchSettings
-from fd2.engine.codec import encode
 from fd2.errors import FD2Error
 from fd2.image_counts import ranked_images, require_patch_images, scored_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
@@ -78,7 +79,16 @@ def make_patches(
         else _ranks(rankings[slot], 0, settings.tiles)
         for slot in slots
     ]
-    images = torch.stack([_tile(dataset, crops, settings, teacher) for crops in chosen])
+    images = torch.stack(
+        [
+            encode(
+                tiled(dataset, crops.indices, crops.boxes, teacher.normaliser),
+                teacher.normaliser,
+                settings.image_codec,
+            )
+            for crops in chosen
+        ]
+    )
     shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
     write_slots(output, images, tuple(range(settings.slots)), shaped)
     picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
@@ -174,23 +184,3 @@ def _ranks(ranking: ScoredCrops, slot: int, tiles: int) -> ScoredCrops:
     """The crops of one slot, ``[tiles², C, ...]``."""
     run = slice(slot * tiles**2, (slot + 1) * tiles**2)
     return ScoredCrops(ranking.indices[run], ranking.boxes[run], ranking.losses[run])
-
-
-def _tile(
-    dataset: PreparedDataset, crops: ScoredCrops, settings: PatchSettings, teacher: LoadedTeacher
-) -> Tensor:
-    """uint8 ``[C, K, H, W]`` from the crops of one slot."""
-    size, tiles = dataset.manifest.resolution, settings.tiles
-    # Tile borders where the size is not divisible: edges [0, 48, 97] rather than a black line.
-    edges = [size * i // tiles for i in range(tiles + 1)]
-    canvas = torch.zeros(dataset.num_classes, dataset.manifest.channels, size, size)
-    for number, (indices, boxes) in enumerate(zip(crops.indices, crops.boxes, strict=True)):
-        row, column = divmod(number, tiles)
-        images = teacher.normaliser.normalise(dataset.train.batch(indices, torch.device("cpu")))
-        side = edges[1] - edges[0]
-        height, width = edges[row + 1] - edges[row], edges[column + 1] - edges[column]
-        piece = crops_only(boxes).apply(images, max(side, height, width), antialias=True)
-        canvas[:, :, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = piece[
-            :, :, :height, :width
-        ]
-    return encode(canvas, teacher.normaliser, settings.image_codec)

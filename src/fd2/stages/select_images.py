@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from fd2.artifacts.images import read_slots, write_distilled
-from fd2.artifacts.prepared import PreparedDataset, open_prepared
+from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins
 from fd2.config.settings import WholeSetSettings
 from fd2.errors import FD2Error
 from fd2.methods._interface import SelectionRequest
-from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
+from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
-
-_BATCH = 256
 
 
 def select_images(
@@ -57,25 +52,15 @@ def select_images(
     request = SelectionRequest(
         dataset=dataset,
         patches=patches,
-        features=_features(loaded[0], dataset) if loaded else None,
+        teacher=loaded[0] if loaded else None,
         images_per_class=settings.images_per_class,
         seed=settings.seed,
         settings=settings.method_settings,
     )
-    images = plugins.load("methods", settings.method).select(request)
+    selection = plugins.load("methods", settings.method).select(request)
     inputs = {} if patches_file is None else {"patches": patches_file}
     inputs |= {f"teacher{i}": path for i, path in enumerate(teachers)}
     shaped = shaped_by("select_images", settings, digest, inputs)
-    write_distilled(output, images, {**shaped, **manifest.statistics})
-    write_record(record_file, record(shaped, job.facts()))
-
-
-@torch.no_grad()
-def _features(teacher: LoadedTeacher, dataset: PreparedDataset) -> Tensor:
-    """What the teacher's classifier sees of each training image, float32 ``[N, D]`` on the CPU."""
-    backbone, device = teacher.network.backbone, next(teacher.network.parameters()).device
-    seen = []
-    for ids in torch.arange(len(dataset.train.labels)).split(_BATCH):
-        images = teacher.normaliser.normalise(dataset.train.batch(ids, device))
-        seen.append(backbone.embedding(backbone.features(images)).float().cpu())
-    return torch.cat(seen)
+    write_distilled(output, selection.images, {**shaped, **manifest.statistics})
+    told = {"chosen": selection.chosen} if selection.chosen else {}
+    write_record(record_file, {**record(shaped, job.facts()), **told})

@@ -86,6 +86,12 @@ def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None
     assert (settings["labels"], settings["direct"]["momentum"]) == ("hard", 0.9)
     base = Cell(SetName("cub200", "random", "plain", "base"), 1, "resnet18", 0)
     assert configured(values).evaluate(base)["direct"] is None
+    values["evaluate"]["fine_tuning"]["epochs"] = 50
+    assert configured(values).evaluate(base)["fine_tuning"]["batch_size"] == 64
+    with pytest.raises(FD2Error, match=r"'evaluate.fine_tuning' under protocol 'direct'"):
+        configured(values).evaluate(cell)
+    values["evaluate"]["fine_tuning"]["epochs"] = 0
+    assert configured(values).evaluate(base)["fine_tuning"] is None
     values["evaluate"]["protocol"] = "direct"
     with pytest.raises(FD2Error, match="protocol 'direct' with soft labels"):
         configured(values).evaluate(base)

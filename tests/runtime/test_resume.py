@@ -14,6 +14,7 @@ import torch
 
 from fd2.config.continual import ContinualSettings, ContinualTeacherSettings
 from fd2.config.label_storage import LabelStorage
+from fd2.config.protocols import FineTuningSettings
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.stages.evaluate import evaluate
@@ -116,6 +117,8 @@ def test_a_teacher_with_dropout(chain: Chain, tmp_path: Path, interrupt: Any) ->
         ("packed", {}),
         ("hard", {}),
         ("soft", {"mixed_precision": True}),
+        # Two batches an epoch on the set, then two on fresh real images.
+        ("soft", {"fine_tuning": FineTuningSettings(2, 0.001, 8)}),
         # The rate falls, and the momentum starts anew, after the second of three epochs.
         ("hard", {"protocol": "direct", "direct": DIRECT, "epochs": 3}),
     ],

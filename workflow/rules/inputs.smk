@@ -362,19 +362,26 @@ def cell_labels(wildcards):
     ]
 
 
+def require_student(output, wildcards, settings):
+    """Refuse a student of too few distilled images, or of too few real ones to be tuned on."""
+    if settings["protocol"] == "decoupled":
+        require_batches(output, wildcards, settings)
+    counts = images_before(output, wildcards.dataset) if settings["fine_tuning"] else None
+    if counts is not None:
+        require_whole_images(wildcards.dataset, counts, int(wildcards.ipc))
+
+
 @explained
 def evaluate_code(wildcards):
     path, settings = of_cell(wildcards).path(), evaluate_settings(wildcards)
-    if settings["protocol"] == "decoupled":
-        require_batches(path, wildcards, settings)
+    require_student(path, wildcards, settings)
     return code("evaluate", f"backbones.{wildcards.student}")
 
 
 @explained
 def keep_code(wildcards):
     path, settings = of_cell(wildcards).weights(), evaluate_settings(wildcards)
-    if settings["protocol"] == "decoupled":
-        require_batches(path, wildcards, settings)
+    require_student(path, wildcards, settings)
     return code("keep", f"backbones.{wildcards.student}")
 
 

@@ -13,6 +13,7 @@ from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
 from fd2.config.networks import check_network, check_teacher, transformer_shape
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
+from fd2.config.protocols import protocol_settings
 from fd2.config.schema import WHOLE_SETS, check_recipe, regularisers_of, require_fd2
 from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
@@ -26,8 +27,6 @@ class Configuration(GivenConfig):
 
     Whether its sheets and figures can be made, `fd2.config.checks` finds out.
     """
-
-    # Names.
 
     def variants(self) -> list[str]:
         """Names of the variants, without ``base``."""
@@ -282,7 +281,7 @@ class Configuration(GivenConfig):
             **section,
             **context,
             "transformer": transformer_shape(section, cell.student),
-            "direct": section["direct"] if section["protocol"] == "direct" else None,
+            **protocol_settings(section),
             "seed": cell.seed,
             "preset": self.values["preset"],
             **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
 from fd2.config.networks import TransformerShape
-from fd2.config.protocols import DirectSettings
+from fd2.config.protocols import DirectSettings, FineTuningSettings
 from fd2.config.weights_files import WeightsFile
 
 T = TypeVar("T")
@@ -207,7 +207,8 @@ class RelabelSettings:
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
-    ``direct`` is None under ``decoupled``. ``labels`` and ``learning_rate`` may be `LEARNED`.
+    ``direct`` is None under ``decoupled``, ``fine_tuning`` where it has no epoch. ``labels`` and
+    ``learning_rate`` may be `LEARNED`.
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both ways match.
     """
@@ -218,6 +219,7 @@ class EvaluateSettings(OfSet):
     preset: str
     protocol: str
     direct: DirectSettings | None
+    fine_tuning: FineTuningSettings | None
     labels: str
     pictures: bool
     initialisation: str

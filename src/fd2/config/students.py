@@ -34,9 +34,15 @@ def check_student(
 
     Raises:
         FD2Error: for more epochs than labels are stored for; stored labels with the protocol
-            ``direct``, of whitened images, or with pictures, which they are not of; or what the
-            method does not learn.
+            ``direct``, of whitened images, or with pictures, which they are not of; what the method
+            does not learn; or fine-tuning with the protocol ``direct``.
     """
+    if section["protocol"] == "direct" and section["fine_tuning"]["epochs"]:
+        raise FD2Error(
+            "'evaluate.fine_tuning' under protocol 'direct', which has steps of its own",
+            where("fine_tuning"),
+            "set 'evaluate.fine_tuning.epochs' to 0, or 'evaluate.protocol' to decoupled",
+        )
     if section["labels"] == "soft":
         refuse_whitened(entry, where("labels"))
         _check_stored(section, labelled_epochs, where)

@@ -232,7 +232,8 @@ def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 
 
 def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    shorter = {"epochs": steps, "test_every": steps, **_FRESH}
+    # An epoch of fine-tuning takes as long as one before.
+    shorter = {"epochs": steps, "test_every": steps, "fine_tuning": None, **_FRESH}
     settings = {**task.settings, **shorter}
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])

@@ -236,6 +236,9 @@ def _evaluate(settings: Mapping[str, Any], size: DatasetSize, images: int) -> Wo
     kind |= {"resolution": size.resolution, "classes": size.classes}
     epochs = settings["epochs"]
     tested = count_tests(epochs, settings["test_every"], settings["tested_epochs"])
+    if tuning := settings.get("fine_tuning"):
+        epochs += tuning["epochs"]
+        tested += count_tests(tuning["epochs"], settings["test_every"], settings["tested_epochs"])
     passes = TRAINING_STEP * epochs * images + tested * size.test
     plan = epochs * images * AUGMENTATION_BYTES
     resident = size.test * size.image_bytes + images * size.image_bytes * (1 + _FLOAT) + plan

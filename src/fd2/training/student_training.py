@@ -30,6 +30,7 @@ from fd2.training.accuracy import (
     mistaken_images,
     predicted_classes,
 )
+from fd2.training.fine_tuning import FineTuning
 from fd2.training.finite import FiniteWatch
 from fd2.training.mixed_precision import precision_on
 from fd2.training.optimisers import (
@@ -63,6 +64,7 @@ class StudentData:
         device: torch.device,
     ) -> None:
         self.classes = dataset.manifest.classes
+        self.dataset = dataset
         self.soft = soft
         self.normaliser = normaliser_of(dataset)
         self.images = self.normaliser.normalise(images.images.to(device))
@@ -107,6 +109,10 @@ class StudentTraining:
         given = data.learned_rate if settings.learning_rate == LEARNED else settings.learning_rate
         assert isinstance(given, float)
         self.learning_rate = given
+        tuning = settings.fine_tuning
+        self._tuning = (
+            FineTuning(settings, tuning, data.dataset, data.normaliser, device) if tuning else None
+        )
         self._prepare()
 
     def _prepare(self) -> None:
@@ -129,6 +135,8 @@ class StudentTraining:
     def run(self, state: LoopState = NO_STATE) -> dict[str, Any]:
         """Train all epochs and test now and then; go on from a snapshot to the same bits.
 
+        Epochs of fine-tuning are counted on from those on the set, whose last is tested.
+
         Returns:
             ``last`` (what tables show), ``best_chosen_on_test`` and ``curve``, in percent; of the
             last epoch ``correct``, the test images that are right, and ``mistaken_for``, what the
@@ -145,13 +153,14 @@ class StudentTraining:
             self.student.load_state_dict(without_prefix("network", resumed.tensors))
             restore_training(resumed, optimiser, self.precision)
             start, curve = int(resumed.facts["epoch"]), resumed.facts["curve"]
-        progress = Progress(settings.epochs, "student", unit="epoch", start=start)
+        tuned = self._tuning.epochs if self._tuning else 0
+        progress = Progress(settings.epochs + tuned, "student", unit="epoch", start=start)
         for epoch in progress:
             self._begin(epoch, optimiser, resumed)
             loss = self._epoch(epoch, optimiser, curve, state, resumed)
             resumed = None
             progress.show({"loss": loss})
-            if is_tested(epoch, settings.epochs, settings.test_every, settings.tested_epochs):
+            if self._is_tested(epoch):
                 predictions = self.predictions(epoch)
                 scores = accuracies(predictions, self.data.test_labels)
                 curve.append({"epoch": epoch, "loss": float(loss), **scores})
@@ -170,11 +179,23 @@ class StudentTraining:
         settings = self.settings
         return student_optimiser(self.student, self.learning_rate, settings.weight_decay)
 
+    def _is_tested(self, epoch: int) -> bool:
+        settings, epochs = self.settings, self.settings.epochs
+        if self._tuning is not None and epoch >= epochs:
+            epoch, epochs = epoch - epochs, self._tuning.epochs
+        return is_tested(epoch, epochs, settings.test_every, settings.tested_epochs)
+
     def _begin(
         self, epoch: int, optimiser: torch.optim.Optimizer, resumed: Snapshot | None
     ) -> None:
         """Set the optimiser for an epoch; one of a snapshot is within it."""
         settings = self.settings
+        if self._tuning is not None and epoch >= settings.epochs:
+            set_learning_rate(optimiser, self._tuning.rate(epoch - settings.epochs))
+            if epoch == settings.epochs and resumed is None:
+                # It starts as that of another training.
+                optimiser.state.clear()
+            return
         rate = stretched_cosine(self.learning_rate, epoch, settings.epochs, settings.eta)
         set_learning_rate(optimiser, rate)
 
@@ -189,7 +210,9 @@ class StudentTraining:
         """One epoch; the mean loss per batch as a tensor on the device."""
         self.student.train()
         total = torch.zeros((), device=self.device)
-        begin = 0
+        begin, steps = 0, self.batches
+        if self._tuning is not None and epoch >= self.settings.epochs:
+            steps = self._tuning.batches
         if resumed is not None:
             begin = int(resumed.facts["batch"])
             total += resumed.tensors["total"].to(self.device)
@@ -209,15 +232,18 @@ class StudentTraining:
                 total += loss.detach()
                 watch.note(number, {term: loss}, logits, labels)
             self.precision.step(optimiser)
-        return total / self.batches
+        return total / steps
 
     def _batches(self, epoch: int, begin: int) -> Iterator[Iterator[Pass]]:
         """The epoch's batches from the given one: one step each, one backward pass for each half.
 
         Batch norm sees the half batches that the teacher saw.
         """
-        data, soft = self.data, self.data.soft
+        data, soft, replay = self.data, self.data.soft, self.replay
         shown = epoch if soft is None else soft.stored_epoch(epoch)
+        if self._tuning is not None and epoch >= self.settings.epochs:
+            soft, shown = None, 0
+            replay = self._tuning.replay(epoch - self.settings.epochs)
         targets = None if soft is None else epoch_logits(soft, shown, self.device)
         term = "cross-entropy" if targets is None else "distillation"
 
@@ -227,7 +253,7 @@ class StudentTraining:
                 loss = self._loss(logits, half, targets) / len(halves)
                 yield term, loss, logits, data.labels[half.ids]
 
-        return (passes(halves) for halves in self.replay.epoch(shown, begin))
+        return (passes(halves) for halves in replay.epoch(shown, begin))
 
     def _logits(self, images: Tensor) -> Tensor:
         """Of a training step, ``[B, C]`` in float32 at least."""

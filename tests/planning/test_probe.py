@@ -40,7 +40,7 @@ EDF: dict[str, Any] = {
 
 def task(chain: Chain, stage: str, method: str, count: int, **own: Any) -> ProbeTask:
     settings = asdict(chain.select_settings(method, count, **own))
-    teachers = {name: (None, "imagenet") for name in own.get("teachers", [])}
+    teachers = {name: (None, {"stem": "imagenet"}) for name in own.get("teachers", [])}
     return ProbeTask(stage, settings, SIZE, count, teachers, "cpu", 1)
 
 
@@ -116,7 +116,7 @@ def test_a_probe_of_classes_in_steps(
     evaluate = asdict(chain.evaluate_settings(labels=labels, student="convnet", epochs=30))
     relabel = asdict(chain.relabel_settings(epochs=30)) if labels == "soft" else None
     settings = {"steps": 2, "evaluate": evaluate, "relabel": relabel}
-    teachers: dict[str, Any] = {"resnet10t": (None, "imagenet")} if relabel else {}
+    teachers: dict[str, Any] = {"resnet10t": (None, {"stem": "imagenet"})} if relabel else {}
     size = DatasetSize((40, 30, 20), 9, 16, 1)
     whole = workload("learn_continually", settings, size, 4, tuple(teachers))
     parts = [workload("evaluate", evaluate, size, 4)]

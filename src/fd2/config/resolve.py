@@ -69,8 +69,6 @@ class Configuration(GivenConfig):
             name for name in plugins.names("methods") if plugins.load("methods", name).KIND in kinds
         ]
 
-    # Settings of one artefact.
-
     def prepare(self, dataset: str) -> dict[str, Any]:
         """Settings of the prepared data."""
         return prepare_settings(dataset, self.values["datasets"][dataset])

@@ -41,8 +41,9 @@ from fd2.stages.relabel import relabel
 from fd2.stages.select_images import select_images
 from fd2.stages.train_expert import train_expert
 
-#: A trial starts without weights that would have to be fetched.
+#: A trial starts without weights to be fetched; an epoch of fine-tuning takes as long as others.
 _FRESH = {"initialisation": "scratch", "weights_file": None}
+_SHORT = {**_FRESH, "fine_tuning": None}
 _TEST_IMAGES = 8
 _PATCH_CLASSES = 4
 #: Images of a step of `prepare` and of coresets and, about, of the patches' scoring batch.
@@ -63,8 +64,7 @@ class ProbeTask:
         settings: of the stage.
         size: of the dataset.
         count: images per class.
-        teachers: attention maps (None: plain), and stem and transformer, of each teacher by
-            backbone, in order.
+        teachers: attention maps (None: plain), stem and transformer of each by backbone, in order.
         device: ``cpu`` or ``cuda``.
         threads: of the CPU.
     """
@@ -160,15 +160,13 @@ def _select_images(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial
     """More real images where a teacher sees them all, otherwise more chosen ones."""
     classes, count = task.size.classes, 1 if task.teachers else min(steps, task.count)
     images = steps * _SEEN_PER_STEP if task.teachers else 0
-    own = task.settings["method_settings"]
-    needed = count * real_images_of_each(task.settings["method"], own)
-    per_class = max(math.ceil(images / classes), needed)
+    each = real_images_of_each(task.settings["method"], task.settings["method_settings"])
+    per_class = max(math.ceil(images / classes), count * each)
     size = replace(task.size, train_per_class=(per_class,) * classes, test=_TEST_IMAGES)
     settings = {**task.settings, "images_per_class": count}
     inputs = ProbeInputs(folder, size.shape, classes)
-    data = inputs.data(size.train, size.test)
+    data, teachers = inputs.data(size.train, size.test), inputs.teachers(task.teachers)
     patches = inputs.patches(count) if settings["method_settings"].get("patches") else None
-    teachers = inputs.teachers(task.teachers)
     typed = build(WholeSetSettings, settings)
     output = folder / "chosen.safetensors"
     return task.work(settings, size, count), lambda: select_images(
@@ -232,9 +230,7 @@ def _relabel(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
 
 
 def _evaluate(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
-    # An epoch of fine-tuning takes as long as one before.
-    shorter = {"epochs": steps, "test_every": steps, "fine_tuning": None, **_FRESH}
-    settings = {**task.settings, **shorter}
+    settings = {**task.settings, **_SHORT, "epochs": steps, "test_every": steps}
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, settings["batch_size"])
     data = inputs.data(task.size.classes, _TEST_IMAGES)
@@ -263,7 +259,7 @@ def _measure_complexity(task: ProbeTask, folder: Path, steps: int, job: Job) -> 
 
 def _learn_continually(task: ProbeTask, folder: Path, steps: int, job: Job) -> Trial:
     """All classes in one step, which takes as long an image as several."""
-    own = {**task.settings["evaluate"], "epochs": steps, "test_every": steps, **_FRESH}
+    own = {**task.settings["evaluate"], **_SHORT, "epochs": steps, "test_every": steps}
     settings = {**task.settings, "steps": 1, "evaluate": own}
     inputs = ProbeInputs(folder, task.size.shape, task.size.classes)
     count = _few_images(task, own["batch_size"])

@@ -15,7 +15,8 @@ from timm.layers import Attention, resample_abs_pos_embed
 from torch import Tensor, nn
 
 from fd2.config import plugins
-from fd2.config.networks import NetworkInput, TransformerShape
+from fd2.config.networks import NetworkInput
+from fd2.config.transformers import TransformerShape
 from fd2.config.weights_files import WeightsFile
 from fd2.errors import FD2Error
 from fd2.networks.initial_weights import build_backbone

@@ -14,8 +14,8 @@ from torch.nn import functional
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.records import read_json
-from fd2.config.networks import TransformerShape
 from fd2.config.settings import WholeSetSettings, build
+from fd2.config.transformers import TransformerShape
 from fd2.errors import FD2Error
 from fd2.matching.class_attention import WindowScores
 from fd2.matching.coresets import herding

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fd2.config.networks import PHOTOGRAPHS, NetworkInput, TransformerShape, check_initialisation
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput, check_initialisation
+from fd2.config.transformers import TransformerShape
 from fd2.errors import FD2Error
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from fd2.config.continual import continual_settings
 from fd2.config.datasets import refuse_whitened
 from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell
-from fd2.config.networks import check_feature_map
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
@@ -28,6 +27,7 @@ from fd2.config.rows import (
 from fd2.config.schema import WHOLE_SETS
 from fd2.config.scores import check_scores
 from fd2.config.stages import BY_NAME, RULES
+from fd2.config.transformers import check_feature_map
 from fd2.errors import FD2Error, require_known, suggest
 
 

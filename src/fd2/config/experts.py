@@ -10,7 +10,8 @@ from fd2.config import plugins
 from fd2.config.given import GivenConfig
 from fd2.config.layers import stage_config
 from fd2.config.names import Expert, SetName
-from fd2.config.networks import check_feature_map, check_network, check_no_batch_norm
+from fd2.config.networks import check_network, check_no_batch_norm
+from fd2.config.transformers import check_feature_map
 from fd2.errors import FD2Error, suggest
 
 if TYPE_CHECKING:

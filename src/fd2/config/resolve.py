@@ -11,7 +11,7 @@ from fd2.config.given import GivenConfig
 from fd2.config.label_storage import label_settings
 from fd2.config.layers import first_section, stage_config
 from fd2.config.names import FULL_DATA, Cell, SetName, Teacher
-from fd2.config.networks import check_network, check_teacher, transformer_shape
+from fd2.config.networks import check_network, check_teacher
 from fd2.config.patch_kinds import owns_patches, patch_kind, patch_owner
 from fd2.config.protocols import protocol_settings
 from fd2.config.schema import WHOLE_SETS, check_recipe, regularisers_of, require_fd2
@@ -19,6 +19,7 @@ from fd2.config.settings import CounterfactualAttentionSettings as CalSettings
 from fd2.config.settings import DistillSettings
 from fd2.config.stages import SECTIONS
 from fd2.config.students import check_student
+from fd2.config.transformers import transformer_shape
 from fd2.errors import FD2Error
 
 

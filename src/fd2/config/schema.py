@@ -10,8 +10,9 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.datasets import refuse_whitened
 from fd2.config.names import SetName
-from fd2.config.networks import check_batch_norm, check_feature_map, check_no_batch_norm
+from fd2.config.networks import check_batch_norm, check_no_batch_norm
 from fd2.config.stages import SECTIONS
+from fd2.config.transformers import check_feature_map
 from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from fd2.config.label_storage import LabelStorage
 from fd2.config.names import OfSet
-from fd2.config.networks import TransformerShape
 from fd2.config.protocols import DirectSettings, FineTuningSettings
+from fd2.config.transformers import TransformerShape
 from fd2.config.weights_files import WeightsFile
 
 T = TypeVar("T")

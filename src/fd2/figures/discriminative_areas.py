@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.config.names import Teacher
+from fd2.config.transformers import check_feature_map
 from fd2.figures._rows import check_slots, class_ids, distilled_inputs, row_files, schema
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def inputs(spec: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, list[str]
     """Distilled sets, manifest and network.
 
     Raises:
-        FD2Error: if more slots are asked for than there are.
+        FD2Error: if more slots are asked for than there are, or the network has no feature map.
     """
     check_slots(spec)
+    where = "figure of kind discriminative_areas"
+    check_feature_map([spec["backbone"]], where, "activation maps are computed from it")
     network = Teacher(spec["dataset"], spec["backbone"], spec["training"])
     return {**distilled_inputs(spec), "network": [network.path()]}
 

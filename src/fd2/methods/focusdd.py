@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fd2.config.networks import check_class_token
+from fd2.config.transformers import check_class_token
 from fd2.errors import FD2Error
 from fd2.image_counts import require_whole_images
 from fd2.methods._interface import Selection, SelectionRequest

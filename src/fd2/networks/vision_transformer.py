@@ -14,7 +14,7 @@ from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fd2.config.networks import TransformerShape
+from fd2.config.transformers import TransformerShape
 from fd2.errors import FD2Error
 from fd2.networks.timm_network import TimmNetwork, trained_network
 

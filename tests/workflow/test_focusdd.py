@@ -84,7 +84,7 @@ def test_what_cannot_be_looked_at_is_refused_before_the_first_job(
 
 def test_students_have_as_many_real_images_to_be_tuned_on(looked: Any) -> None:
     """Other methods make more images of a class than it has."""
-    changed = {"distill": {"slots": 9}, "evaluate": {"fine_tuning": {"epochs": 1}}}
+    changed = {"relabel": {"batch_size": 18}, "evaluate": {"fine_tuning": {"epochs": 1}}}
     looked.write("config/changed.yaml", changed)
     target = "results/students/tiny/dm/plain/base/ipc9/test_vit/seed0.json"
     done = looked.snakemake(target, "--dry-run", *ARGUMENTS, "config/changed.yaml")

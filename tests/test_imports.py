@@ -36,6 +36,7 @@ LAYERS = (
             "downloads",
             "imports",
             "diagnostics",
+            "detection",
         ),
     },
     {"runtime"},

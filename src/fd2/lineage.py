@@ -93,8 +93,7 @@ def origin(results: Path, path: Path) -> Origin | None:
         return None
     stage, settings = facts["stage"], facts["settings"]
     dataset = settings.get("dataset", name.parts[1])
-    prepared = results / "data" / dataset / MANIFEST
-    now = read_manifest(prepared).digest() if prepared.is_file() else None
+    now = manifest_now(results, dataset)
     manifest = facts.get("manifest")
     inputs = []
     for role, digest in facts.get("inputs", {}).items():
@@ -112,6 +111,15 @@ def origin(results: Path, path: Path) -> Origin | None:
     ]
     run = (recorded or {}).get("run")
     return Origin(path, stage, settings, manifest, now, tuple(inputs), run, tuple(faults))
+
+
+def manifest_now(results: Path, dataset: str) -> str | None:
+    """The digest of prepared data, or of scenes, of that name; None where there is neither."""
+    prepared, scenes = results / "data" / dataset / MANIFEST, results / "scenes" / dataset
+    if prepared.is_file():
+        return read_manifest(prepared).digest()
+    record = scenes / "record.json"
+    return str(read_content(record)["manifest"]) if record.is_file() else None
 
 
 def _carried(path: Path) -> dict[str, Any] | None:
@@ -146,6 +154,14 @@ def _candidates(name: PurePath, stage: str, role: str, settings: Mapping[str, An
     dataset = parts[1] if len(parts) > 1 else "*"
     if role == "scorer":
         return [f"teachers/{dataset}/{settings['scorer']}/plain*.safetensors"]
+    if role in ("scenes", "train"):
+        split = "val" if role == "scenes" else role
+        return [f"scenes/{settings['scenes']}/{split}.safetensors"]
+    if role == "annotations":
+        return [f"annotations/{'/'.join(parts[1:-2])}.json"]
+    if role == "annotator":
+        detector = f"{settings['detector']}/seed{settings['seed']}"
+        return [f"detectors/{settings['scenes']}/full/{detector}.safetensors"]
     if role == "network":
         training = settings["training"]
         return [f"teachers/{dataset}/{settings['backbone']}/{training}.safetensors"]

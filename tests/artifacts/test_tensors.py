@@ -39,6 +39,15 @@ def test_round_trip_of_types_shapes_and_facts(tmp_path: Path) -> None:
     assert list(read_tensors(tmp_path / "t", ("half",))[0]) == ["half"]
 
 
+def test_a_tensor_may_be_called_as_a_number_of_a_range_is(tmp_path: Path) -> None:
+    """Its digest, which stands under its name, is no number."""
+    tensors = {"losses": torch.tensor([2.0]), "top1": torch.tensor([300.0])}
+    write_tensors(tmp_path / "t", tensors, FACTS)
+    assert torch.equal(read_tensors(tmp_path / "t")[0]["losses"], tensors["losses"])
+    with pytest.raises(FD2Error, match="'losses' is -1"):
+        write_tensors(tmp_path / "t", tensors, {**FACTS, "losses": -1.0})
+
+
 def test_equal_arguments_give_equal_bytes(tmp_path: Path) -> None:
     tensors = {name: torch.ones(3) for name in "abcdefgh"}
     for number in range(8):

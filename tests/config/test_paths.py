@@ -9,7 +9,7 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.layers import merge, read_yaml
-from fd2.config.names import Cell, Expert, SetName, Teacher
+from fd2.config.names import Annotated, Cell, Detector, Expert, SetName, Teacher
 from fd2.config.paths import ArtefactPaths, path_fields
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -52,6 +52,10 @@ def paths() -> ArtefactPaths:
         "complexity/elpv/resnet18/cal-no-drop.csv",
         "continual/elpv/full/resnet18/cal-no-drop/steps5/seed0.json",
         "continual/elpv/random/plain/hard/ipc1/resnet50/steps10/seed12.json",
+        "scenes/coco2017/val.safetensors",
+        "annotations/elpv/rded/plain/group-2/ipc5/coco2017/coco_weights.json",
+        "detectors/coco2017/full/ssdlite/seed0.safetensors",
+        "detectors/elpv/rded/plain/base/ipc5/coco2017/coco_weights/ssdlite/seed12.json",
         "tables/table1.tex",
         "tables/partial/table1.md",
         "figures/curves.pdf",
@@ -186,6 +190,7 @@ def test_every_output_of_a_rule_is_a_template() -> None:
         **{"method": "sre2lpp", "fd2": "fd2", "variant": "base", "ipc": "1", "group": "0"},
         **{"student": "resnet18", "seed": "0", "table": "table1", "name": "table1"},
         **{"figure": "curves", "number": "0", "steps": "5"},
+        **{"scenes": "coco2017", "annotator": "coco_weights", "detector": "ssdlite"},
     }
     shipped = ArtefactPaths(
         checked_configuration(read_yaml(CONFIG / "config.yaml"), "test", CONFIG)
@@ -199,6 +204,8 @@ def test_every_output_of_a_rule_is_a_template() -> None:
 SET = SetName("elpv", "sre2lpp", "fd2", "group-2")
 TEACHER = Teacher("elpv", "resnet18", "cal-no-drop")
 EXPERT = Expert("elpv", "convnet", "flat", 12)
+ANNOTATED = Annotated(SET, 3, "coco2017", "coco_weights")
+ON_REAL, ON_SET = (Detector("coco2017", "ssdlite", 12, of) for of in (None, ANNOTATED))
 
 
 @pytest.mark.parametrize(
@@ -219,6 +226,9 @@ EXPERT = Expert("elpv", "convnet", "flat", 12)
         (TEACHER, SET.diagnosis(None, TEACHER), {}),
         (TEACHER, TEACHER.complexity(), {}),
         (TEACHER, TEACHER.continual(5, 12), {"steps": "5", "seed": "12"}),
+        (ANNOTATED, ANNOTATED.path(), {"ipc": "3"}),
+        (ON_SET, ON_SET.path(), {"seed": "12"}),
+        (ON_REAL, ON_REAL.path("safetensors"), {"seed": "12"}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).path(), {"seed": "12"}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).continual(5), {"steps": "5"}),
         (Cell(SET, 3, "resnet50", 12), Cell(SET, 3, "resnet50", 12).weights(), {"seed": "12"}),
@@ -227,7 +237,7 @@ EXPERT = Expert("elpv", "convnet", "flat", 12)
 )
 def test_a_name_is_read_back_from_its_path(
     paths: ArtefactPaths,
-    name: Cell | Expert | SetName | Teacher,
+    name: Annotated | Cell | Detector | Expert | SetName | Teacher,
     path: str,
     numbers: dict[str, str],
 ) -> None:

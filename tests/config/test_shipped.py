@@ -23,6 +23,12 @@ from fd2.config.continual import (
     continual_settings,
     continual_teacher_settings,
 )
+from fd2.config.detection import (
+    AnnotateSettings,
+    TrainDetectorSettings,
+    annotate_settings,
+    detector_settings,
+)
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
@@ -30,6 +36,7 @@ from fd2.config.row_facts import row_facts
 from fd2.config.rows import (
     ComplexityRow,
     ContinualRow,
+    DetectionRow,
     DiagnosticRow,
     GroupRow,
     IterationRow,
@@ -114,6 +121,12 @@ def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
                     build(ContinualTeacherSettings, values)
                 for cell in row.students.cells([0]):
                     build(ContinualSettings, continual_settings(settings, cell, row.steps))
+            case DetectionRow():
+                for detector in row.detectors([0]):
+                    build(TrainDetectorSettings, detector_settings(settings, detector))
+                    if detector.annotated is not None:
+                        found = annotate_settings(settings, detector.annotated)
+                        assert build(AnnotateSettings, found).method == row.method
             case TeacherRow():
                 values = settings.pretrain(row.teacher)
                 assert build(PretrainSettings, values).cal is not None

@@ -11,7 +11,7 @@ import pytest
 from tests.tables.conftest import RUN, TEMPLATES, check_golden, record, write_teacher
 
 from fd2.artifacts.records import read_content, write_record
-from fd2.config.rows import ComplexityRow, DiagnosticRow
+from fd2.config.rows import ComplexityRow, DetectionRow, DiagnosticRow
 from fd2.errors import FD2Error
 from fd2.stages.tabulate import tabulate
 from fd2.tables.diagnostics import MEASURES
@@ -44,6 +44,15 @@ d_1,resnet18,plain
 one,resnet18,plain
 d_1,resnet50,plain-long
 """
+DETECTION = """\
+# kind: detection
+# A note.
+dataset,method,fd2,variant,ipc,scenes,annotator,detector,label
+d_1,full,plain,base,,coco,,ssd,
+d_1,random,plain,base,1,coco,boxes,ssd,
+d_1,sre2lpp,plain,base,1,coco,boxes,ssd,all boxes
+d_1,random,plain,base,10,coco,boxes,ssd,
+"""
 ITERATIONS = """\
 # kind: iterations
 # A note.
@@ -60,12 +69,12 @@ d,sre2lpp,fd2,five,5,125.0,N_s = 5
 """
 
 
-def fill(text: str, name: str = "t") -> pd.DataFrame:
+def fill(text: str, name: str = "t", seeds: Sequence[int] = (0,)) -> pd.DataFrame:
     """Write a sheet and its table; the csv."""
     path = Path(f"sheet/{name}.csv")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    tabulate(path, RESULTS, [0], [], TEMPLATES, Path(name))
+    tabulate(path, RESULTS, seeds, [], TEMPLATES, Path(name))
     return pd.read_csv(f"{name}.csv")
 
 
@@ -113,6 +122,29 @@ def look_at_two() -> None:
     alone = {"easy_complexity": None, "hard_complexity": None, "classes": [{}], "flat_maps": 0}
     look("d_1")
     look("one", **alone, thresholds=[0.2], complexity=[0.5], halves_by=0.2)
+
+
+def detect(method: str, ipc: int | None, seed: int, manifest: str = "v", **result: Any) -> Path:
+    annotator = "" if ipc is None else "boxes"
+    row = DetectionRow("d_1", method, "plain", "base", ipc, "coco", annotator, "ssd")
+    (detector,) = row.detectors([seed])
+    numbers = {"images": 12, "boxes": 30, "tested_images": 5, "map": 10.0, "map50": 25.0}
+    return record(
+        RESULTS / detector.path(),
+        detection=detector.fields(),
+        preset="paper",
+        scenes_manifest=manifest,
+        result={**numbers, **result},
+        manifest=manifest if ipc is None else "m",
+    )
+
+
+def detect_all() -> None:
+    detect("full", None, 0, map=40.0, map50=60.0, images=100, boxes=400)
+    for seed, value in enumerate((8.0, 10.0, 12.0)):
+        detect("random", 1, seed, map=value)
+    for seed, value in enumerate((11.0, 14.0)):
+        detect("sre2lpp", 1, seed, map=value, map50=value)
 
 
 def measure(fd2: str, factor: float, kind: str = "gpu", device: str = "Test GPU") -> Path:
@@ -164,6 +196,26 @@ def test_golden_complexity() -> None:
     assert frame["hard_complexity_0.2"].isna().all()
 
 
+def test_golden_detection() -> None:
+    """Intervals over the seeds that there are; one alone has none."""
+    detect_all()
+    frame = fill(DETECTION, "detection", seeds=(0, 1, 2))
+    check_golden(Path(), "detection")
+    assert frame["n"].tolist() == [1, 3, 2, 0] and frame["asked"].tolist() == [3] * 4
+    assert frame["map_mean"].tolist()[:3] == [40, 10, 12.5]
+    # Two degrees of freedom: 4.302653 times 2 / sqrt(3); one: 12.7062 times 2.1213 / sqrt(2).
+    assert frame["map_half_width"].tolist()[1:3] == pytest.approx([4.9683, 19.0593], abs=1e-3)
+    assert frame["map_half_width"].isna().tolist() == [True, False, False, True]
+    assert "seed1.json results/detectors/coco/full/ssd/seed2.json" in frame["missing"][0]
+
+
+def test_detectors_tested_on_other_images_are_not_compared() -> None:
+    detect("random", 1, 0)
+    detect("random", 10, 0, manifest="other")
+    with pytest.raises(FD2Error, match="different manifests"):
+        fill(DETECTION, seeds=(0,))
+
+
 def test_golden_iterations() -> None:
     measure("fd2", 1.0)
     frame = fill(ITERATIONS, "iterations")
@@ -183,7 +235,7 @@ def test_golden_groups() -> None:
     assert frame["total_seconds"].tolist() == [50.0, 70.0]
 
 
-@pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, COMPLEXITY, ITERATIONS, GROUPS])
+@pytest.mark.parametrize("text", [TEACHERS, DIAGNOSES, COMPLEXITY, DETECTION, ITERATIONS, GROUPS])
 def test_without_results_all_is_missing(text: str) -> None:
     frame = fill(text)
     told = Path("t.md").read_text(encoding="utf-8")

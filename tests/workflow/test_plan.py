@@ -43,6 +43,7 @@ GRIDS = {
     "complexity": ("grid.yaml", "complexity.yaml"),
     "continual": (*GARMENTS, "like_for_like.yaml", "continual.yaml"),
     "continual_tiny_imagenet": ("continual_tiny_imagenet.yaml",),
+    "detection": ("detection.yaml",),
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
     "one_gpu": ("one_gpu.yaml",),
     **{name: ("edf.yaml",) for name in SHEETS if name.startswith("edf_")},
@@ -60,7 +61,7 @@ PLANS: dict[str, dict[str, dict[str, int]]] = yaml.safe_load(
 #: One of each kind of sheet; the others take as long again, each.
 QUICK = (
     *("appendix2", "appendix5", "cal_ratio_teachers", "diagnostics_elpv", "like_for_like"),
-    *("table3", "label_cost", "robustness", "edf_table5", "complexity", "continual"),
+    *("table3", "label_cost", "robustness", "edf_table5", "complexity", "continual", "detection"),
 )
 #: Its figures show sets of variants that share them with base.
 QUICK_DEFAULT = "fashion_mnist.yaml"

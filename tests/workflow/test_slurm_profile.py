@@ -40,9 +40,10 @@ def test_every_row_says_what_a_job_needs(profile: dict[str, Any]) -> None:
     on_gpus = {name for name, row in rows.items() if row["gpu"]}
     trained = {"pretrain", "train_expert", "evaluate", "keep"}
     trained |= {"learn_continually", "learn_continually_real"}
+    detectors = {"annotate", "train_detector", "train_detector_real"}
     looked = {"diagnose", "diagnose_real", "measure_complexity"}
     images = {"patches", "select_images", "distill", "match", "match_trajectories", "relabel"}
-    assert on_gpus == trained | images | looked | {"measure"}
+    assert on_gpus == trained | images | looked | detectors | {"measure"}
 
 
 def test_triggers_are_those_of_a_local_run(sources: Any, profile: dict[str, Any]) -> None:

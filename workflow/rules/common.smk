@@ -14,12 +14,21 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from fd2.artifacts.files import file_digest
 from fd2.artifacts.manifests import read_manifest
+from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.complexity import complexity_settings
 from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.datasets import download_kind, download_kinds, download_settings
+from fd2.config.detection import (
+    ScenesSettings,
+    annotate_settings,
+    annotator_detector,
+    class_map,
+    detector_settings,
+    scenes_settings,
+)
 from fd2.config.experts import expert_settings, expert_variants, experts_of
 from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.imported_labels import (
@@ -30,11 +39,11 @@ from fd2.config.imported_labels import (
 )
 from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
-from fd2.config.names import FD2, Cell, Expert, SetName, Teacher
+from fd2.config.names import FD2, Annotated, Cell, Detector, Expert, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
-from fd2.config.rows import ContinualRow, ScoreRow, StudentRow
+from fd2.config.rows import ContinualRow, DetectionRow, ScoreRow, StudentRow
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error, require_extra, system_fault
@@ -144,6 +153,9 @@ wildcard_constraints:
     steps=NUMBERS["steps"],
     table=either(TABLES),
     figure=either(SETTINGS.values["figures"]),
+    scenes=either(SETTINGS.values["detection"]["scenes"]),
+    annotator=either(SETTINGS.values["detection"]["annotators"]),
+    detector=either(SETTINGS.values["detection"]["detectors"]),
 
 
 # Resources. The device and how it is shared are such: a resource never reruns a job, a param would.

@@ -17,7 +17,7 @@ from fd2.errors import FD2Error
 
 _DIGEST = "record_sha256"
 #: Keys under which a result names what it is of; other records have none of them.
-KINDS = ("cell", "teacher", "diagnosis", "complexity_of", "continual", "measured")
+KINDS = ("cell", "teacher", "diagnosis", "complexity_of", "continual", "detection", "measured")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Record:
         run: that wrote it.
         kind: one of `KINDS`; empty for a record that is no result.
         identity: the names of what the result is of.
-        result: the numbers of a cell, a teacher, a diagnosis, classes or steps; empty for others.
+        result: the numbers of a cell, a teacher, a detector, a diagnosis, classes or steps; else
+            empty.
         preset: ``paper`` or ``release``; None for a stage that no preset concerns.
         resolution: in pixels; None where it is not written.
         tested_on: the images that accuracies are of.

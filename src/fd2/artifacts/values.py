@@ -17,6 +17,7 @@ _PERCENT, _SHARE = (0.0, 100.0), (0.0, 1.0)
 #: Least and greatest value of numbers by their key in records, and of all numbers below that key.
 RANGES = {
     **dict.fromkeys(("top1", "balanced_top1", "majority_class_top1"), _PERCENT),
+    **dict.fromkeys(("map", "map50"), _PERCENT),
     # Cross-entropy and KL divergence.
     **dict.fromkeys(("loss", "losses"), (0.0, math.inf)),
     # Between features of length 1; see `fd2.diagnostics`.
@@ -35,8 +36,9 @@ RANGES = {
 _ROUNDING = 1e-4
 #: Tensors whose values are above 0.
 _POSITIVE = ("learned_rate",)
-#: Values that users write have ranges of their own, in the schemas.
-_SETTINGS = "settings"
+#: Below these keys nothing is looked at: values that users write have ranges of their own, in the
+#: schemas, and digests of tensors stand under their names.
+_APART = ("settings", "tensors_sha256")
 
 
 def number_fault(content: object) -> str | None:
@@ -50,10 +52,10 @@ def number_fault(content: object) -> str | None:
 def _faults(
     value: object, keys: tuple[str, ...], bounds: tuple[float, float] | None
 ) -> Iterator[str]:
-    """``bounds`` are those of the nearest key that has some; None below settings."""
+    """``bounds`` are those of the nearest key that has some; None below `_APART`."""
     if isinstance(value, Mapping):
         for key, below in value.items():
-            inside = None if key == _SETTINGS else bounds and RANGES.get(key, bounds)
+            inside = None if key in _APART else bounds and RANGES.get(key, bounds)
             yield from _faults(below, (*keys, str(key)), inside)
     elif isinstance(value, list | tuple):
         for number, below in enumerate(value):

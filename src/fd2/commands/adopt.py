@@ -106,7 +106,8 @@ def _inputs(project: Project, job: RuleJob) -> list[str]:
     if job.rule in ("download", "prepare"):
         return []
     names = [*inputs_of(project.settings, job).values()]
-    names.append(f"data/{job.fields['dataset']}/manifest.json")
+    if "dataset" in job.fields:
+        names.append(f"data/{job.fields['dataset']}/manifest.json")
     return [f"{project.root('results')}/{name}" for name in names]
 
 

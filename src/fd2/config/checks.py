@@ -10,12 +10,14 @@ from typing import Any
 from fd2.config import plugins
 from fd2.config.continual import continual_settings
 from fd2.config.datasets import refuse_whitened
+from fd2.config.detection import check_detection_row
 from fd2.config.experts import experts_of
-from fd2.config.names import FD2, FULL_DATA, Cell
+from fd2.config.names import FD2, FULL_DATA, Cell, OfSet
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
     ContinualRow,
+    DetectionRow,
     DiagnosticRow,
     GroupRow,
     IterationRow,
@@ -210,16 +212,27 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)
                 return
-            require_known("method", row.method, methods, where)
-            distilled = settings.variants_at("distill")
-            require_known("variant of distilled sets", row.variant, distilled, where)
-            settings.check_ipc(row.set_name, row.ipc, where)
+            _check_distilled(settings, row, row.ipc, where, methods)
+        case DetectionRow():
+            check_detection_row(settings, row, where)
+            if row.ipc is not None:
+                _check_distilled(settings, row, row.ipc, where, methods)
         case IterationRow() | GroupRow() if row.variant:
             kinds = ["optimisation", *(WHOLE_SETS if isinstance(row, IterationRow) else ())]
             require_known("method", row.method, settings.methods(*kinds), where)
             require_known("variant", row.variant, settings.variants_at("distill"), where)
             settings.distill(row.set_name, 0)
             settings.check_ipc(row.set_name, row.ipc, where)
+
+
+def _check_distilled(
+    settings: Configuration, row: OfSet, ipc: int, where: str, methods: list[str]
+) -> None:
+    """Refuse a distilled set that cannot be made; of labels and students nothing is asked."""
+    require_known("method", row.method, methods, where)
+    distilled = settings.variants_at("distill")
+    require_known("variant of distilled sets", row.variant, distilled, where)
+    settings.check_ipc(row.set_name, ipc, where)
 
 
 def _check_seen_by(settings: Configuration, row: DiagnosticRow | ComplexityRow, where: str) -> None:

@@ -13,6 +13,7 @@ from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
     ContinualRow,
+    DetectionRow,
     DiagnosticRow,
     StudentRow,
     TeacherRow,
@@ -26,7 +27,7 @@ def tabled_datasets(settings: Configuration) -> set[str]:
     Raises:
         FD2Error: for a faulty sheet.
     """
-    kinds = (StudentRow, TeacherRow, DiagnosticRow, ComplexityRow, ContinualRow)
+    kinds = (StudentRow, TeacherRow, DiagnosticRow, ComplexityRow, ContinualRow, DetectionRow)
     sheets = [settings.sheet(table) for table in settings.values["tables"]]
     return {row.dataset for sheet in sheets for row in sheet.rows if isinstance(row, kinds)}
 

@@ -195,3 +195,72 @@ class Cell:
 
     def _name(self) -> str:
         return f"{self._row()}/seed{self.seed}"
+
+
+@dataclass(frozen=True, order=True)
+class Annotated:
+    """A distilled set with the boxes that an annotator saw in it.
+
+    Attributes:
+        set_name: the set.
+        ipc: images per class.
+        scenes: real images whose categories the boxes have.
+        annotator: a name from the config.
+    """
+
+    set_name: SetName
+    ipc: int
+    scenes: str
+    annotator: str
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Annotated:
+        """From the fields of a path; see `fd2.config.paths.path_fields`."""
+        names = SetName.parse(fields), int(fields["ipc"])
+        return cls(*names, fields["scenes"], fields["annotator"])
+
+    def path(self) -> str:
+        """The boxes, in COCO's layout."""
+        return f"annotations/{self.name}.{RECORD}"
+
+    @property
+    def name(self) -> str:
+        """What its path and those of its detectors have in common."""
+        return f"{self.set_name}/ipc{self.ipc}/{self.scenes}/{self.annotator}"
+
+
+@dataclass(frozen=True, order=True)
+class Detector:
+    """A detector trained once.
+
+    Attributes:
+        scenes: real images that it is tested on.
+        detector: a name from the config.
+        seed: its own.
+        annotated: the distilled images; None for the scenes' own training images.
+    """
+
+    scenes: str
+    detector: str
+    seed: int
+    annotated: Annotated | None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Detector:
+        """From the fields of a path; see `fd2.config.paths.path_fields`."""
+        annotated = Annotated.parse(fields) if "annotator" in fields else None
+        return cls(fields["scenes"], fields["detector"], int(fields["seed"]), annotated)
+
+    def fields(self) -> dict[str, str | int | None]:
+        """All names by field, as its record holds them; real images are those of the scenes."""
+        own = {"scenes": self.scenes, "detector": self.detector, "seed": self.seed}
+        if self.annotated is None:
+            real = SetName(self.scenes, FULL_DATA, "plain", "base")
+            return {**asdict(real), "ipc": None, "annotator": None, **own}
+        of_set = {"ipc": self.annotated.ipc, "annotator": self.annotated.annotator}
+        return {**asdict(self.annotated.set_name), **of_set, **own}
+
+    def path(self, suffix: str = RECORD) -> str:
+        """Its record; weights, which those of real images have, for the suffix safetensors."""
+        images = f"{self.scenes}/{FULL_DATA}" if self.annotated is None else self.annotated.name
+        return f"detectors/{images}/{self.detector}/seed{self.seed}.{suffix}"

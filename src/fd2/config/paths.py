@@ -34,6 +34,10 @@ TEMPLATES = (
     "complexity/{dataset}/{backbone}/{training}.{suffix:classes}",
     "continual/{dataset}/full/{backbone}/{training}/steps{steps}/seed{seed}.json",
     "continual/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}/{student}/steps{steps}/seed{seed}.json",
+    "scenes/{scenes}/{file:scenes}",
+    "annotations/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{scenes}/{annotator}.json",
+    "detectors/{scenes}/full/{detector}/seed{seed}.{suffix:tensors}",
+    "detectors/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}/{scenes}/{annotator}/{detector}/seed{seed}.json",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:distill}/ipc{ipc}-ddranking.zip",
     "exports/{dataset}/{method}/{fd2}/{variant:relabel}/ipc{ipc}-with-labels.zip",
@@ -55,6 +59,7 @@ FILES = {
         *("manifest.json", "train.npy", "train_labels.npy", "test.npy", "test_labels.npy"),
         "record.json",
     ),
+    "file:scenes": ("train.safetensors", "val.safetensors", "record.json"),
     "file:labels": ("logits.npy", "augmentation.safetensors", "record.json"),
     "file:report": (
         *("index.html", "classes.csv", "confusions.csv"),
@@ -125,6 +130,9 @@ class ArtefactPaths:
             "variant:relabel": configuration.variants_at("relabel"),
             "table": configuration.tables(),
             "figure": values["figures"],
+            "scenes": values["detection"]["scenes"],
+            "annotator": values["detection"]["annotators"],
+            "detector": values["detection"]["detectors"],
             **FILES,
         }
 

@@ -158,7 +158,7 @@ def _shown(found: tuple[str, object] | None) -> str:
 def _allowed(schema: Mapping[str, Any]) -> str:
     """The type and range in words: ``whole number, at least 1``, or the allowed words."""
     if "enum" in schema:
-        return ", ".join(f"`{word}`" for word in schema["enum"])
+        return ", ".join(f"`{'null' if word is None else word}`" for word in schema["enum"])
     if "plugin" in schema:
         return f"name of one of the {schema['plugin']}"
     kinds = schema.get("type", "string")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fd2.config.names import FULL_DATA, RANDOM, Cell, OfSet, Teacher
+from fd2.config.names import FULL_DATA, RANDOM, Annotated, Cell, Detector, OfSet, Teacher
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,38 @@ class ContinualRow(OfSet):
 
 
 @dataclass(frozen=True)
+class DetectionRow(OfSet):
+    """Detectors of all seeds on one annotated set, tested on real images.
+
+    With the method `FULL_DATA` they are trained on the real training images.
+
+    Attributes:
+        ipc: images per class; None for full data.
+        scenes: annotated real images, a name from the config.
+        annotator: of the set; empty for full data.
+        detector: a name from the config.
+        label: what the row is called in place of its variant.
+    """
+
+    ipc: int | None
+    scenes: str
+    annotator: str
+    detector: str
+    label: str = ""
+
+    def detectors(self, seeds: list[int]) -> list[Detector]:
+        """One a seed."""
+        annotated = None
+        if self.ipc is not None:
+            annotated = Annotated(self.set_name, self.ipc, self.scenes, self.annotator)
+        return [Detector(self.scenes, self.detector, seed, annotated) for seed in seeds]
+
+    def sources(self, seeds: list[int]) -> list[str]:
+        """As `StudentRow.sources`."""
+        return [detector.path() for detector in self.detectors(seeds)]
+
+
+@dataclass(frozen=True)
 class IterationRow(OfSet):
     """Time and memory of one iteration.
 
@@ -248,6 +280,7 @@ SheetRow = (
     | DiagnosticRow
     | ComplexityRow
     | ContinualRow
+    | DetectionRow
     | IterationRow
     | GroupRow
 )
@@ -259,6 +292,7 @@ KINDS: dict[str, type[SheetRow]] = {
     "diagnostics": DiagnosticRow,
     "complexity": ComplexityRow,
     "continual": ContinualRow,
+    "detection": DetectionRow,
     "iterations": IterationRow,
     "groups": GroupRow,
 }

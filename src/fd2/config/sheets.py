@@ -110,7 +110,7 @@ def _row(kind: str, types: Mapping[str, object], values: Mapping[str, str], wher
         fix = f"leave 'ipc' empty: '{FULL_DATA}' is all training images"
         raise FD2Error(f"ipc {shown(values['ipc'])} of method '{FULL_DATA}'", where, fix)
     # Counterfactual attention tells two teachers apart, but real images have no FD².
-    allowed = ("plain",) if full and kind == "diagnostics" else FD2
+    allowed = ("plain",) if full and kind in ("diagnostics", "detection") else FD2
     if "fd2" in values and values["fd2"] not in allowed:
         raise FD2Error(f"fd2 is {shown(values['fd2'])}", where, suggest(values["fd2"], allowed))
     typed: dict[str, Any] = {

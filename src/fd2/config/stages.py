@@ -83,6 +83,10 @@ STAGES = (
         probed=True,
         largest="pretrain.batch_size",
     ),
+    Stage("prepare_scenes", threads="prepare"),
+    Stage("train_detector_real", on_device=True, threads="pretrain"),
+    Stage("annotate", on_device=True, threads="relabel"),
+    Stage("train_detector", on_device=True, threads="evaluate"),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 #: Stages with a section; a variant names the first that it changes by its section.

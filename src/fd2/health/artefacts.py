@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
 
-from fd2.artifacts.prepared import open_verified, read_manifest
+from fd2.artifacts.prepared import open_verified
 from fd2.artifacts.records import parsing, read_content
 from fd2.artifacts.soft_labels import read_soft_labels
 from fd2.artifacts.tensors import read_tensors
@@ -20,6 +20,7 @@ from fd2.config.resolve import Configuration
 from fd2.config.settings import build
 from fd2.errors import FD2Error, listing
 from fd2.imports.source_files import label_listing, source_listing
+from fd2.lineage import manifest_now
 from fd2.planning.image_folders import folder_listing, users_folder
 from fd2.planning.jobs import RuleJob
 from fd2.planning.project import Project
@@ -117,9 +118,10 @@ def _inputs(
     project: Project, job: RuleJob, content: Mapping[str, Any], digest: Digest
 ) -> Iterator[str]:
     results = project.path("results")
-    manifest = read_manifest(results / "data" / job.fields["dataset"] / "manifest.json")
-    if content["manifest"] != manifest.digest():
-        yield f"made from other data: {content['manifest'][:12]}, not {manifest.digest()[:12]}"
+    # Of real images with boxes these are the data.
+    now = manifest_now(results, job.fields.get("dataset") or job.fields["scenes"])
+    if content["manifest"] != now:
+        yield f"made from other data: {content['manifest'][:12]}, not {str(now)[:12]}"
     wanted, recorded = inputs_of(project.settings, job), content["inputs"]
     if wanted.keys() != recorded.keys():
         yield f"made from {sorted(recorded)}, the config wants {sorted(wanted)}"

@@ -6,9 +6,15 @@ from typing import Any
 
 from fd2.config.complexity import complexity_settings
 from fd2.config.continual import continual_settings, continual_teacher_settings
+from fd2.config.detection import (
+    annotate_settings,
+    annotator_detector,
+    detector_settings,
+    scenes_settings,
+)
 from fd2.config.experts import expert_settings, experts_of
 from fd2.config.imported_labels import imported_label_settings
-from fd2.config.names import Cell, Expert, SetName, Teacher
+from fd2.config.names import Annotated, Cell, Detector, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import RuleJob
 
@@ -48,6 +54,12 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
         case "learn_continually_real":
             numbers = int(fields["steps"]), int(fields["seed"])
             return continual_teacher_settings(settings, Teacher.parse(fields), *numbers)
+        case "prepare_scenes":
+            return scenes_settings(settings, fields["scenes"])
+        case "annotate":
+            return annotate_settings(settings, Annotated.parse(fields))
+        case "train_detector" | "train_detector_real":
+            return detector_settings(settings, Detector.parse(fields))
     return None
 
 
@@ -111,7 +123,26 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             return {"network": network, "distilled": _distilled(settings, job)}
         case "diagnose_real" | "measure_complexity":
             return {"network": Teacher.parse(fields).path()}
+        case "annotate" | "train_detector":
+            return _of_annotated(settings, job)
+        case "train_detector_real":
+            return _scenes(fields["scenes"], "train") | _scenes(fields["scenes"])
     return {}
+
+
+def _scenes(scenes: str, split: str = "val") -> dict[str, str]:
+    """One split of the scenes by its role; they are tested on by their own name."""
+    role = "scenes" if split == "val" else split
+    return {role: f"scenes/{scenes}/{split}.safetensors"}
+
+
+def _of_annotated(settings: Configuration, job: RuleJob) -> dict[str, str]:
+    annotated = Annotated.parse(job.fields)
+    inputs = {"distilled": _distilled(settings, job), **_scenes(annotated.scenes)}
+    if job.rule == "train_detector":
+        return {**inputs, "annotations": annotated.path()}
+    detector = annotator_detector(settings, annotated)
+    return inputs if detector is None else {**inputs, "annotator": detector.path("safetensors")}
 
 
 def _patches(settings: Configuration, job: RuleJob) -> str:

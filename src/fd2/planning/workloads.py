@@ -84,9 +84,11 @@ def workload(
         return _made(stage, kind, size.train, size.train * size.image_bytes)
     if stage == "learn_continually_real":
         return _in_steps(stage, settings["steps"], size, _pretrain(settings["pretrain"], size))
-    if count is None:
+    if stage in ("train_detector_real", "prepare_scenes") or count is None:
         return None
     images = count * size.classes
+    if stage in ("annotate", "train_detector"):
+        return _detection(stage, settings, size, images)
     if stage == "select_images" and (seen := settings["method_settings"].get("teachers")):
         # The choice itself is short beside the pass of all real images through the teacher.
         kind = {"resolution": size.resolution, "classes": size.classes, "teachers": seen}
@@ -251,6 +253,19 @@ def _in_steps(stage: str, steps: int, size: DatasetSize, *parts: Workload) -> Wo
     kind = {part.stage: part.kind for part in parts}
     units = sum(part.units for part in parts) * seen / size.classes
     return _made(stage, kind, units, sum(part.resident for part in parts))
+
+
+def _detection(stage: str, settings: Mapping[str, Any], size: DatasetSize, images: int) -> Workload:
+    """As if all images had boxes; those that detectors are tested on are not known here."""
+    kind = {key: settings[key] for key in ("scenes", "annotator", "detector")}
+    if stage == "annotate":
+        kind |= {"network": settings["network"], "class_map": settings["class_map"] is not None}
+        passes = images
+    else:
+        kind |= {key: settings["training"][key] for key in ("network", "min_size", "batch_size")}
+        passes = TRAINING_STEP * settings["training"]["epochs"] * images
+    kind |= {"resolution": size.resolution}
+    return _made(stage, kind, passes, images * size.image_bytes)
 
 
 #: Bytes of stored augmentation of an image in an epoch: order and partner (int64), crop (four

@@ -9,6 +9,7 @@ from fd2.config.sheets import read_sheet
 from fd2.tables.complexity import complexity_table
 from fd2.tables.continual import continual_table
 from fd2.tables.costs import group_table, iteration_table
+from fd2.tables.detection import detection_table
 from fd2.tables.diagnostics import diagnostic_table
 from fd2.tables.earlier import NONE
 from fd2.tables.render import write_table
@@ -56,6 +57,8 @@ def tabulate(
     listed = read_sheet(sheet)
     if listed.kind in _TABLES:
         table = _TABLES[listed.kind](listed, results)
+    elif listed.kind == "detection":
+        table = detection_table(listed, results, seeds)
     elif listed.kind == "scores":
         table = score_table(listed, results, seeds)
     elif listed.kind == "continual":

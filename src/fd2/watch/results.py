@@ -26,6 +26,7 @@ ERROR = "error: "
 _FIELDS = (
     *("dataset", "method", "fd2", "variant", "ipc", "group", "student", "seed"),
     *("backbone", "training", "kind", "table", "figure", "number", "steps"),
+    *("scenes", "annotator", "detector"),
 )
 #: Rules whose records tell what a job is worth.
 _TOLD = (
@@ -38,6 +39,8 @@ _TOLD = (
     "select_images",
     "learn_continually",
     "learn_continually_real",
+    "train_detector",
+    "train_detector_real",
 )
 #: Those that are named only where the run has several.
 _OPTIONAL = ("dataset", "student")

@@ -1,0 +1,1 @@
+"""Object detection: annotated images, torchvision's detectors, and their mean average precision."""

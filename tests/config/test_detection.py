@@ -11,6 +11,7 @@ import pytest
 
 from fd2.config.checks import checked_configuration
 from fd2.config.class_map import ClassMap
+from fd2.config.datasets import ZCA
 from fd2.config.detection import (
     AnnotateSettings,
     TrainDetectorSettings,
@@ -133,6 +134,13 @@ def test_settings_that_cannot_be_are_refused(
     with pytest.raises(FD2Error, match=message) as caught:
         configuration(folder, ROW, **changes)
     assert "test.yaml" in caught.value.where or "detection" in caught.value.where
+
+
+def test_whitened_images_are_refused(folder: Path) -> None:
+    settings = configuration(folder, ROW)
+    settings.values["datasets"]["cub200"] |= {ZCA: 0.1}
+    with pytest.raises(FD2Error, match="whitened images"):
+        annotate_settings(settings, ANNOTATED)
 
 
 def test_an_annotator_that_is_trained_here_has_its_detectors_settings(folder: Path) -> None:

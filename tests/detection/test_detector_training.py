@@ -14,10 +14,14 @@ import pytest
 import torch
 from PIL import Image
 from tests.detection.conftest import TINY
+from torchvision.ops import box_iou
 
 from fd2.config.detection import DetectorSettings, TrainDetectorSettings
 from fd2.config.settings import build
+from fd2.detection.annotated_images import clipped
+from fd2.detection.average_precision import average_precision
 from fd2.detection.detector_training import DetectorTraining, learning_rate_at, mirrored
+from fd2.detection.finding import detections
 from fd2.detection.networks import fresh_detector, seen_by
 from fd2.detection.pictures import PicturesInFiles
 from fd2.detection.scenes import read_split
@@ -186,3 +190,32 @@ def test_a_loss_that_is_not_finite_is_told(
     with pytest.raises(FD2Error, match="loss is not finite") as told:
         trained(detector_settings(learning_rate=1e12, epochs=3), scenes, tmp_path, job)
     assert "learning_rate" in told.value.fix
+
+
+@pytest.mark.slow
+def test_a_detector_learns_where_the_cells_were_put(scenes: Path, job: Job) -> None:
+    """In images that it was trained on: that it learns, not how well it does on others."""
+    split = read_split(scenes / "train.safetensors")
+    truth = split.annotated
+    settings = own(epochs=40, batch_size=6, learning_rate=0.02)
+    network = fresh_detector(settings, 2, 0)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            # MobileNet's own needs hundreds of steps to forget the statistics that it begins with.
+            layer.momentum = 0.2
+    pictures = PicturesInFiles(split.folder, truth.names, 1)
+    rows = range(len(truth.names))
+    outputs = [None, 0, 1]
+    before = detections(network, pictures, rows, outputs, job.device)
+    assert average_precision(truth, before)["map50"] < 2
+    DetectorTraining(settings, ["t"], network, truth, pictures, job.device).run()
+    found = detections(network, pictures, rows, outputs, job.device)
+    assert average_precision(truth, found)["map50"] > 20
+    corners = clipped(truth.boxes, truth.sizes[truth.image]).float()
+    hits = 0
+    for row in rows:
+        of_image = (found.image == row).nonzero().flatten()
+        if len(of_image):
+            best = found.boxes[of_image[found.scores[of_image].argmax()]]
+            hits += bool((box_iou(best[None], corners[truth.image == row]) > 0.5).any())
+    assert hits > 0.6 * len(rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fd2.config.class_map import FOLDER, ClassMap
+from fd2.config.datasets import refuse_whitened
 from fd2.config.names import FULL_DATA, Annotated, Detector
 from fd2.config.pathvars import filled_in
 from fd2.config.weights_files import FILE, WeightsFile, check_weights_file
@@ -204,10 +205,11 @@ def annotate_settings(settings: Configuration, annotated: Annotated) -> dict[str
 
     Raises:
         FD2Error: for an annotator with neither or both of ``network`` and ``detector``, a weights
-            file that is not there, own classes without a class map, or scenes without the training
-            images that the detector needs.
+            file that is not there, own classes without a class map, scenes without the training
+            images that the detector needs, or a set of whitened images.
     """
-    name = annotated.annotator
+    name, dataset = annotated.annotator, annotated.set_name.dataset
+    refuse_whitened(settings.values["datasets"][dataset], f"target .../{annotated.path()}")
     entry = dict(settings.values["detection"]["annotators"][name])
     where = settings.where("detection", "annotators", name)
     if (entry["network"] is None) == (entry["detector"] is None):

@@ -107,6 +107,7 @@ config.clear()
 config.update(SETTINGS.values)
 workflow.pathvars.update(Pathvars.from_config(config))
 PATHS = ArtefactPaths(SETTINGS)
+RESULTS = Path(SETTINGS.values["pathvars"]["results"])
 FIGURES = explained(drawn_figures)(SETTINGS)
 
 
@@ -239,3 +240,13 @@ def require_variant(name, wildcards):
     # Overrides look for a number.
     ipc = {"ipc": int(names["ipc"])} if "ipc" in names else {}
     require_change(SETTINGS.values, name, {**names, **ipc}, where)
+
+
+def no_target(wildcards):
+    """No files: the nearest name of a target."""
+    raise WorkflowError(str(PATHS.no_target(wildcards.name)))
+
+
+def unknown_path(wildcards):
+    """No files: the reason why there is no such target."""
+    raise WorkflowError(str(PATHS.fault(wildcards.path)))

@@ -73,7 +73,7 @@ def test_networks_that_look_at_images_are_found(artefacts: Path, chain: Any, fd2
     settings = DiagnoseSettings(*values)
     diagnose(settings, chain.data, Path(SET), chain.plain, diagnosed, beside, chain.job)
     chosen = Path("results/distilled/cells/herding/fd2/base/ipc1.safetensors")
-    selection = chain.select_settings("herding", 1, teachers=["resnet10t"])
+    selection = chain.select_settings("herding", 1, teachers=["resnet10t"], order="nearest")
     teachers, record = [chain.plain], chosen.with_suffix(".json")
     select_images(selection, chain.data, None, teachers, chosen, record, chain.job)
     for path in (diagnosed, chosen):

@@ -308,7 +308,7 @@ def test_pillows_own_limit_is_as_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"", "broken image(s)", "0 bytes"),
+        (b"", "broken image(s)", "an empty file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "image(s) not there", "Git LFS"),
         (b"/annex/objects/SHA256E-s1--00.jpg\n", "image(s) not there", "git-annex"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "broken image(s)", "HEIC"),

@@ -209,7 +209,7 @@ def test_broken_images_are_all_named(copied: Path, tmp_path: Path, job: Job) -> 
     ]
     assert "truncated" in lines[0]
     assert "begins with '<html><body>'" in lines[1]
-    assert "0 bytes" in lines[2]
+    assert "an empty file" in lines[2]
     assert "datasets.cells" in error.where
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-from torchvision import models
 
 from fd2.artifacts.manifests import Manifest
-from fd2.config import plugins
 from fd2.config.networks import FRESH, IMAGENET_UNMAPPED
 from fd2.datasets._imagenet_classes import CLASSES
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
-from fd2.networks.torchvision_weights import official_state
 
 
 def classifier_rows(classifier: str, manifest: Manifest) -> list[int] | None:
@@ -44,16 +41,6 @@ def classifier_rows(classifier: str, manifest: Manifest) -> list[int] | None:
             f"dataset '{manifest.dataset}'",
             "set 'pretrain.classifier' to fresh, or take a subset of ImageNet",
         ) from error
-
-
-def imagenet_state(name: str) -> Mapping[str, Tensor]:
-    """Official ImageNet weights of a backbone of torchvision, with their classifier.
-
-    Raises:
-        FD2Error: if they cannot be had.
-    """
-    _, model = plugins.load("backbones", name).ORIGIN
-    return official_state(next(iter(models.get_model_weights(model))), None)
 
 
 def take_rows(

@@ -15,7 +15,7 @@ from fd2.config.weights_files import FILE, WeightsFile, check_weights_file
 from fd2.errors import FD2Error
 from fd2.networks import legacy_weights
 from fd2.networks.backbone import Backbone
-from fd2.networks.classifier_rows import imagenet_state, take_rows
+from fd2.networks.classifier_rows import take_rows
 from fd2.networks.loaded_weights import load_weights
 
 _SAFETENSORS = ".safetensors"
@@ -60,7 +60,11 @@ def build_backbone(
         if classifier_rows is not None:
             take_rows(backbone, state, classifier_rows, where)
     elif classifier_rows is not None:
-        take_rows(backbone, imagenet_state(name), classifier_rows, f"ImageNet weights of {name}")
+        # Here, because most jobs need no torchvision, which takes seconds to import.
+        from fd2.networks.torchvision_weights import imagenet_state
+
+        state = imagenet_state(plugin.ORIGIN[1])
+        take_rows(backbone, state, classifier_rows, f"ImageNet weights of {name}")
     return backbone
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum
+from torchvision.models import WeightsEnum, get_model_weights
 
 from fd2.errors import FD2Error
 from fd2.networks import legacy_weights
@@ -34,6 +34,15 @@ def build(
     if weights is not None:
         model.load_state_dict(official_state(weights, weights_file))
     return model
+
+
+def imagenet_state(model: str) -> dict[str, Tensor]:
+    """Official ImageNet weights of a model of torchvision, with their classifier.
+
+    Raises:
+        FD2Error: if they cannot be had.
+    """
+    return official_state(next(iter(get_model_weights(model))), None)
 
 
 def modern_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

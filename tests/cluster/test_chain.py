@@ -12,7 +12,7 @@ from tests.workflow.conftest import Project, Server, tiny_project
 
 pytestmark = pytest.mark.cluster
 
-GPU_RULES = ("pretrain", "patches", "distill", "relabel")
+GPU_RULES = ("pretrain", "patches", "select_images", "distill", "relabel")
 CELLS = "rule_cells_evaluate"
 #: Seconds; far more than it takes, for machines that have other work.
 LONG = 1800
@@ -144,7 +144,7 @@ def test_each_job_asks_for_its_row_of_the_profile(
         for job in of_rule(cluster, rule):
             assert (job["Partition"], job["TresPerJob"]) == ("gpu", "gres:gpu:1"), job
             assert job["JOB_GRES"] == "gpu:1", job
-    for rule in ("prepare", "select_images", "assemble", "tabulate"):
+    for rule in ("prepare", "assemble", "tabulate"):
         for job in of_rule(cluster, rule):
             assert job["Partition"] == "cpu" and "TresPerJob" not in job, job
     prepare = of_rule(cluster, "prepare")[0]

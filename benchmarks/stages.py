@@ -98,7 +98,7 @@ def relabelling(classes: int, size: int, images: int, job: Job) -> Repetition:
     # No snapshot is due for years, so that none is written.
     state = StageState(Path("state"), {}, 1e9, Interruption(), job.device)
     form = LabelFormat(classes)
-    return lambda: _label(replay, [teacher], settings, form, images, state), images
+    return lambda: _label(replay, [teacher], settings, form, images, state, "epochs"), images
 
 
 def student_training(

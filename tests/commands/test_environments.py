@@ -67,7 +67,7 @@ def test_container_recipes_install_the_lock_and_nothing_else(recipe: str) -> Non
 def test_every_rule_names_the_environment() -> None:
     rules = ROOT / "workflow" / "rules"
     named = set(
-        re.findall(r'conda:\n\s+"([^"]+)"', "".join(p.read_text() for p in rules.iterdir()))
+        re.findall(r'conda:\n\s+"([^"]+)"', "".join(p.read_text() for p in rules.rglob("*.smk")))
     )
     assert named == {"../../envs/fd2.yaml"}
     content = yaml.safe_load((ROOT / "envs" / "fd2.yaml").read_text())

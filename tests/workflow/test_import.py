@@ -131,7 +131,8 @@ def test_soft_labels_of_others_are_learned_from(
     batch.unlink()
     shutil.rmtree(expendable.folder / labels)
     refused = expendable.snakemake(student, "--dry-run", "--cores", "1", *files)
-    assert refused.returncode != 0 and "no file" in refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "no file" in refused.stdout + refused.stderr, refused.stdout + refused.stderr
 
 
 def test_bad_input_is_refused_and_nothing_is_written(

@@ -33,6 +33,7 @@ from fd2.config.experts import expert_settings, expert_variants, experts_of
 from fd2.config.figures import check_figure, drawn_figures
 from fd2.config.imported_labels import (
     ImportedLabelSettings,
+    brings_labels,
     imported_label_settings,
     labelled_variants,
     require_labels_of,

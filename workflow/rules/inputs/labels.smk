@@ -12,6 +12,9 @@ def relabel_teachers(wildcards):
 
 @explained
 def relabel_code(wildcards):
+    if brings_labels(SETTINGS, of_set(wildcards), int(wildcards.ipc)):
+        # Where import_labels refuses, Snakemake asks this rule too, and tells what either says.
+        import_labels_code(wildcards)
     settings = relabel_settings(wildcards)
     require_labels_of(SETTINGS, of_set(wildcards), int(wildcards.ipc), brought=False)
     logits = f"{of_set(wildcards).labels(wildcards.ipc)}/logits.npy"

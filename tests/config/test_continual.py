@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from fd2.config.checks import checked_configuration
-from fd2.config.continual import ContinualSettings, continual_settings
+from fd2.config.continual import (
+    ContinualSettings,
+    continual_settings,
+    continual_teacher_settings,
+)
 from fd2.config.layers import merge, read_yaml
+from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.rows import ContinualRow, StudentRow
 from fd2.config.settings import build
@@ -110,3 +115,15 @@ def test_the_shipped_sheet_takes_the_sets_of_another(folder: Path) -> None:
         (cell,) = row.students.cells([0])
         assert own.evaluate(cell) == other.evaluate(cell)
         assert own.evaluate(cell)["labels"] == "hard"
+
+
+def test_whitened_images_are_refused(folder: Path) -> None:
+    """The whitening is of all classes, and is checked against the data that it is of."""
+    whitened = {"cifar10": {"kind": "cifar10", "resolution": 32, "zca": {"epsilon": 0.1}}}
+    sheet = HEADER + "cub200,random,plain,base,1,resnet18,5"
+    settings = configuration(folder, sheet, datasets=whitened)
+    cell = Cell(SetName("cifar10", "random", "plain", "base"), 1, "resnet18", 0)
+    with pytest.raises(FD2Error, match="whitened images"):
+        continual_settings(settings, cell, 5)
+    with pytest.raises(FD2Error, match="whitened images"):
+        continual_teacher_settings(settings, Teacher("cifar10", "resnet18", "plain"), 5, 0)

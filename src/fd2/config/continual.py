@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fd2.config.datasets import refuse_whitened
 from fd2.config.imported_labels import brings_labels
 from fd2.config.names import Cell, Teacher
 from fd2.config.settings import EvaluateSettings, PretrainSettings, RelabelSettings
@@ -49,8 +50,10 @@ def continual_settings(settings: Configuration, cell: Cell, steps: int) -> dict[
 
     Raises:
         FD2Error: as `Configuration.evaluate`, and for soft labels that are to be stored in fewer
-            bytes, or that an imported set brings: those of a step are given anew, and not stored.
+            bytes, or that an imported set brings: those of a step are given anew, and not stored;
+            and for whitened images, whose whitening is of all classes.
     """
+    refuse_whitened(settings.values["datasets"][cell.set_name.dataset], cell.continual(steps))
     evaluate = settings.evaluate(cell)
     relabel = None
     if evaluate["labels"] == "soft":
@@ -76,5 +79,11 @@ def continual_settings(settings: Configuration, cell: Cell, steps: int) -> dict[
 def continual_teacher_settings(
     settings: Configuration, teacher: Teacher, steps: int, seed: int
 ) -> dict[str, Any]:
-    """Settings of a teacher that learns all real images of its classes in steps."""
+    """Settings of a teacher that learns all real images of its classes in steps.
+
+    Raises:
+        FD2Error: for whitened images.
+    """
+    where = teacher.continual(steps, seed)
+    refuse_whitened(settings.values["datasets"][teacher.dataset], where)
     return {"steps": steps, "pretrain": {**settings.pretrain(teacher), "seed": seed}}

@@ -37,6 +37,20 @@ _THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR")
 _TEMPORARY = ("TMPDIR", "TMP", "TEMPDIR", "TEMP")
 
 
+def import_networks() -> None:
+    """What jobs import, and plans with vision transformers, whose shapes timm is asked for."""
+    from fd2.runtime.lazy_compiler import import_compiler_late
+
+    import_compiler_late()
+    import timm  # noqa: F401
+    import torch  # noqa: F401
+    import torchvision  # noqa: F401
+
+    # Each run imports the sources of its own copy.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fd2"]:
+        del sys.modules[name]
+
+
 def keep_shared() -> None:
     """Keep forks from copying memory: their collector would visit all objects, also at the end."""
     gc.collect()
@@ -89,16 +103,6 @@ def run(request: dict[str, Any]) -> None:
 
 def serve_jobs(listener: socket.socket, parent: int) -> None:
     """Run each job in a fork, beside others, until the file ``parent`` is closed."""
-    from fd2.runtime.lazy_compiler import import_compiler_late
-
-    import_compiler_late()
-    import timm  # noqa: F401
-    import torch  # noqa: F401
-    import torchvision  # noqa: F401
-
-    # Jobs import the sources of their own copy.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "fd2"]:
-        del sys.modules[name]
     keep_shared()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while select.select([listener, parent], [], [])[0] == [listener]:
@@ -133,6 +137,7 @@ def serve_job(asked: socket.socket) -> None:
 
 def serve() -> None:
     """Answer requests until their end."""
+    import_networks()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(_SOCKET))
         listener.listen(64)

@@ -65,6 +65,42 @@ def test_a_row_that_cannot_be_made_is_refused(folder: Path, line: str, message: 
     assert "looked.csv, line 3" in caught.value.where
 
 
+GROUPED = HEADER.replace("training", "training,group") + "cub200,resnet18,cal,birds"
+
+
+def grouped(**changes: Any) -> dict[str, Any]:
+    group = {"dataset": "cub200", "classes": ["a", "b", "c", "d"], "size": 2, **changes}
+    return {"complexity": {"groups": {"birds": group}}}
+
+
+def test_a_row_of_a_group_has_the_file_of_all_classes(folder: Path) -> None:
+    settings = configuration(folder, f"{GROUPED}\ncub200,resnet18,cal,", **grouped())
+    one, other = settings.sheet("looked").rows_of(ComplexityRow)
+    assert one.group == "birds" and one.sources([0]) == other.sources([0])
+    # Groups are looked at by the table alone: the network's look at the images does not change.
+    plain = configuration(folder, HEADER + "cub200,resnet18,cal")
+    assert complexity_settings(settings, one.network) == complexity_settings(plain, one.network)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        (GROUPED.replace("birds", "bird"), {}, "unknown group of classes of 'cub200' 'bird'"),
+        (GROUPED, {"dataset": "aircraft"}, "unknown group of classes of 'cub200' 'birds'"),
+        (GROUPED, {"dataset": "cub"}, "unknown dataset 'cub'"),
+        (GROUPED, {"size": 3}, "the 3 easiest and the 3 hardest of 4 classes"),
+        (GROUPED, {"size": 0}, "size"),
+        (GROUPED, {"classes": ["a", "b", "a"]}, "'a' stands twice"),
+        (GROUPED, {"classes": ["a"]}, "classes"),
+    ],
+)
+def test_a_faulty_group_is_refused(
+    folder: Path, text: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FD2Error, match=message):
+        configuration(folder, text, **grouped(**changes))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -62,6 +62,42 @@ def test_two_folders(tmp_path: Path, test_folder: str) -> None:
     assert str(tmp_path) not in json.dumps(source.facts)
 
 
+@pytest.mark.parametrize("layout", ["one", "two"])
+def test_chosen_classes_in_their_order(tmp_path: Path, layout: str) -> None:
+    """Other folders are not looked into, whatever is in them."""
+    splits = ("train/", "test/") if layout == "two" else ("",)
+    for split in splits:
+        touch(tmp_path, *(f"{split}{c}/{n}.png" for c in ("ant", "é", "wren") for n in range(8)))
+        (tmp_path / split / "nothing").mkdir()
+    options = {} if layout == "two" else {"test_fraction": 0.25}
+    assert "without images: 'nothing'" in refusal(tmp_path, **options).what
+    source = read(tmp_path, classes=["wren", "e\u0301"], **options)
+    assert source.classes == ("wren", "é")
+    assert {(i.class_id, i.name.split("/")[-2]) for i in source.images} == {(0, "wren"), (1, "é")}
+    # The same images are tested on as with all classes.
+    for split in splits:
+        (tmp_path / split / "nothing").rmdir()
+    splits_of_all = {image.name: image.split for image in read(tmp_path, **options).images}
+    assert all(splits_of_all[image.name] == image.split for image in source.images)
+
+
+def test_classes_that_cannot_be_chosen(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"train/{c}/1.png" for c in ("ant", "bee", "wren")))
+    touch(tmp_path, *(f"test/{c}/2.png" for c in ("ant", "wren")))
+    assert read(tmp_path, classes=["wren", "ant"]).classes == ("wren", "ant")
+    for classes, what in (
+        (["wren", "Ant"], "unknown class 'Ant'"),
+        (["wren", "ant", "wren"], "'wren' stands twice"),
+        (["wren"], "at least 2 values"),
+    ):
+        error = refusal(tmp_path, classes=classes)
+        assert what in error.what + error.fix
+    assert "did you mean 'ant'?" in refusal(tmp_path, classes=["wren", "Ant"]).fix
+    # In the training folder, and not in that of the tests.
+    error = refusal(tmp_path, classes=["bee", "ant"])
+    assert error.what == "unknown class 'bee'" and str(tmp_path / "test") in error.where
+
+
 def test_hidden_files_are_passed_over_and_others_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.png", "a/.2.png", "a/.cache/3.png", "b/1.png", ".git/x/1.png")
     touch(tmp_path, "a/notes.txt", "b/deep/film.heic", "b/no_suffix", "README.md", "loose.png")

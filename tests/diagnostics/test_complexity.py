@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fd2.diagnostics.complexity import cells_above, class_complexity, halves
+from fd2.diagnostics.complexity import cells_above, class_complexity
 
 THRESHOLDS = (0.1, 0.5, 0.9)
 
@@ -51,24 +51,3 @@ def test_classes_against_a_slow_loop() -> None:
     order = torch.randperm(40, generator=generator)
     shuffled = class_complexity(cells_above(maps[order], THRESHOLDS), 15, labels[order], 4)
     assert torch.equal(shuffled, found)
-
-
-@pytest.mark.parametrize(
-    ("complexity", "easy", "hard"),
-    [
-        ([0.4, 0.1, 0.3, 0.2], [1, 3], [0, 2]),
-        ([0.5, 0.1, 0.3, 0.2, 0.4], [1, 3], [0, 4]),
-        ([0.5, 0.5, 0.5], [0], [2]),
-        ([0.5, 0.5], [0], [1]),
-        ([0.5], [], []),
-    ],
-)
-def test_halves(complexity: list[float], easy: list[int], hard: list[int]) -> None:
-    """As large as each other: of an odd number the middle class belongs to neither."""
-    assert halves(torch.tensor(complexity)[:, None], 0) == (easy, hard)
-
-
-def test_classes_alike_at_the_threshold_are_told_apart_by_all() -> None:
-    found = torch.tensor([[0.4, 0.9, 0.9], [0.1, 0.9, 0.9], [0.0, 0.95, 1.0], [0.2, 0.9, 0.9]])
-    assert halves(found, 1) == ([1, 3], [0, 2])
-    assert halves(found, 0) == ([1, 2], [0, 3])

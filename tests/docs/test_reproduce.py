@@ -61,12 +61,12 @@ def test_every_table_of_the_paper_is_named(repository: Path) -> None:
     assert {name for name in asked if not name.startswith("diagnostics")} <= named
 
 
-def test_the_example_is_accepted(
+def test_the_examples_are_accepted(
     repository: Path, blocks: Callable[[str, str], list[str]], tmp_path: Path
 ) -> None:
     config = read_yaml(repository / "config/config.yaml")
-    (own,) = blocks(DOCUMENT, "yaml")
-    for above in (read_yaml(repository / "config/quickstart.yaml"), yaml.safe_load(own)):
+    shown = map(yaml.safe_load, blocks(DOCUMENT, "yaml"))
+    for above in (read_yaml(repository / "config/quickstart.yaml"), *shown):
         config = merge(config, above)
     settings = checked_configuration(config, "config/figure5.yaml", repository / "config")
     assert drawn_figures(settings) == ["images", "attention", "figure5"]

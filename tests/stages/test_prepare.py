@@ -93,6 +93,23 @@ def test_arrays_labels_and_statistics(cells: Path, tmp_path: Path, job: Job) -> 
     np.testing.assert_allclose(data.manifest.std, flat.std(0), rtol=1e-12)
 
 
+def test_chosen_classes_have_the_pixels_and_the_split_of_all(
+    cells: Path, tmp_path: Path, job: Job
+) -> None:
+    """Labels are the list's order, which is not that of the folders."""
+    names = [elpv.CLASSES[number] for number in (5, 0, 3)]
+    prepare(settings(cells), tmp_path / "all", job)
+    prepare(settings(cells, classes=names), tmp_path / "three", job)
+    everything, three = (open_prepared(tmp_path / name) for name in ("all", "three"))
+    assert three.manifest.classes == tuple(names)
+    for split in ("train", "test"):
+        own, of_all = getattr(three, split), getattr(everything, split)
+        for label, number in enumerate((5, 0, 3)):
+            wanted = of_all.images[of_all.labels.numpy() == number]
+            np.testing.assert_array_equal(own.images[own.labels.numpy() == label], wanted)
+    assert len(three.train.labels) == 9 and len(three.test.labels) == 6
+
+
 def test_record_names_stage_settings_and_run(cells: Path, tmp_path: Path, job: Job) -> None:
     chosen = settings(cells)
     prepare(chosen, tmp_path / "out", job)

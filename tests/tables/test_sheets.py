@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,13 @@ FD2 = DiagnosticRow("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
 COMPLEXITY = """\
 # kind: complexity
 # A note.
-dataset,backbone,training
-d_1,resnet18,plain
-one,resnet18,plain
-d_1,resnet50,plain-long
+dataset,backbone,training,group
+d_1,resnet18,plain,
+d_1,resnet18,plain,birds
+one,resnet18,plain,
+d_1,resnet50,plain-long,
 """
+BIRDS = {"name": "birds", "dataset": "d_1", "classes": ["wren", "owl", "kite", "crow"], "size": 1}
 DETECTION = """\
 # kind: detection
 # A note.
@@ -69,12 +71,17 @@ d,sre2lpp,fd2,five,5,125.0,N_s = 5
 """
 
 
-def fill(text: str, name: str = "t", seeds: Sequence[int] = (0,)) -> pd.DataFrame:
+def fill(
+    text: str,
+    name: str = "t",
+    seeds: Sequence[int] = (0,),
+    facts: Sequence[Mapping[str, Any]] = (),
+) -> pd.DataFrame:
     """Write a sheet and its table; the csv."""
     path = Path(f"sheet/{name}.csv")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    tabulate(path, RESULTS, seeds, [], TEMPLATES, Path(name))
+    tabulate(path, RESULTS, seeds, facts, TEMPLATES, Path(name))
     return pd.read_csv(f"{name}.csv")
 
 
@@ -103,25 +110,39 @@ def diagnose_three() -> None:
     diagnose(FD2, **undefined, centre_distance=0.6, nearest_centre_distance=0.35)
 
 
-def look(dataset: str, manifest: str = "m", **changes: Any) -> Path:
-    row = ComplexityRow(dataset, "resnet18", "plain")
-    numbers = {"complexity": [0.25, 0.75, 0.9375], "easy_complexity": [0.125, 0.5, 0.875]}
-    numbers |= {"hard_complexity": [0.375, 1.0, 1.0]}
-    result = {"images": 24, "flat_maps": 2, "map_cells": [7, 5], "classes": [{}, {}]}
+#: Of each class complexity at three thresholds.
+CLASSES = {
+    **{"ant": [0.5, 1, 1], "crow": [0.25, 0.75, 1], "kite": [0.125, 0.5, 0.75]},
+    **{"owl": [0, 0.25, 1], "wren": [0.25, 0.5, 1]},
+}
+
+
+def look(
+    dataset: str,
+    manifest: str = "m",
+    classes: Mapping[str, list[float]] = CLASSES,
+    flat_maps: int = 2,
+    **changes: Any,
+) -> Path:
+    network = ComplexityRow(dataset, "resnet18", "plain").network
+    found = [
+        {"name": name, "images": 12, "flat_maps": flat_maps, "complexity": own}
+        for name, own in classes.items()
+    ]
+    result = {"map_cells": [7, 5], "thresholds": [0.1, 0.5, 0.9], "halves_by": 0.5}
     return record(
-        RESULTS / row.network.complexity(),
-        complexity_of=vars(row),
+        RESULTS / network.complexity(),
+        complexity_of=vars(network),
         preset="paper",
         settings={"maps": "smooth_grad_cam"},
-        result={**result, "thresholds": [0.1, 0.5, 0.9], "halves_by": 0.5, **numbers, **changes},
+        result={**result, "classes": found, **changes},
         manifest=manifest,
     )
 
 
 def look_at_two() -> None:
-    alone = {"easy_complexity": None, "hard_complexity": None, "classes": [{}], "flat_maps": 0}
     look("d_1")
-    look("one", **alone, thresholds=[0.2], complexity=[0.5], halves_by=0.2)
+    look("one", classes={"only": [0.5]}, flat_maps=0, thresholds=[0.2], halves_by=0.2)
 
 
 def detect(method: str, ipc: int | None, seed: int, manifest: str = "v", **result: Any) -> Path:
@@ -189,11 +210,33 @@ def test_golden_diagnoses() -> None:
 def test_golden_complexity() -> None:
     """Results of other thresholds have columns of their own; a single class has no halves."""
     look_at_two()
-    frame = fill(COMPLEXITY, "complexity")
+    frame = fill(COMPLEXITY, "complexity", facts=[BIRDS])
     check_golden(Path(), "complexity")
-    assert frame["complexity_0.5"].tolist()[0] == 0.75
-    assert frame["complexity_0.2"].isna().tolist() == [True, False, True]
+    assert frame["complexity_0.5"].tolist()[:2] == [0.6, 0.5]
+    assert frame["complexity_0.2"].isna().tolist() == [True, True, False, True]
     assert frame["hard_complexity_0.2"].isna().all()
+
+
+def test_a_group_of_classes_is_compared_within_itself() -> None:
+    look("d_1")
+    frame = fill(COMPLEXITY, facts=[BIRDS])
+    assert frame["easy_classes"].tolist()[:2] == ["kite; owl", "owl"]
+    assert frame["hard_classes"].tolist()[:2] == ["ant; crow", "crow"]
+    assert frame["easy_complexity_0.5"].tolist()[:2] == [0.375, 0.25]
+    assert frame["hard_complexity_0.5"].tolist()[:2] == [0.875, 0.75]
+    assert frame["images"].tolist()[:2] == [60, 48] and frame["classes"].tolist()[:2] == [5, 4]
+    # Kite and wren are alike at 0.5, and kite is the less complex at other thresholds.
+    halves = fill(COMPLEXITY, facts=[{**BIRDS, "size": None}])
+    assert halves["easy_classes"][1] == "owl; kite" and halves["hard_classes"][1] == "wren; crow"
+    everything = fill(COMPLEXITY, facts=[{**BIRDS, "classes": None, "size": 1}])
+    assert (everything["easy_classes"][1], everything["hard_classes"][1]) == ("owl", "ant")
+    for changes, message in (
+        ({"classes": ["wren", "Kyte"]}, "unknown class of 'd_1' 'Kyte'"),
+        ({"classes": None, "size": 3}, "the 3 easiest and the 3 hardest of 5 classes"),
+    ):
+        with pytest.raises(FD2Error, match=message) as caught:
+            fill(COMPLEXITY, facts=[{**BIRDS, **changes}])
+        assert "complexity.groups.birds" in caught.value.where
 
 
 def test_golden_detection() -> None:
@@ -291,12 +334,12 @@ def test_results_of_different_data_are_refused() -> None:
         RESULTS / "complexity/d_1/resnet50/plain-long.json",
         {
             **read_content(look("d_1", manifest="other")),
-            "complexity_of": vars(ComplexityRow("d_1", "resnet50", "plain-long")),
+            "complexity_of": vars(ComplexityRow("d_1", "resnet50", "plain-long").network),
         },
     )
     look("d_1")
     with pytest.raises(FD2Error, match="different manifests"):
-        fill(COMPLEXITY)
+        fill(COMPLEXITY, facts=[BIRDS])
 
 
 def test_results_of_something_else_are_refused() -> None:
@@ -331,11 +374,11 @@ def test_records_without_their_numbers_are_damaged() -> None:
     write_record(path, content)
     with pytest.raises(FD2Error, match="damaged file: KeyError 'margin'"):
         fill(DIAGNOSES)
-    look("d_1", complexity=[0.25])
+    look("d_1", classes={"ant": [0.25]})
     with pytest.raises(FD2Error, match="damaged file: ValueError"):
         fill(COMPLEXITY)
     with pytest.raises(FD2Error, match=r"complexity\.0' is 1\.5"):
-        look("d_1", complexity=[1.5])
+        look("d_1", classes={"ant": [1.5]})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from fd2.commands.adopt import judge
+from fd2.config.layers import merge
 from fd2.lineage import origin
 from fd2.planning.forecast import describe, forecast
 from fd2.planning.jobs import read_jobs
@@ -21,9 +22,10 @@ pytestmark = pytest.mark.workflow
 SHEET = """\
 # kind: complexity
 # A note.
-dataset,backbone,training
-tiny,resnet10t,plain-fine
-tiny,convnet,plain
+dataset,backbone,training,group
+tiny,resnet10t,plain-fine,
+tiny,convnet,plain,
+tiny,convnet,plain,cells
 """
 BELOW = "complexity/tiny"
 NETWORKS = ("resnet10t/plain-fine", "convnet/plain")
@@ -32,6 +34,7 @@ CONFIG: dict[str, Any] = {
     "tables": ["looked"],
     "figures": {},
     "variants": {"fine": {"pretrain": {"stem": "cifar"}}},
+    "complexity": {"groups": {"cells": {"dataset": "tiny", "classes": None, "size": 1}}},
 }
 ARGUMENTS = ("--configfile", "config/tiny.yaml", "config/looked.yaml")
 
@@ -64,7 +67,20 @@ def test_from_teachers_to_a_table(looked: Any) -> None:
         classes = pd.read_csv(results / BELOW / f"{network}.csv")
         assert sorted(classes["name"]) == ["cracked", "sound"]
         assert sorted(classes["half"]) == ["easy", "hard"]
+    names = {"cracked", "sound"}
+    assert {frame["easy_classes"][2], frame["hard_classes"][2]} == names
+    assert frame["easy_complexity_0.5"][2] == frame["easy_complexity_0.5"][1]
     assert looked.dry_run("looked", *ARGUMENTS) == {}
+    # Another group fills the table anew, and looks at no image.
+    group = {"dataset": "tiny", "classes": ["sound", "cracked"], "size": None}
+    looked.write("config/looked.yaml", {**CONFIG, "complexity": {"groups": {"cells": group}}})
+    assert looked.dry_run("looked", *ARGUMENTS) == {"tabulate": 1, "looked": 1}
+    wrong = {**group, "classes": ["sound", "crackt"]}
+    looked.write("config/looked.yaml", {**CONFIG, "complexity": {"groups": {"cells": wrong}}})
+    refused = looked.snakemake("looked", "--dry-run", *ARGUMENTS)
+    assert refused.returncode == 1
+    assert "did you mean 'cracked'?" in refused.stdout + refused.stderr
+    looked.write("config/looked.yaml", CONFIG)
     # Verified as they lie, also where they were copied from elsewhere.
     project = open_project(looked.folder, ARGUMENTS[1:])
     jobs = read_jobs(project, ["looked"])
@@ -80,7 +96,7 @@ def test_from_teachers_to_a_table(looked: Any) -> None:
     (one,) = found.inputs
     assert one.path == Path("results/teachers/tiny", f"{NETWORKS[0]}.safetensors")
     # Other thresholds, or another way to make maps, measure again and train nothing.
-    looked.write("config/looked.yaml", {**CONFIG, "complexity": {"maps": "grad_cam"}})
+    looked.write("config/looked.yaml", merge(CONFIG, {"complexity": {"maps": "grad_cam"}}))
     assert looked.dry_run("looked", *ARGUMENTS) == plan
 
 

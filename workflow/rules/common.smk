@@ -18,7 +18,7 @@ from fd2.artifacts.records import read_content
 from fd2.config import plugins
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
-from fd2.config.complexity import complexity_settings
+from fd2.config.complexity import complexity_settings, members
 from fd2.config.continual import continual_settings, continual_teacher_settings
 from fd2.config.datasets import download_kind, download_kinds, download_settings
 from fd2.config.detection import (
@@ -44,7 +44,13 @@ from fd2.config.names import FD2, Annotated, Cell, Detector, Expert, SetName, Te
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths
 from fd2.config.row_facts import row_facts
-from fd2.config.rows import ContinualRow, DetectionRow, ScoreRow, StudentRow
+from fd2.config.rows import (
+    ComplexityRow,
+    ContinualRow,
+    DetectionRow,
+    ScoreRow,
+    StudentRow,
+)
 from fd2.config.settings import PatchSettings, build
 from fd2.config.variants import require_change
 from fd2.errors import FD2Error, require_extra, system_fault

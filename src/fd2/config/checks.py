@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2.config import plugins
+from fd2.config.complexity import groups_of, members
 from fd2.config.continual import continual_settings
 from fd2.config.datasets import refuse_whitened
 from fd2.config.detection import check_detection_row
@@ -22,6 +23,7 @@ from fd2.config.rows import (
     GroupRow,
     IterationRow,
     ScoreRow,
+    SeenRow,
     SheetRow,
     StudentRow,
     TeacherRow,
@@ -49,11 +51,14 @@ def checked_configuration(config: Mapping[str, Any], source: str, folder: Path) 
     _check_names(settings)
     _check_overrides(settings)
     _check_variants(settings)
+    datasets = settings.values["datasets"]
+    for name, group in settings.values["complexity"]["groups"].items():
+        where = settings.where("complexity", "groups", name, "dataset")
+        require_known("dataset", group["dataset"], datasets, where)
     for table in settings.values["tables"]:
         check_table(settings, table)
     for table in settings.tables():
         settings.sheet(table)
-    datasets = settings.values["datasets"]
     for name, figure in settings.values["figures"].items():
         where = settings.where("figures", name, "dataset")
         require_known("dataset", figure["dataset"], datasets, where)
@@ -207,6 +212,11 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
         case ComplexityRow():
             _check_seen_by(settings, row, where)
             check_feature_map([row.backbone], where, "activation maps are computed from it")
+            if row.group:
+                groups = groups_of(settings, row.dataset)
+                require_known(f"group of classes of '{row.dataset}'", row.group, groups, where)
+                if (chosen := groups[row.group]["classes"]) is not None:
+                    members({**groups[row.group], "name": row.group}, chosen)
         case DiagnosticRow():
             _check_seen_by(settings, row, where)
             if row.ipc is None:
@@ -235,7 +245,7 @@ def _check_distilled(
     settings.check_ipc(row.set_name, ipc, where)
 
 
-def _check_seen_by(settings: Configuration, row: DiagnosticRow | ComplexityRow, where: str) -> None:
+def _check_seen_by(settings: Configuration, row: SeenRow, where: str) -> None:
     """Refuse a network to look through that is no teacher of the config."""
     plugins.require("backbones", row.backbone, "backbone", where)
     require_known("training", row.training, settings.trainings(), where)

@@ -154,11 +154,14 @@ class ComplexityRow:
     Attributes:
         dataset: a name from the config.
         backbone, training: of the network, a teacher.
+        group: the classes that are compared with each other, a name in ``complexity.groups``; empty
+            for all.
     """
 
     dataset: str
     backbone: str
     training: str
+    group: str = ""
 
     @property
     def network(self) -> Teacher:
@@ -273,17 +276,10 @@ class GroupRow(OfSet):
         return [self.set_name.images(self.ipc)]
 
 
-SheetRow = (
-    StudentRow
-    | ScoreRow
-    | TeacherRow
-    | DiagnosticRow
-    | ComplexityRow
-    | ContinualRow
-    | DetectionRow
-    | IterationRow
-    | GroupRow
-)
+#: What a network sees, and what iterations cost.
+SeenRow = DiagnosticRow | ComplexityRow
+TimedRow = IterationRow | GroupRow
+SheetRow = StudentRow | ScoreRow | TeacherRow | SeenRow | ContinualRow | DetectionRow | TimedRow
 KINDS: dict[str, type[SheetRow]] = {
     "students": StudentRow,
     "worth": WorthRow,

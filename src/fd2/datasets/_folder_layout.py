@@ -13,7 +13,7 @@ from fd2.artifacts.remarks import KEPT, Remark
 from fd2.datasets._folder_walk import FolderWalk, count_pictures, in_nfc
 from fd2.datasets._reading import SUFFIXES
 from fd2.datasets._source import SourceImage, SplitName
-from fd2.errors import FD2Error, listing
+from fd2.errors import FD2Error, listing, require_known
 
 UNUSED = "pictures in folders beside the split folders, not used"
 ALIKE = "classes whose names differ in case or blanks alone"
@@ -103,12 +103,18 @@ def _nested(folders: Sequence[Path]) -> str:
 
 
 def one_folder(
-    walk: FolderWalk, folders: Sequence[Path]
+    walk: FolderWalk, folders: Sequence[Path], chosen: Sequence[str] | None = None
 ) -> tuple[tuple[str, ...], list[SourceImage]]:
     """Classes and images of class folders beside each other, all of them to train on as yet.
 
+    Args:
+        walk: of the dataset's folder.
+        folders: in it.
+        chosen: the classes that are taken, in this order; None for all in order of their names.
+
     Raises:
-        FD2Error: if folders mean splits, or for fewer than two classes or one without images.
+        FD2Error: if folders mean splits, for fewer than two classes or one without images, or if a
+            chosen one is missing.
     """
     train, tested = _split_folders(folders)
     if train and tested:
@@ -118,7 +124,7 @@ def one_folder(
             str(walk.root),
             f"remove test_fraction to use these folders, or point 'path' at {train[0].name}",
         )
-    [files] = _class_files(walk, {walk.root: folders})
+    [files] = _class_files(walk, {walk.root: folders}, chosen)
     for name, pictures in files.items():
         # A folder that means a split and holds folders of pictures is no class.
         if _hints_at_split(name) and all(key.count("/") > 1 for key in pictures):
@@ -137,15 +143,16 @@ def _classes_below(folders: Iterable[Path]) -> str:
 
 
 def two_folders(
-    walk: FolderWalk, train: Path, test: Path
+    walk: FolderWalk, train: Path, test: Path, chosen: Sequence[str] | None = None
 ) -> tuple[tuple[str, ...], list[SourceImage]]:
-    """Classes and images of the class folders in two folders.
+    """Classes and images of the class folders in two folders; ``chosen`` as for `one_folder`.
 
     Raises:
-        FD2Error: if these differ in classes, or for fewer than two classes or one without images.
+        FD2Error: if these differ in classes, for fewer than two classes or one without images, or
+            if a chosen one is missing.
     """
     folders = {folder: walk.folders(folder) for folder in (train, test)}
-    files = _class_files(walk, folders)
+    files = _class_files(walk, folders, chosen)
     found = dict(zip((train.name, test.name), files, strict=True))
     for has, lacks in ((train.name, test.name), (test.name, train.name)):
         missing = [name for name in found[has] if name not in found[lacks]]
@@ -174,13 +181,18 @@ def _images(files: _Classes, split: SplitName) -> tuple[tuple[str, ...], list[So
     return tuple(files), images
 
 
-def _class_files(walk: FolderWalk, folders: Mapping[Path, Sequence[Path]]) -> list[_Classes]:
+def _class_files(
+    walk: FolderWalk, folders: Mapping[Path, Sequence[Path]], chosen: Sequence[str] | None
+) -> list[_Classes]:
     """Pictures of the classes in each folder, whose class folders are given.
 
     Raises:
-        FD2Error: for what cannot be read, all of it, or a folder without two classes of pictures.
+        FD2Error: for what cannot be read, all of it, or a folder without two classes of pictures or
+            without a chosen one.
     """
     paths = [in_nfc(found, folder) for folder, found in folders.items()]
+    if chosen is not None:
+        paths = [_chosen(own, chosen, f) for own, f in zip(paths, folders, strict=True)]
     classes = [{name: walk.pictures(path) for name, path in own.items()} for own in paths]
     walk.require_readable()
     for (folder, found), own, images in zip(folders.items(), paths, classes, strict=True):
@@ -200,6 +212,18 @@ def _class_files(walk: FolderWalk, folders: Mapping[Path, Sequence[Path]]) -> li
             )
         _require_no_splits_below(images, own)
     return list(classes)
+
+
+def _chosen(paths: Mapping[str, Path], chosen: Sequence[str], folder: Path) -> dict[str, Path]:
+    """The class folders of these names, in their order.
+
+    Raises:
+        FD2Error: for one that is not there, with the nearest that is.
+    """
+    names = [unicodedata.normalize("NFC", name) for name in chosen]
+    for name in names:
+        require_known("class", name, paths, f"setting 'classes', folders in {folder}")
+    return {name: paths[name] for name in names}
 
 
 def _require_no_splits_below(classes: _Classes, paths: Mapping[str, Path]) -> None:

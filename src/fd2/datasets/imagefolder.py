@@ -32,6 +32,15 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "description": "imagefolder: a folder with train/<class>/ and test/<class>/, or with "
             "<class>/ alone and test_fraction set",
         },
+        "classes": {
+            "type": ["array", "null"],
+            "items": {"type": "string", "minLength": 1},
+            "minItems": 2,
+            "uniqueItems": True,
+            "default": None,
+            "description": "imagefolder: names of the class folders that are taken, in the order "
+            "of their labels; null takes all, in the order of their names",
+        },
         "test_fraction": {
             "type": ["number", "null"],
             "exclusiveMinimum": 0,
@@ -64,32 +73,37 @@ REMEDY = "replace or delete these files"
 
 
 def source(settings: Mapping[str, Any], where: str) -> ImageSource:
-    """List the folder's images. Classes are in lexicographic order of their folders' names, in NFC.
+    """List the folder's images.
+
+    Classes are those of ``classes`` in its order, or all in lexicographic order of their folders'
+    names, in NFC.
 
     Hidden and machine-made files, and those of suffixes that are not read, are passed over and
     told. Folders inside a class folder belong to the class.
 
     Raises:
         FD2Error: if the folder is missing or a part of it cannot be read, its layout is not one of
-            the two, it has fewer than two classes, a class has no images, train and test differ
-            in classes or share images, a picture is a link to nowhere, or ``group_by`` is faulty.
+            the two, it has fewer than two classes or not those of ``classes``, a class has no
+            images, train and test differ in classes or share images, a picture is a link to
+            nowhere, or ``group_by`` is faulty.
     """
     root = filled_in(settings["path"], f"{where}, 'path'")
     if not root.is_dir():
         what = f"'{root}' is a file" if root.exists() else f"no such folder: {root}"
         raise FD2Error(what, where, "set 'path' to the folder that holds your images")
     fraction, group_by = settings.get("test_fraction"), settings.get("group_by")
+    chosen = settings.get("classes")
     walk = FolderWalk(root)
     folders = walk.folders(root)
     if walk.unreadable:
         walk.require_readable()
     if fraction is not None:
-        classes, images = one_folder(walk, folders)
+        classes, images = one_folder(walk, folders, chosen)
         rule = f"first {fraction} of each class by sha256 of the name is test"
         unused: list[Remark] = []
     else:
         train, test = chosen_splits(folders, f"{root} ({where})")
-        classes, images = two_folders(walk, train, test)
+        classes, images = two_folders(walk, train, test, chosen)
         rule = f"folders {train.name} and {test.name}"
         unused = unused_folders(folders, (train, test), walk)
     listed, remarks, facts = grouped(images, group_by, where)

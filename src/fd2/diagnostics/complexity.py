@@ -42,20 +42,3 @@ def class_complexity(above: Tensor, cells: int, labels: Tensor, classes: int) ->
     counts = torch.bincount(labels, minlength=classes)
     totals = above.new_zeros((classes, above.shape[1])).index_add_(0, labels, above)
     return 1 - totals.double() / (counts[:, None] * cells)
-
-
-def halves(complexity: Tensor, by: int) -> tuple[list[int], list[int]]:
-    """The easy and the hard half of classes, each in the order of their ids.
-
-    Of an odd number of classes the middle one belongs to neither. Classes alike at the threshold,
-    as maps of few cells often make them, are told apart by their mean over all thresholds; then the
-    lower id counts as the easier.
-
-    Args:
-        complexity: of each class at each threshold, ``[C, T]``.
-        by: position of the threshold that tells them apart.
-    """
-    keys = torch.stack([complexity[:, by], complexity.mean(1)], dim=1).tolist()
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    size = len(order) // 2
-    return sorted(order[:size]), sorted(order[len(order) - size :])

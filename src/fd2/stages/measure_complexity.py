@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS
 from fd2.config.complexity import STAGE, ComplexitySettings
-from fd2.diagnostics.complexity import cells_above, class_complexity, halves
+from fd2.diagnostics.complexity import cells_above, class_complexity
+from fd2.diagnostics.easy_and_hard import easy_and_hard, mean_complexity
 from fd2.errors import FD2Error
 from fd2.networks.activation_maps import small_maps
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
@@ -58,12 +60,11 @@ def measure_complexity(
     above, flat, cells = _look(settings, dataset, teacher, job.device)
     labels = dataset.train.labels
     found = class_complexity(above, cells[0] * cells[1], labels, dataset.num_classes)
-    counts = torch.bincount(labels, minlength=dataset.num_classes).tolist()
-    result = {
-        "map_cells": cells,
-        "flat_maps": int(flat.sum()),
-        **_result(settings, found, dataset.manifest.classes, counts),
+    counts = {
+        name: torch.bincount(of, minlength=dataset.num_classes).tolist()
+        for name, of in (("images", labels), ("flat_maps", labels[flat]))
     }
+    result = {"map_cells": cells, **_result(settings, found, dataset.manifest.classes, counts)}
     names = ("dataset", "backbone", "training")
     facts = {
         "complexity_of": {name: getattr(settings, name) for name in names},
@@ -108,23 +109,31 @@ def _look(
 
 
 def _result(
-    settings: ComplexitySettings, found: Tensor, names: tuple[str, ...], counts: list[int]
+    settings: ComplexitySettings,
+    found: Tensor,
+    names: tuple[str, ...],
+    counts: Mapping[str, list[int]],
 ) -> dict[str, Any]:
-    """What the record tells, from the complexity ``[C, T]`` of the classes."""
+    """What the record tells, from the complexity ``[C, T]`` and counts ``[C]`` of the classes."""
     middle = (len(settings.thresholds) - 1) // 2
-    easy, hard = halves(found, middle)
+    of_classes = found.tolist()
+    easy, hard = easy_and_hard(of_classes, middle)
     half = dict.fromkeys(easy, "easy") | dict.fromkeys(hard, "hard")
-    lines = zip(names, counts, found.tolist(), strict=True)
     return {
-        "images": sum(counts),
+        **{key: sum(of_each) for key, of_each in counts.items()},
         "thresholds": list(settings.thresholds),
         "halves_by": settings.thresholds[middle],
-        "complexity": found.mean(0).tolist(),
-        "easy_complexity": found[easy].mean(0).tolist() if easy else None,
-        "hard_complexity": found[hard].mean(0).tolist() if hard else None,
+        "complexity": mean_complexity(of_classes),
+        "easy_complexity": mean_complexity([of_classes[number] for number in easy]),
+        "hard_complexity": mean_complexity([of_classes[number] for number in hard]),
         "classes": [
-            {"name": name, "images": images, "complexity": own, "half": half.get(number, "neither")}
-            for number, (name, images, own) in enumerate(lines)
+            {
+                "name": name,
+                **{key: of_each[number] for key, of_each in counts.items()},
+                "complexity": of_classes[number],
+                "half": half.get(number, "neither"),
+            }
+            for number, name in enumerate(names)
         ],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fd2.config.sheets import read_sheet
 from fd2.tables.complexity import complexity_table
@@ -24,7 +25,6 @@ _TABLES = {
     "groups": group_table,
     "teachers": teacher_table,
     "diagnostics": diagnostic_table,
-    "complexity": complexity_table,
 }
 
 
@@ -32,7 +32,7 @@ def tabulate(
     sheet: Path,
     results: Path,
     seeds: Sequence[int],
-    facts: Sequence[Mapping[str, str]],
+    facts: Sequence[Mapping[str, Any]],
     templates: Path,
     stem: Path,
     earlier: str = NONE,
@@ -46,7 +46,8 @@ def tabulate(
         sheet: a csv of ``config/tables``; its lines give the table's order.
         results: the results folder, as the user would name it in a target.
         seeds: the students' seeds that were asked for.
-        facts: of each row of a sheet of students; see `fd2.config.row_facts`.
+        facts: of each row of a sheet of students, see `fd2.config.row_facts`; of a sheet of
+            complexity the groups of classes that its rows name.
         templates: the folder of the tables' templates.
         stem: output path without suffix.
         earlier: which earlier data students are also shown of; see `fd2.tables.earlier`.
@@ -57,6 +58,8 @@ def tabulate(
     listed = read_sheet(sheet)
     if listed.kind in _TABLES:
         table = _TABLES[listed.kind](listed, results)
+    elif listed.kind == "complexity":
+        table = complexity_table(listed, results, {group["name"]: group for group in facts})
     elif listed.kind == "detection":
         table = detection_table(listed, results, seeds)
     elif listed.kind == "scores":

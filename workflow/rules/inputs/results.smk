@@ -14,6 +14,10 @@ def diagnostic_tables(wildcards):
 @explained
 def table_inputs(wildcards):
     check_table(SETTINGS, wildcards.table)
+    for group in class_groups(wildcards.table):
+        manifest = Path(RESULTS, "data", group["dataset"], "manifest.json")
+        if manifest.is_file():
+            members(group, read_manifest(manifest).classes)
     return [folder(path) for path in table_sources(wildcards.table)]
 
 
@@ -35,12 +39,24 @@ def table_seeds(wildcards):
     return SETTINGS.values["seeds"] if isinstance(rows[0], seeded) else []
 
 
+def class_groups(table):
+    """The groups of classes that a sheet of complexity names, with their names."""
+    rows = SETTINGS.sheet(table).rows_of(ComplexityRow)
+    groups = SETTINGS.values["complexity"]["groups"]
+    named = dict.fromkeys(row.group for row in rows if row.group)
+    return [{"name": name, **groups[name]} for name in named]
+
+
 @explained
 def table_facts(wildcards):
-    """What the settings say of each row, to find the rows to compare with each other."""
+    """What the settings say of each row, to find the rows to compare with each other.
+
+    Of a sheet of complexity, the groups of classes.
+    """
     continual = SETTINGS.sheet(wildcards.table).rows_of(ContinualRow)
     rows = [*student_rows(wildcards.table), *(row.students for row in continual)]
-    return as_json([row_facts(SETTINGS, row) for row in rows])
+    facts = [row_facts(SETTINGS, row) for row in rows]
+    return as_json(facts or class_groups(wildcards.table))
 
 
 @explained

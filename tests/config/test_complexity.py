@@ -65,6 +65,7 @@ def test_a_row_that_cannot_be_made_is_refused(folder: Path, line: str, message: 
     assert "looked.csv, line 3" in caught.value.where
 
 
+PUBLISHED = HEADER.replace("training", "training,published") + "cub200,resnet18,cal,"
 GROUPED = HEADER.replace("training", "training,group") + "cub200,resnet18,cal,birds"
 
 
@@ -107,6 +108,8 @@ def test_a_faulty_group_is_refused(
         (HEADER.replace("training", "variant") + "cub200,resnet18,base", "column"),
         (HEADER, "no rows"),
         (HEADER + "cub200,resnet18,cal\ncub200,resnet18,cal", "a row stands twice"),
+        (PUBLISHED + "74.5", "a published complexity of 74.5"),
+        (PUBLISHED + "0.5\ncub200,resnet18,cal,0.6", "a row stands twice"),
     ],
 )
 def test_a_faulty_sheet_is_refused(folder: Path, text: str, message: str) -> None:

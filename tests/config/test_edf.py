@@ -12,7 +12,8 @@ from fd2.config.experts import experts_of
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName
 from fd2.config.resolve import Configuration
-from fd2.config.rows import StudentRow
+from fd2.config.rows import ComplexityRow, StudentRow
+from fd2.datasets._imagenet_classes import COMP_DD
 from fd2.datasets.imagenet_subset import SUBSETS
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -96,9 +97,23 @@ def test_each_set_has_its_settings(settings: Configuration, dataset: str, ipc: i
 def test_the_datasets_are_all_subsets_by_their_names(settings: Configuration) -> None:
     entries = settings.values["datasets"]
     found = {name: e["subset"] for name, e in entries.items() if e["kind"] == "imagenet_subset"}
-    assert found == {name: name for name in SUBSETS}
+    assert found == {name: name for name in SUBSETS} | {f"{name}_224": name for name in COMP_DD}
     dropped = [name for name, entry in entries.items() if "repeated_class" in entry]
-    assert dropped == ["music_hard"]
+    assert dropped == ["music_hard", "music_hard_224"]
+
+
+def test_complexity_is_measured_through_all_of_imagenet_s_classes(settings: Configuration) -> None:
+    rows = settings.sheet("edf_figure4b").rows_of(ComplexityRow)
+    assert [row.dataset for row in rows] == [f"{name}_224" for name in COMP_DD]
+    for row in rows:
+        network = settings.pretrain(row.network)
+        assert (network["classifier"], network["epochs"]) == ("imagenet_whole", 0)
+        assert settings.values["datasets"][row.dataset]["resolution"] == 224
+        assert row.published is not None and 0.5 < row.published < 0.8
+    # Hard before easy of each category, and the more complex.
+    assert all(
+        hard.published > easy.published for hard, easy in zip(rows[::2], rows[1::2], strict=True)
+    )
 
 
 def test_experts_and_students(settings: Configuration) -> None:

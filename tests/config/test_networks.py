@@ -208,6 +208,7 @@ def test_a_weights_file_is_checked_when_planning(
     ("settings", "message"),
     [
         ({"classifier": "imagenet"}, "kind 'elpv' are none of ImageNet's"),
+        ({"classifier": "imagenet_whole", "epochs": 0}, "kind 'elpv' are none of ImageNet's"),
         ({"classifier": "imagenet_unmapped", "initialisation": "scratch"}, "'scratch'"),
         ({"epochs": 0}, "a fresh classifier and no training"),
         ({"classifier": "imagenet_unmapped"}, None),
@@ -225,6 +226,30 @@ def test_a_classifier_of_imagenet_needs_its_weights_and_its_classes(
         return
     with pytest.raises(FD2Error, match=message):
         planned(row.format("resnet18"), pretrain=settings)
+
+
+WHOLE = {"classifier": "imagenet_whole", "epochs": 0, "initialisation": "imagenet"}
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "message"),
+    [
+        ("woof,full,plain,base,,resnet18,", {}, None),
+        ("woof,full,fd2,base,,resnet18,", {}, "is to learn those of the dataset"),
+        ("woof,full,plain,base,,resnet18,", {"epochs": 1}, "is to learn those of the dataset"),
+        ("woof,sre2lpp,plain,base,1,resnet18,", {}, "answers with the classes of all ImageNet"),
+        ("woof,random,plain,base,1,resnet18,", {}, "answers with the classes of all ImageNet"),
+    ],
+)
+def test_all_of_imagenet_s_classes_are_for_looking_alone(
+    planned: Planned, row: str, changes: dict[str, Any], message: str | None
+) -> None:
+    woof = {"woof": {"kind": "imagenet_subset", "subset": "woof", "resolution": 64}}
+    if message is None:
+        planned(row, pretrain={**WHOLE, **changes}, datasets=woof)
+        return
+    with pytest.raises(FD2Error, match=message):
+        planned(row, pretrain={**WHOLE, **changes}, datasets=woof)
 
 
 @pytest.mark.parametrize("section", ["pretrain", "evaluate"])

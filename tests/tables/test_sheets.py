@@ -39,11 +39,11 @@ FD2 = DiagnosticRow("d_1", "sre2lpp", "fd2", "base", 1, "resnet18", "cal")
 COMPLEXITY = """\
 # kind: complexity
 # A note.
-dataset,backbone,training,group
-d_1,resnet18,plain,
-d_1,resnet18,plain,birds
-one,resnet18,plain,
-d_1,resnet50,plain-long,
+dataset,backbone,training,group,published
+d_1,resnet18,plain,,0.75
+d_1,resnet18,plain,birds,
+one,resnet18,plain,,0.5
+d_1,resnet50,plain-long,,0.25
 """
 BIRDS = {"name": "birds", "dataset": "d_1", "classes": ["wren", "owl", "kite", "crow"], "size": 1}
 DETECTION = """\
@@ -213,6 +213,8 @@ def test_golden_complexity() -> None:
     frame = fill(COMPLEXITY, "complexity", facts=[BIRDS])
     check_golden(Path(), "complexity")
     assert frame["complexity_0.5"].tolist()[:2] == [0.6, 0.5]
+    assert frame["difference"].tolist()[0] == pytest.approx(0.6 - 0.75)
+    assert frame["difference"].isna().tolist() == [False, True, False, True]
     assert frame["complexity_0.2"].isna().tolist() == [True, True, False, True]
     assert frame["hard_complexity_0.2"].isna().all()
 

@@ -14,6 +14,7 @@ from fd2.config.datasets import refuse_whitened
 from fd2.config.detection import check_detection_row
 from fd2.config.experts import experts_of
 from fd2.config.names import FD2, FULL_DATA, Cell, OfSet
+from fd2.config.networks import require_own_classes
 from fd2.config.resolve import Configuration
 from fd2.config.rows import (
     ComplexityRow,
@@ -212,6 +213,9 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
         case ComplexityRow():
             _check_seen_by(settings, row, where)
             check_feature_map([row.backbone], where, "activation maps are computed from it")
+            if row.published is not None and row.published > 1:
+                what = f"a published complexity of {row.published:g}"
+                raise FD2Error(what, where, "give a share from 0 to 1, in place of percent")
             if row.group:
                 groups = groups_of(settings, row.dataset)
                 require_known(f"group of classes of '{row.dataset}'", row.group, groups, where)
@@ -219,6 +223,7 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
                     members({**groups[row.group], "name": row.group}, chosen)
         case DiagnosticRow():
             _check_seen_by(settings, row, where)
+            require_own_classes(settings.pretrain(row.network), where)
             if row.ipc is None:
                 require_known("variant of real images", row.variant, ["base"], where)
                 return
@@ -269,7 +274,7 @@ def _check_networks(settings: Configuration, row: StudentRow, ipc: int) -> None:
     if kind is not None:
         teachers.append(settings.patch_scorer(row.dataset, kind))
     for teacher in teachers:
-        settings.pretrain(teacher)
+        require_own_classes(settings.pretrain(teacher), f"teacher {teacher.path()}")
 
 
 def check_teacher_variant(settings: Configuration, variant: str, where: str) -> None:

@@ -14,8 +14,9 @@ from fd2.config.transformers import TransformerShape, is_transformer, transforme
 from fd2.config.weights_files import FILE, check_weights_file
 from fd2.errors import FD2Error, suggest
 
-#: A teacher's classifier: drawn, or rows of that of the weights that it starts from.
+#: A teacher's classifier: drawn, or rows, or all of that of the weights that it starts from.
 FRESH, IMAGENET, IMAGENET_UNMAPPED = "fresh", "imagenet", "imagenet_unmapped"
+IMAGENET_WHOLE = "imagenet_whole"
 _STEMS = ("imagenet", "cifar")
 _REPEATED = "imagenet_repeated"
 
@@ -158,6 +159,15 @@ def check_teacher(
     """
     check_network(section, teacher.backbone, entry, where)
     _check_classifier(section, teacher.backbone, entry, where)
+    if section["classifier"] == IMAGENET_WHOLE and (
+        section["epochs"] > 0 or teacher.training.startswith("cal")
+    ):
+        raise FD2Error(
+            f"'pretrain.classifier' is '{IMAGENET_WHOLE}', with the classes of all ImageNet, and "
+            "the teacher is to learn those of the dataset",
+            f"teacher {teacher.path()}, {where()}",
+            f"set 'epochs' to 0 and leave attention out (plain), or take '{IMAGENET}'",
+        )
     pools = getattr(plugins.load("backbones", teacher.backbone), "POOLS_FEATURES", True)
     if teacher.training.startswith("cal") and not pools:
         seen = "class token" if is_transformer(teacher.backbone) else "flattened feature map"
@@ -187,7 +197,7 @@ def _check_classifier(
             f"take a backbone of torchvision with 'initialisation: imagenet', or '{FILE}'",
         )
     of_imagenet = getattr(plugins.load("datasets", entry["kind"]), "OF_IMAGENET", False)
-    if asked == IMAGENET and not of_imagenet:
+    if asked in (IMAGENET, IMAGENET_WHOLE) and not of_imagenet:
         kinds = [
             name
             for name in plugins.names("datasets")
@@ -197,6 +207,26 @@ def _check_classifier(
             f"{what}, and the classes of kind '{entry['kind']}' are none of ImageNet's",
             where(),
             f"set it to '{FRESH}', or take a dataset of kind {', '.join(kinds)}",
+        )
+
+
+def require_own_classes(settings: Mapping[str, Any], where: str) -> None:
+    """Refuse a teacher that answers with the classes of all ImageNet in place of the dataset's.
+
+    Args:
+        settings: the teacher's, of section ``pretrain``; those of before it was one have none.
+        where: the teacher.
+
+    Raises:
+        FD2Error: with what else to take.
+    """
+    if settings.get("classifier") == IMAGENET_WHOLE:
+        raise FD2Error(
+            f"'pretrain.classifier' is '{IMAGENET_WHOLE}': the network answers with the classes of "
+            "all ImageNet, not with the dataset's",
+            where,
+            f"take '{IMAGENET}', which has the dataset's; only sheets of complexity look through "
+            "the whole classifier",
         )
 
 

@@ -156,12 +156,14 @@ class ComplexityRow:
         backbone, training: of the network, a teacher.
         group: the classes that are compared with each other, a name in ``complexity.groups``; empty
             for all.
+        published: complexity of the classes, from 0 to 1; None if unknown.
     """
 
     dataset: str
     backbone: str
     training: str
     group: str = ""
+    published: float | None = None
 
     @property
     def network(self) -> Teacher:

@@ -11,18 +11,22 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from fd2.artifacts.manifests import Manifest
-from fd2.config.networks import FRESH, IMAGENET_UNMAPPED
+from fd2.config.networks import FRESH, IMAGENET_UNMAPPED, IMAGENET_WHOLE
 from fd2.datasets._imagenet_classes import CLASSES
 from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
 
+#: Rows of the classifier of ImageNet-1K.
+ROWS = 1000
+
 
 def classifier_rows(classifier: str, manifest: Manifest) -> list[int] | None:
-    """The row of ImageNet's classifier for each class of a dataset; None for a fresh one.
+    """The rows of ImageNet's classifier that a network takes; None for a fresh one.
 
     Args:
-        classifier: of section ``pretrain``: ``fresh``; ``imagenet`` for the rows of the classes by
-            their WordNet ids; ``imagenet_unmapped`` for the first rows, whatever the classes are.
+        classifier: of section ``pretrain``: ``fresh``; ``imagenet`` for a row for each class of the
+            dataset by its WordNet id; ``imagenet_unmapped`` for as many of the first rows, whatever
+            the classes are; ``imagenet_whole`` for all.
         manifest: of the dataset.
 
     Raises:
@@ -32,6 +36,15 @@ def classifier_rows(classifier: str, manifest: Manifest) -> list[int] | None:
         return None
     if classifier == IMAGENET_UNMAPPED:
         return list(range(len(manifest.classes)))
+    return list(range(ROWS)) if classifier == IMAGENET_WHOLE else imagenet_numbers(manifest)
+
+
+def imagenet_numbers(manifest: Manifest) -> list[int]:
+    """The number of each class of a dataset among ImageNet's, by its WordNet id.
+
+    Raises:
+        FD2Error: for classes without such ids.
+    """
     numbers = {wnid: number for number, (wnid, _) in CLASSES.items()}
     try:
         return [numbers[wnid] for wnid in manifest.source["wnids"]]

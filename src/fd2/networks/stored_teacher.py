@@ -13,7 +13,7 @@ from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 from fd2.augment.normalise import Normaliser
 from fd2.config.datasets import refuse_whitened
-from fd2.config.networks import PHOTOGRAPHS, NetworkInput
+from fd2.config.networks import PHOTOGRAPHS, NetworkInput, require_own_classes
 from fd2.config.weights_files import WeightsFile
 from fd2.errors import FD2Error
 from fd2.networks.cal import CounterfactualAttention
@@ -86,20 +86,25 @@ def read_teacher(
     memory_format: str = "channels_last",
     *,
     normalised: bool = False,
+    any_classes: bool = False,
 ) -> LoadedTeacher:
     """Read a teacher, frozen, onto ``device``; see `on_device` for the memory format.
 
     A teacher of whitened images, whose ``normaliser`` would not whiten, is read only where the
-    caller shows it images that are ``normalised`` as those of its dataset.
+    caller shows it images that are ``normalised`` as those of its dataset; one that answers with
+    other classes than the dataset's only where ``any_classes`` do.
 
     Raises:
-        FD2Error: if the file is missing, damaged, or does not fit the network it names.
+        FD2Error: if the file is missing, damaged, does not fit the network it names, or is one of
+            these two.
     """
     tensors, metadata = read_tensors(path)
     if metadata.get("stage") != "pretrain":
         raise FD2Error("not a teacher", str(path), "give a file below results/teachers")
     if not normalised:
         refuse_whitened(metadata, f"teacher {path}")
+    if not any_classes:
+        require_own_classes(metadata.get("settings", {}), f"teacher {path}")
     teacher = build_teacher(
         metadata["backbone"],
         metadata["classes"],

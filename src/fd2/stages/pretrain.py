@@ -36,7 +36,7 @@ def pretrain(
         result = training.run(state.part("training"))
         facts = {
             "backbone": settings.backbone,
-            "classes": dataset.num_classes,
+            "classes": training.num_classes,
             "attention_maps": settings.cal.attention_maps if settings.cal else None,
             "cal_ratio": settings.cal.cal_ratio if settings.cal else 0.0,
             **manifest.statistics,

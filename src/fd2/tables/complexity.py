@@ -22,6 +22,8 @@ MEASURES = ("complexity", "easy_complexity", "hard_complexity")
 _FACTS = ("maps", "cells", "images", "flat_maps", "classes", "halves_by")
 _NAMES = ("easy_classes", "hard_classes")
 _IDENTITY = ["dataset", "backbone", "training", "group"]
+#: Of the complexity at the threshold ``halves_by``.
+_COMPARED = ["published", "difference"]
 #: Of images of each class.
 _COUNTS = ("images", "flat_maps")
 
@@ -29,8 +31,8 @@ _COUNTS = ("images", "flat_maps")
 def complexity_table(sheet: Sheet, results: Path, groups: Mapping[str, Mapping[str, Any]]) -> Table:
     """Read a sheet of complexity and every result of it that exists.
 
-    The csv has a column of each measure for each threshold that a result has, and the names of the
-    easiest and the hardest classes.
+    The csv has a column of each measure for each threshold that a result has, what is published and
+    the difference to it, and the names of the easiest and the hardest classes.
 
     Args:
         sheet: of kind complexity.
@@ -48,7 +50,8 @@ def complexity_table(sheet: Sheet, results: Path, groups: Mapping[str, Mapping[s
         for position, row in enumerate(listed)
     ]
     files = read_results(sources, ("maps", "cells", "halves_by", "thresholds", "found"), _numbers)
-    rows = pd.DataFrame([asdict(row) for row in listed], columns=_IDENTITY)
+    rows = pd.DataFrame([asdict(row) for row in listed])
+    rows["published"] = rows["published"].astype(float)
     rows = rows.join(files.drop(columns=["row", "dataset"]))
     rows["preset"] = rows["preset"].fillna("")
     there = [
@@ -60,13 +63,20 @@ def complexity_table(sheet: Sheet, results: Path, groups: Mapping[str, Mapping[s
     measured = ["classes", *_COUNTS, *_NAMES, *MEASURES]
     rows = rows.join(pd.DataFrame(there, rows.index, columns=measured))
     whole = dict.fromkeys(("classes", *_COUNTS), "Int64")
+    rows["difference"] = [
+        at[by] - published if isinstance(at, dict) else None
+        for at, by, published in zip(
+            rows["complexity"], rows["halves_by"], rows["published"], strict=True
+        )
+    ]
+    rows["difference"] = rows["difference"].astype(float)
     frame = rows[[*_IDENTITY, *_FACTS]].astype(whole)
     known = rows["complexity"].dropna()
     for threshold in sorted({threshold for of_all in known for threshold in of_all}):
         for measure in MEASURES:
             numbers = [at.get(threshold) if isinstance(at, dict) else None for at in rows[measure]]
             frame[f"{measure}_{threshold:g}"] = pd.Series(numbers, frame.index, dtype=float)
-    frame = frame.join(rows[[*_NAMES, "preset", "missing"]])
+    frame = frame.join(rows[[*_COMPARED, *_NAMES, "preset", "missing"]])
     return of_sheet(sheet, frame, [Grid({}, plain(rows))], rows)
 
 

@@ -13,12 +13,12 @@ from torch.nn import functional
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.whitening import normaliser_of
-from fd2.config.networks import NetworkInput
+from fd2.config.networks import IMAGENET_WHOLE, NetworkInput
 from fd2.config.settings import PretrainSettings
 from fd2.epochs import is_tested
 from fd2.image_counts import even_sizes
 from fd2.losses.pretrain_loss import cal_pretrain_loss, teacher_loss
-from fd2.networks.classifier_rows import classifier_rows
+from fd2.networks.classifier_rows import classifier_rows, imagenet_numbers
 from fd2.networks.compilation import compiled
 from fd2.networks.formats import at_least_float32, on_device
 from fd2.networks.prototypes import update_last_feature, update_momentum
@@ -80,13 +80,18 @@ class TeacherTraining:
         self.input = NetworkInput(
             manifest.channels, manifest.resolution, settings.stem, settings.transformer
         )
+        rows = classifier_rows(settings.classifier, manifest)
+        #: Of the network: ImageNet's thousand, or the dataset's.
+        self.num_classes = dataset.num_classes if rows is None else len(rows)
+        if settings.classifier == IMAGENET_WHOLE:
+            self.test_labels = torch.tensor(imagenet_numbers(manifest))[self.test_labels]
         teacher = build_teacher(
             settings.backbone,
-            dataset.num_classes,
+            self.num_classes,
             settings.cal.attention_maps if settings.cal else None,
             initialisation=settings.initialisation,
             weights_file=settings.weights_file,
-            classifier_rows=classifier_rows(settings.classifier, manifest),
+            classifier_rows=rows,
             seed=seed_from(*self._names, "weights"),
             attention_initialisation=(
                 settings.cal.attention_initialisation if settings.cal else "kaiming_normal"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fd2.config.checks import checked_configuration
+from fd2.config.checks import check_table, checked_configuration
 from fd2.config.experts import experts_of
 from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName
@@ -56,10 +56,14 @@ CODE: dict[tuple[str, int], tuple[float | None, ...]] = {
 }
 
 
+def shipped(preset: str) -> Configuration:
+    values = merge(read_yaml(CONFIG / "config.yaml"), read_yaml(CONFIG / "edf.yaml"))
+    return checked_configuration({**values, "preset": preset}, "test", CONFIG)
+
+
 @pytest.fixture(scope="module")
 def settings() -> Configuration:
-    values = merge(read_yaml(CONFIG / "config.yaml"), read_yaml(CONFIG / "edf.yaml"))
-    return checked_configuration(values, "test", CONFIG)
+    return shipped("paper")
 
 
 def matched(settings: Configuration, dataset: str, method: str, ipc: int) -> dict[str, Any]:
@@ -114,6 +118,26 @@ def test_complexity_is_measured_through_all_of_imagenet_s_classes(settings: Conf
     assert all(
         hard.published > easy.published for hard, easy in zip(rows[::2], rows[1::2], strict=True)
     )
+
+
+def test_the_preset_says_whose_maps_sets_follow(settings: Configuration) -> None:
+    """Trained on the dataset, or as in the code ImageNet's for its first ten classes."""
+    release = shipped("release")
+    as_it_is = {"epochs": 0, "batch_norm_statistics": "running", "initialisation": "imagenet"}
+    for dataset in (*SUBSETS, "cub200"):
+        name = SetName(dataset, "edf", "plain", "base")
+        (paper,) = map(settings.pretrain, settings.distill_teachers(name, 10))
+        assert (paper["classifier"], paper["epochs"]) == ("fresh", 10)
+        (own,) = map(release.pretrain, release.distill_teachers(name, 10))
+        of_imagenet = dataset in SUBSETS
+        assert own["classifier"] == ("imagenet_unmapped" if of_imagenet else "fresh")
+        assert (as_it_is.items() <= own.items()) == of_imagenet
+    mapped = SetName("meow", "edf", "plain", "imagenet-maps")
+    for preset in (settings, release):
+        (own,) = map(preset.pretrain, preset.distill_teachers(mapped, 10))
+        assert own["classifier"] == "imagenet" and as_it_is.items() <= own.items()
+    for table in release.tables():
+        check_table(release, table)
 
 
 def test_experts_and_students(settings: Configuration) -> None:

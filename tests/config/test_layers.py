@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fd2.config.checks import checked_configuration
 from fd2.config.command_line import read_first
 from fd2.config.layers import merge, origin, read_layers
+from fd2.config.names import Teacher
+from fd2.config.yaml_reader import read_yaml
 from fd2.errors import FD2Error
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -130,6 +133,28 @@ def test_the_origin_of_a_value() -> None:
     ):
         assert origin(config, "evaluate", context, ("epochs",)) == expected
     assert origin(config, "evaluate", {"ipc": 2}, ("eta",)) == ("evaluate", "eta")
+
+
+@pytest.mark.parametrize(("preset", "epochs", "rate"), [("paper", 2, 1), ("release", 3, 9)])
+def test_an_override_may_hold_under_one_preset(preset: str, epochs: int, rate: int) -> None:
+    overrides = {
+        "both": {"where": {"dataset": "elpv"}, "set": {"pretrain": {"epochs": 2}}},
+        "one": {
+            "where": {"preset": "release", "dataset": "elpv"},
+            "set": {"pretrain": {"epochs": 3}},
+        },
+        "any": {"where": {"preset": ["release"]}, "set": {"pretrain": {"learning_rate": 9}}},
+    }
+    changes = {"preset": preset, "overrides": overrides, "pretrain": {"learning_rate": 1}}
+    values = merge(read_yaml(CONFIG / "config.yaml"), changes)
+    settings = checked_configuration(values, "mine.yaml", CONFIG)
+    found = settings.pretrain(Teacher("elpv", "resnet18", "plain"))
+    assert (found["epochs"], found["learning_rate"]) == (epochs, rate)
+    faulty = {"overrides": {"one": {"where": {"preset": "relase"}}}}
+    with pytest.raises(FD2Error, match="unknown preset 'relase'") as caught:
+        checked_configuration(merge(values, faulty), "mine.yaml", CONFIG)
+    assert "did you mean 'release'?" in caught.value.fix
+    assert "overrides.one.where.preset" in caught.value.where
 
 
 def test_merging_replaces_all_but_mappings() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fd2.config.layers import Layer, origin, with_preset
+from fd2.config.layers import Layer, origin, overrides_of_preset, with_preset
 from fd2.config.pathvars import output_folders
 from fd2.config.schema import config_schema
 from fd2.config.sheets import Sheet, read_sheet
@@ -35,6 +35,7 @@ class GivenConfig:
         layer = with_preset(Layer.of(config), folder / "presets")
         self.values, self._lines = dict(layer), layer.lines
         validate(self.values, config_schema(), source, self._lines)
+        self.values["overrides"] = overrides_of_preset(self.values, folder / "presets", self.where)
         in_pathvars = partial(self.where, "pathvars")
         self.values["pathvars"] = output_folders(self.values["pathvars"], in_pathvars)
         self._sheets: dict[str, Sheet] = {}

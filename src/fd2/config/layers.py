@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from fd2.config.stages import SECTIONS
 from fd2.config.texts import named
 from fd2.config.yaml_reader import Keys, Layer, parse_value, read_yaml
-from fd2.errors import FD2Error, shown, suggest
+from fd2.errors import FD2Error, require_known, shown, suggest
 
 #: In a config file: the files that must stand before it on the command line.
 AFTER = "after"
@@ -134,6 +134,31 @@ def with_preset(config: Layer, folder: Path) -> Layer:
         where = f"setting 'preset', {config.lines.get(('preset',), named(folder))}"
         raise FD2Error(f"unknown preset {shown(name)}", where, suggest(str(name), presets))
     return lay_over(read_yaml(folder / f"{name}.yaml"), config)
+
+
+def overrides_of_preset(
+    config: Mapping[str, Any], folder: Path, where: Callable[..., str]
+) -> dict[str, Any]:
+    """The overrides that hold under the config's preset, none of which looks at it any more.
+
+    Args:
+        config: the whole config, with its preset.
+        folder: holds ``<preset>.yaml``.
+        where: tells where a setting was written, by its keys.
+
+    Raises:
+        FD2Error: for an override that looks for a preset that there is not.
+    """
+    presets = {path.stem for path in folder.glob("*.yaml")}
+    kept = {}
+    for name, override in config["overrides"].items():
+        looked_at = dict(override["where"])
+        wanted = looked_at.pop("preset", config["preset"])
+        for one in wanted if isinstance(wanted, list) else [wanted]:
+            require_known("preset", one, presets, where("overrides", name, "where", "preset"))
+        if is_among(config["preset"], wanted):
+            kept[name] = {**override, "where": looked_at}
+    return kept
 
 
 def stage_config(

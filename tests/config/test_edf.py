@@ -13,7 +13,7 @@ from fd2.config.layers import merge, read_yaml
 from fd2.config.names import Cell, SetName
 from fd2.config.resolve import Configuration
 from fd2.config.rows import ComplexityRow, StudentRow
-from fd2.datasets._imagenet_classes import COMP_DD
+from fd2.datasets._imagenet_classes import COMP_DD, MTT
 from fd2.datasets.imagenet_subset import SUBSETS
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -124,12 +124,12 @@ def test_the_preset_says_whose_maps_sets_follow(settings: Configuration) -> None
     """Trained on the dataset, or as in the code ImageNet's for its first ten classes."""
     release = shipped("release")
     as_it_is = {"epochs": 0, "batch_norm_statistics": "running", "initialisation": "imagenet"}
-    for dataset in (*SUBSETS, "cub200"):
+    for dataset in (*MTT, *COMP_DD, "cub200", "cifar10_128"):
         name = SetName(dataset, "edf", "plain", "base")
         (paper,) = map(settings.pretrain, settings.distill_teachers(name, 10))
         assert (paper["classifier"], paper["epochs"]) == ("fresh", 10)
         (own,) = map(release.pretrain, release.distill_teachers(name, 10))
-        of_imagenet = dataset in SUBSETS
+        of_imagenet = dataset in (*MTT, *COMP_DD)
         assert own["classifier"] == ("imagenet_unmapped" if of_imagenet else "fresh")
         assert (as_it_is.items() <= own.items()) == of_imagenet
     mapped = SetName("meow", "edf", "plain", "imagenet-maps")

@@ -62,6 +62,7 @@ def test_every_list_has_ten_classes_each_once_but_one() -> None:
         "music_hard": 9,
     }
     assert all(len(numbers) == 10 for numbers in SUBSETS.values())
+    assert len(SUBSETS) == 6 + 16 + 1
     # No class is in two subsets of Comp-DD.
     shared = [number for numbers in COMP_DD.values() for number in set(numbers)]
     assert len(shared) == len(set(shared)) == 159

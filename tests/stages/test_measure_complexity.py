@@ -49,7 +49,10 @@ def measured(
 
 
 def one_by_one(chain: Chain, network: Path) -> list[list[list[float]]]:
-    """By class and image the complexity at each threshold, of Grad-CAM and with plain numbers."""
+    """By class and image the complexity at each threshold and the mean activation.
+
+    Of Grad-CAM, and with plain numbers.
+    """
     teacher = read_teacher(network, torch.device("cpu"))
     train, backbone = open_prepared(chain.data).train, teacher.network.backbone
     found: list[list[list[float]]] = [[], [], []]
@@ -64,7 +67,8 @@ def one_by_one(chain: Chain, network: Path) -> list[list[list[float]]]:
         shown = relu((weights[:, None, None] * features.detach()[0]).sum(0)).flatten().tolist()
         least, most = min(shown), max(shown)
         scaled = [(value - least) / (most - least + 1e-8) for value in shown]
-        found[label].append([1 - sum(v > t for v in scaled) / len(scaled) for t in THRESHOLDS])
+        of_thresholds = [1 - sum(v > t for v in scaled) / len(scaled) for t in THRESHOLDS]
+        found[label].append([*of_thresholds, sum(scaled) / len(scaled)])
     return found
 
 
@@ -79,10 +83,13 @@ def test_means_against_a_slow_loop(
     network = networks[training]
     record = measured(chain, network, tmp_path, "grad_cam")
     result = record["result"]
-    wanted = [mean(images) for images in one_by_one(chain, network)]
+    found = [mean(images) for images in one_by_one(chain, network)]
+    wanted, active = [own[:-1] for own in found], [own[-1] for own in found]
     classes = result["classes"]
-    for own, class_mean in zip(classes, wanted, strict=True):
+    assert result["activation"] == pytest.approx(sum(active) / 3, abs=1e-6)
+    for own, class_mean, activation in zip(classes, wanted, active, strict=True):
         assert own["complexity"] == pytest.approx(class_mean, abs=1e-9)
+        assert own["activation"] == pytest.approx(activation, abs=1e-6)
         assert own["images"] == 12
     assert result["complexity"] == pytest.approx(mean(wanted))
     assert (result["images"], result["thresholds"], result["halves_by"]) == (
@@ -148,6 +155,7 @@ def test_an_image_without_anything_for_its_class_is_told(
     write_tensors(against, {**tensors, head: -tensors[head].abs() - 0.1}, metadata)
     result = measured(chain, against, tmp_path, "grad_cam")["result"]
     assert result["flat_maps"] == 36 and result["complexity"] == [1, 1, 1]
+    assert result["activation"] == 0
 
 
 def test_a_network_of_other_data_is_refused(chain: Chain, tmp_path: Path) -> None:

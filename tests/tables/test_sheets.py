@@ -126,7 +126,10 @@ def look(
 ) -> Path:
     network = ComplexityRow(dataset, "resnet18", "plain").network
     found = [
-        {"name": name, "images": 12, "flat_maps": flat_maps, "complexity": own}
+        {
+            **{"name": name, "images": 12, "flat_maps": flat_maps},
+            **{"activation": 1 - own[0] / 2, "complexity": own},
+        }
         for name, own in classes.items()
     ]
     result = {"map_cells": [7, 5], "thresholds": [0.1, 0.5, 0.9], "halves_by": 0.5}
@@ -226,6 +229,7 @@ def test_a_group_of_classes_is_compared_within_itself() -> None:
     assert frame["hard_classes"].tolist()[:2] == ["ant; crow", "crow"]
     assert frame["easy_complexity_0.5"].tolist()[:2] == [0.375, 0.25]
     assert frame["hard_complexity_0.5"].tolist()[:2] == [0.875, 0.75]
+    assert frame["activation"].tolist()[:2] == [0.8875, pytest.approx(0.921875, abs=1e-4)]
     assert frame["images"].tolist()[:2] == [60, 48] and frame["classes"].tolist()[:2] == [5, 4]
     # Kite and wren are alike at 0.5, and kite is the less complex at other thresholds.
     halves = fill(COMPLEXITY, facts=[{**BIRDS, "size": None}])

@@ -26,7 +26,7 @@ RANGES = {
     ),
     "margin": (-2.0, 2.0),
     **dict.fromkeys(("pairwise_distance", "group_coverage", "image_coverage"), _SHARE),
-    **dict.fromkeys(("complexity", "easy_complexity", "hard_complexity"), _SHARE),
+    **dict.fromkeys(("complexity", "easy_complexity", "hard_complexity", "activation"), _SHARE),
     **dict.fromkeys(("image_bytes", "label_bytes", "rate_bytes"), (0.0, math.inf)),
     # Of pixels.
     **dict.fromkeys(("mean", "std"), _SHARE),

@@ -39,6 +39,12 @@ COMP_DD: Mapping[str, tuple[int, ...]] = {
     "music_easy": (542, 687, 494, 566, 642, 513, 875, 683, 889, 881),
 }
 
+#: Classes like those of CIFAR-10, of the same paper's figure 1, as in its public code, whose second
+#: class is a bird where CIFAR-10 has automobiles.
+LIKE_CIFAR10: Mapping[str, tuple[int, ...]] = {
+    "in1k_cifar10": (404, 136, 130, 283, 354, 252, 31, 339, 628, 864),
+}
+
 _LISTED = """\
   0 n01440764 tench
   1 n01443537 goldfish
@@ -59,6 +65,7 @@ _LISTED = """\
  20 n01601694 water ouzel
  21 n01608432 kite
  22 n01614925 bald eagle
+ 31 n01644373 tree frog
  40 n01682714 American chameleon
  41 n01685808 whiptail
  42 n01687978 agama
@@ -94,6 +101,7 @@ _LISTED = """\
 103 n01873310 platypus
 130 n02007558 flamingo
 134 n02012849 crane
+136 n02017213 European gallinule
 139 n02025239 ruddy turnstone
 140 n02027492 red-backed sandpiper
 142 n02033041 dowitcher
@@ -158,6 +166,8 @@ _LISTED = """\
 324 n02280649 cabbage butterfly
 325 n02281406 sulphur butterfly
 326 n02281787 lycaenid
+339 n02389026 sorrel
+354 n02437312 Arabian camel
 389 n02514041 barracouta
 390 n02526121 eel
 391 n02536864 coho
@@ -169,6 +179,7 @@ _LISTED = """\
 397 n02655020 puffer
 401 n02672831 accordion
 402 n02676566 acoustic guitar
+404 n02690373 airliner
 408 n02704792 amphibian
 417 n02782093 balloon
 420 n02787622 banjo
@@ -201,6 +212,7 @@ _LISTED = """\
 599 n03530642 honeycomb
 609 n03594945 jeep
 627 n03670208 limousine
+628 n03673027 liner
 642 n03721384 marimba
 656 n03770679 minivan
 660 n03776460 mobile home
@@ -225,6 +237,7 @@ _LISTED = """\
 826 n04328186 stopwatch
 829 n04335435 streetcar
 852 n04409515 tennis ball
+864 n04461696 tow truck
 867 n04467665 trailer truck
 875 n04487394 trombone
 881 n04515003 upright

@@ -1,4 +1,4 @@
-"""Ten classes of ImageNet-1K: the six subsets of MTT, and the sixteen of Comp-DD.
+"""Ten classes of ImageNet-1K: six subsets of MTT, sixteen of Comp-DD, and one like CIFAR-10.
 
 Read from a local ImageNet-1K with its own split, since there is no public archive of it. A class's
 label is its place in the published list, which is not the order of the folders: a set that others
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fd2.datasets._imagenet import LAYOUT, class_images
-from fd2.datasets._imagenet_classes import CLASSES, COMP_DD, MTT
+from fd2.datasets._imagenet_classes import CLASSES, COMP_DD, LIKE_CIFAR10, MTT
 from fd2.datasets._public import Published, checked_source, find, incomplete, local_copy
 from fd2.datasets._reading import exif_property
 from fd2.datasets._source import ImageSource
@@ -28,12 +28,12 @@ _PAPERS = {
         "Trajectories, CVPR 2022, https://github.com/GeorgeCazenavette/mtt-distillation",
     ),
     **dict.fromkeys(
-        COMP_DD,
+        (*COMP_DD, *LIKE_CIFAR10),
         "Wang et al.: Emphasizing Discriminative Features for Dataset "
         "Distillation in Complex Scenarios, CVPR 2025, https://github.com/NUS-HPC-AI-Lab/EDF",
     ),
 }
-SUBSETS: Mapping[str, tuple[int, ...]] = {**MTT, **COMP_DD}
+SUBSETS: Mapping[str, tuple[int, ...]] = {**MTT, **COMP_DD, **LIKE_CIFAR10}
 #: Training images: of Comp-DD as its authors count them; of two others as ImageNet has them.
 TRAIN = {
     **{"nette": 12894, "woof": 12454},
@@ -55,7 +55,7 @@ SETTINGS_SCHEMA: dict[str, Any] = {
             "type": "string",
             "enum": list(SUBSETS),
             "description": f"{_KIND}: classes, in the order of the published list; the first six "
-            "are MTT's, the others Comp-DD's",
+            "are MTT's, the last one is EDF's like CIFAR-10, the others are Comp-DD's",
         },
         "imagenet_path": {
             "type": ["string", "null"],

@@ -39,6 +39,17 @@ def class_complexity(above: Tensor, cells: int, labels: Tensor, classes: int) ->
     Returns:
         float64 ``[C, T]``. Cells are summed as whole numbers, so no order of images changes it.
     """
+    return 1 - class_means(above, labels, classes) / cells
+
+
+def class_means(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Mean of each class's images, float64 ``[C, K]``.
+
+    Args:
+        values: of each image, ``[n, K]``.
+        labels: int64 ``[n]``.
+        classes: their number C; each has an image.
+    """
     counts = torch.bincount(labels, minlength=classes)
-    totals = above.new_zeros((classes, above.shape[1])).index_add_(0, labels, above)
-    return 1 - totals.double() / (counts[:, None] * cells)
+    totals = values.new_zeros((classes, values.shape[1])).index_add_(0, labels, values)
+    return totals.double() / counts[:, None]

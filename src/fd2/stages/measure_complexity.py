@@ -16,7 +16,7 @@ from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS
 from fd2.config.complexity import STAGE, ComplexitySettings
-from fd2.diagnostics.complexity import cells_above, class_complexity
+from fd2.diagnostics.complexity import cells_above, class_complexity, class_means
 from fd2.diagnostics.easy_and_hard import easy_and_hard, mean_complexity
 from fd2.errors import FD2Error
 from fd2.networks.activation_maps import small_maps
@@ -57,14 +57,16 @@ def measure_complexity(
     teacher = read_teacher(network, job.device, any_classes=True)
     digests = {str(data): dataset.manifest.digest(), str(network): teacher.metadata["manifest"]}
     shaped = shaped_by(STAGE, settings, same_manifest(digests), {"network": network})
-    above, flat, cells = _look(settings, dataset, teacher, job.device)
+    above, activation, flat, cells = _look(settings, dataset, teacher, job.device)
     labels = dataset.train.labels
     found = class_complexity(above, cells[0] * cells[1], labels, dataset.num_classes)
+    active = class_means(activation, labels, dataset.num_classes)[:, 0].tolist()
     counts = {
         name: torch.bincount(of, minlength=dataset.num_classes).tolist()
         for name, of in (("images", labels), ("flat_maps", labels[flat]))
     }
-    result = {"map_cells": cells, **_result(settings, found, dataset.manifest.classes, counts)}
+    classes = dataset.manifest.classes
+    result = {"map_cells": cells, **_result(settings, found, active, classes, counts)}
     names = ("dataset", "backbone", "training")
     facts = {
         "complexity_of": {name: getattr(settings, name) for name in names},
@@ -81,16 +83,17 @@ def _look(
     dataset: PreparedDataset,
     teacher: LoadedTeacher,
     device: torch.device,
-) -> tuple[Tensor, Tensor, list[int]]:
+) -> tuple[Tensor, Tensor, Tensor, list[int]]:
     """Of each training image, on the CPU, and the size of a map.
 
     Returns:
-        Cells above the thresholds, ``[N, T]``; whether the map is 0 everywhere, ``[N]``, because
-        nothing in the image speaks for the class; height and width.
+        Cells above the thresholds, ``[N, T]``; mean of the map, float64 ``[N, 1]``; whether the map
+        is 0 everywhere, ``[N]``, because nothing in the image speaks for the class; height and
+        width.
     """
     backbone = teacher.network.backbone
     noise = torch_generator(STAGE, settings.dataset)
-    above, flat, cells = [], [], [0, 0]
+    above, activation, flat, cells = [], [], [], [0, 0]
     for ids in torch.arange(len(dataset.train.labels)).split(BATCH):
         images = teacher.normaliser.normalise(dataset.train.batch(ids, device))
         with torch.no_grad():
@@ -104,23 +107,26 @@ def _look(
                 "raise the dataset's 'resolution', or give the network 'stem: cifar'",
             )
         above.append(cells_above(maps, settings.thresholds))
+        activation.append(maps.mean((1, 2), dtype=torch.float64)[:, None])
         flat.append(maps.amax((1, 2)) == 0)
-    return torch.cat(above).cpu(), torch.cat(flat).cpu(), cells
+    return torch.cat(above).cpu(), torch.cat(activation).cpu(), torch.cat(flat).cpu(), cells
 
 
 def _result(
     settings: ComplexitySettings,
     found: Tensor,
+    active: list[float],
     names: tuple[str, ...],
     counts: Mapping[str, list[int]],
 ) -> dict[str, Any]:
-    """What the record tells, from the complexity ``[C, T]`` and counts ``[C]`` of the classes."""
+    """What the record tells, from complexity ``[C, T]``, mean activation and counts ``[C]``."""
     middle = (len(settings.thresholds) - 1) // 2
     of_classes = found.tolist()
     easy, hard = easy_and_hard(of_classes, middle)
     half = dict.fromkeys(easy, "easy") | dict.fromkeys(hard, "hard")
     return {
         **{key: sum(of_each) for key, of_each in counts.items()},
+        "activation": sum(active) / len(active),
         "thresholds": list(settings.thresholds),
         "halves_by": settings.thresholds[middle],
         "complexity": mean_complexity(of_classes),
@@ -130,6 +136,7 @@ def _result(
             {
                 "name": name,
                 **{key: of_each[number] for key, of_each in counts.items()},
+                "activation": active[number],
                 "complexity": of_classes[number],
                 "half": half.get(number, "neither"),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from fd2.tables.render import Grid, Table, of_sheet, plain
 
 #: Of all classes, of the easiest and of the hardest, at each threshold.
 MEASURES = ("complexity", "easy_complexity", "hard_complexity")
-_FACTS = ("maps", "cells", "images", "flat_maps", "classes", "halves_by")
+_FACTS = ("maps", "cells", "images", "flat_maps", "classes", "activation", "halves_by")
 _NAMES = ("easy_classes", "hard_classes")
 _IDENTITY = ["dataset", "backbone", "training", "group"]
 #: Of the complexity at the threshold ``halves_by``.
@@ -60,7 +61,7 @@ def complexity_table(sheet: Sheet, results: Path, groups: Mapping[str, Mapping[s
         else {}
         for line in plain(rows)
     ]
-    measured = ["classes", *_COUNTS, *_NAMES, *MEASURES]
+    measured = ["classes", "activation", *_COUNTS, *_NAMES, *MEASURES]
     rows = rows.join(pd.DataFrame(there, rows.index, columns=measured))
     whole = dict.fromkeys(("classes", *_COUNTS), "Int64")
     rows["difference"] = [
@@ -89,6 +90,7 @@ def _numbers(record: Record) -> dict[str, Any]:
         {
             "name": str(one["name"]),
             **{key: int(one[key]) for key in _COUNTS},
+            "activation": float(one["activation"]),
             "complexity": [float(at) for _, at in zip(thresholds, one["complexity"], strict=True)],
         }
         for one in result["classes"]
@@ -119,6 +121,7 @@ def _of_classes(line: Mapping[str, Any], group: Mapping[str, Any] | None) -> dic
     means = map(measure, (range(len(found)), *extremes))
     return {
         "classes": len(found),
+        "activation": math.fsum(one["activation"] for one in found) / len(found),
         **{key: sum(one[key] for one in found) for key in _COUNTS},
         **dict(zip(_NAMES, called, strict=True)),
         **dict(zip(MEASURES, means, strict=True)),

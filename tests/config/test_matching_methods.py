@@ -95,6 +95,15 @@ def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None
     values["evaluate"]["protocol"] = "direct"
     with pytest.raises(FD2Error, match="protocol 'direct' with soft labels"):
         configured(values).evaluate(base)
+    # One label of each image as it is, which all epochs see again.
+    given = dict(values["relabel"])
+    own = {**given, "crop_scale": None, "cutmix_alpha": None, "stored_epochs": 1}
+    values["relabel"] = own
+    assert configured(values).evaluate(base)["labels"] == "soft"
+    for key in ("crop_scale", "cutmix_alpha", "stored_epochs"):
+        values["relabel"] = {**own, key: given[key]}
+        with pytest.raises(FD2Error, match="one of each image as it is"):
+            configured(values).evaluate(base)
 
 
 def test_what_a_method_does_not_learn_is_refused_with_its_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,17 @@ from torch.nn import functional
 
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.records import read_record
+from fd2.artifacts.soft_labels import epoch_logits, read_soft_labels
 from fd2.augment.differentiable import OPERATIONS, draw_augmentations
 from fd2.config.protocols import DirectSettings
 from fd2.config.settings import EvaluateSettings
+from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
+from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.seeds import torch_generator
+from fd2.stages.evaluate import evaluate
+from fd2.stages.relabel import relabel
 from fd2.training.direct_training import DirectTraining
 from fd2.training.student_training import StudentData
 
@@ -134,3 +141,48 @@ def test_other_seeds_see_other_augmentations(
         for seed in (0, 0, 1)
     ]
     assert curves[0] == curves[1] != curves[2]
+
+
+@pytest.fixture
+def of_images(chain: Chain, learned: Path, tmp_path: Path) -> Path:
+    """A soft label of each image as it is."""
+    settings = chain.relabel_settings(
+        **{"crop_scale": None, "cutmix_alpha": None, "teacher_mode": "eval", "head": "backbone"},
+        **{"epochs": EPOCHS, "storage": {"top_k": None, "bits": 16, "stored_epochs": 1}},
+    )
+    relabel(settings, learned, [chain.plain], tmp_path / "labels", chain.job)
+    return tmp_path / "labels"
+
+
+def test_stored_labels_are_learned_from_as_logits_that_a_method_learned(
+    chain: Chain, learned: Path, of_images: Path, settings: EvaluateSettings, tmp_path: Path
+) -> None:
+    """To the bit; and they are what the teacher says of each image by itself."""
+    cpu, dataset, images = chain.job.device, open_prepared(chain.data), read_distilled(learned)
+    settings = replace(settings, labels="soft", learning_rate=RATE)
+    logits = epoch_logits(read_soft_labels(of_images), 0, cpu)
+    data = StudentData(dataset, images, None, cpu)
+    teacher = read_teacher(chain.plain, cpu).network.backbone
+    with torch.no_grad():
+        own = torch.cat([teacher(image[None]) for image in data.images])
+    torch.testing.assert_close(logits, own, atol=2e-3, rtol=2e-3)
+    data.learned_labels = logits
+    theirs = DirectTraining(replace(settings, labels="learned"), data, cpu)
+    wanted = theirs.run()
+    output = tmp_path / "cell.json"
+    evaluate({output: settings}, chain.data, learned, of_images, chain.job)
+    record = read_record(output)
+    assert record.result["curve"] == json.loads(json.dumps(wanted["curve"]))
+    assert record.content["bytes"]["label_bytes"] >= 9 * 3 * 2
+
+
+def test_labels_of_augmented_images_are_refused(
+    chain: Chain, nine: Path, labels: Path, tmp_path: Path
+) -> None:
+    settings = chain.evaluate_settings(
+        **{"protocol": "direct", "direct": DirectSettings(MOMENTUM, BATCH, ())},
+        **{"labels": "soft", "epochs": 1},
+    )
+    with pytest.raises(FD2Error, match="under protocol 'direct'"):
+        evaluate({tmp_path / "cell.json": settings}, chain.data, nine, labels, chain.job)
+    assert not list(tmp_path.iterdir())

@@ -42,6 +42,13 @@ class StoredAugmentation:
     partners: Tensor
     mix_boxes: Tensor
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every image was seen as it is."""
+        whole = torch.tensor([0.0, 0.0, 1.0, 1.0])
+        own = self.partners == torch.arange(self.partners.shape[1])
+        return bool((self.boxes == whole).all() and not self.flips.any() and own.all())
+
 
 @dataclass(frozen=True)
 class SoftLabels:

@@ -273,7 +273,7 @@ class Configuration(GivenConfig):
             entry,
             cell.set_name.method,
             self.method_settings(cell.set_name, cell.ipc),
-            relabel["epochs"],
+            relabel,
             lambda key: f"{self.where_of('evaluate', context, key)}, cell {cell.path()}",
         )
         return {

@@ -19,7 +19,7 @@ def check_student(
     entry: Mapping[str, Any],
     method: str,
     own: Mapping[str, Any],
-    labelled_epochs: int,
+    relabel: Mapping[str, Any],
     where: Callable[[str], str],
 ) -> None:
     """Refuse a student whose settings do not fit each other or its set's method.
@@ -29,13 +29,14 @@ def check_student(
         entry: the dataset's.
         method: that makes the set.
         own: the method's settings.
-        labelled_epochs: ``relabel.epochs``.
+        relabel: that section of the config, for its labels.
         where: a setting's line and the cell, by the setting's name.
 
     Raises:
         FD2Error: for more epochs than labels are stored for; stored labels with the protocol
-            ``direct``, of whitened images, or with pictures, which they are not of; what the method
-            does not learn; or fine-tuning with the protocol ``direct``.
+            ``direct``, unless each image has one, of itself; such labels of whitened images, or
+            with pictures, which they are not of; what the method does not learn; or fine-tuning
+            with the protocol ``direct``.
     """
     if section["protocol"] == "direct" and section["fine_tuning"]["epochs"]:
         raise FD2Error(
@@ -45,7 +46,7 @@ def check_student(
         )
     if section["labels"] == "soft":
         refuse_whitened(entry, where("labels"))
-        _check_stored(section, labelled_epochs, where)
+        _check_stored(section, own, relabel, where)
     learns = learned_by(method, own)
     for word, key in _ASKED.items():
         if section[key] != LEARNED:
@@ -72,13 +73,19 @@ def learned_by(method: str, own: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _check_stored(
-    section: Mapping[str, Any], labelled_epochs: int, where: Callable[[str], str]
+    section: Mapping[str, Any],
+    own: Mapping[str, Any],
+    relabel: Mapping[str, Any],
+    where: Callable[[str], str],
 ) -> None:
-    if section["protocol"] == "direct":
+    augmented = relabel["crop_scale"] is not None or relabel["cutmix_alpha"] is not None
+    several = relabel["stored_epochs"] != 1 or own.get("soft_labels") is not None
+    if section["protocol"] == "direct" and (augmented or several):
         raise FD2Error(
-            "protocol 'direct' with soft labels",
+            "protocol 'direct' with soft labels that are not one of each image as it is",
             where("protocol"),
-            "set 'evaluate.labels' to hard: stored soft labels belong to 'decoupled'",
+            "set 'relabel.stored_epochs' to 1, 'crop_scale' and 'cutmix_alpha' there to null, or "
+            "'evaluate.labels' to hard; stored soft labels of other kinds belong to 'decoupled'",
         )
     if section["pictures"]:
         raise FD2Error(
@@ -86,9 +93,9 @@ def _check_stored(
             where("pictures"),
             "set 'evaluate.labels' to hard, as an exported set has them",
         )
-    if section["epochs"] > labelled_epochs:
+    if section["epochs"] > relabel["epochs"]:
         raise FD2Error(
-            f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only {labelled_epochs}",
+            f"'evaluate.epochs' is {section['epochs']}, 'relabel.epochs' only {relabel['epochs']}",
             where("epochs"),
             "store labels for at least as many epochs as the student trains",
         )

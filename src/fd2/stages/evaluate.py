@@ -109,6 +109,8 @@ def open_students(
         inputs["augmentation"] = labels / "augmentation.safetensors"
     manifest = _require_fitting(dataset, images, soft, data, distilled, labels)
     _require_learned(students, images, distilled)
+    if soft is not None and any(settings.protocol == "direct" for settings in students):
+        _require_one_each(soft, labels)
     longest = max(settings.epochs for settings in students)
     if soft is not None and longest > soft.epochs:
         raise FD2Error(
@@ -175,6 +177,16 @@ def _require_learned(
                     "delete the file and run again; its stage makes it anew. Of an imported set "
                     "whose file of labels has class numbers, set 'evaluate.labels' to hard",
                 )
+
+
+def _require_one_each(soft: SoftLabels, path: Path | None) -> None:
+    """Refuse labels that are not one of each image as it is."""
+    if len(soft.logits) != 1 or not soft.augmentation.changes_nothing:
+        raise FD2Error(
+            f"labels of {len(soft.logits)} epochs or of augmented images under protocol 'direct'",
+            str(path),
+            "set 'relabel.stored_epochs' to 1, 'relabel.crop_scale' and 'cutmix_alpha' to null",
+        )
 
 
 def _require_fitting(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
+from fd2.artifacts.soft_labels import epoch_logits
 from fd2.augment.differentiable import draw_augmentations
 from fd2.config.settings import LEARNED
 from fd2.image_counts import even_sizes
@@ -19,7 +20,7 @@ _STEP = 0.1
 
 
 class DirectTraining(StudentTraining):
-    """One student's training run on class labels, or on those that the set's method learned.
+    """One student's training run on class labels, or on a vector of logits for each image.
 
     SGD with momentum and one weight decay for all; after half of the epochs the rate falls to a
     tenth and the momentum starts anew. Each batch sees one operation of differentiable
@@ -27,8 +28,10 @@ class DirectTraining(StudentTraining):
     and DM, utils.py, https://github.com/VICO-UoE/DatasetCondensation. There the last batch holds
     what is left over; here all have nearly equal sizes, as everywhere in fd2.
 
-    On learned labels the loss is the cross-entropy with their softmax, without a temperature.
-    Source: the public code of DATM, distill/evaluation.py, https://github.com/NUS-HPC-AI-Lab/DATM.
+    On logits, learned by the set's method or stored as soft labels of the images as they are, the
+    loss is the cross-entropy with their softmax, without a temperature. Source: the public code of
+    DATM, distill/evaluation.py, https://github.com/NUS-HPC-AI-Lab/DATM; for soft labels EDF's
+    paper, Wang et al., CVPR 2025, appendix C.2.
     """
 
     def _prepare(self) -> None:
@@ -39,6 +42,9 @@ class DirectTraining(StudentTraining):
         if self.settings.labels == LEARNED:
             assert self.data.learned_labels is not None
             self._targets = self.data.learned_labels.softmax(dim=1)
+        elif self.settings.labels == "soft":
+            assert self.data.soft is not None
+            self._targets = epoch_logits(self.data.soft, 0, self.device).softmax(dim=1)
         self._sizes = even_sizes(len(self.data.images), direct.batch_size)
         self.batches = len(self._sizes)
 

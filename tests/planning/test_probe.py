@@ -9,9 +9,10 @@ import pytest
 
 from fd2.planning import probe_stages
 from fd2.planning.datasets import DatasetSize
+from fd2.planning.measurements import Measurement, Used
 from fd2.planning.probe_stages import timed
 from fd2.planning.probe_trials import ProbeTask
-from fd2.planning.workloads import workload
+from fd2.planning.workloads import Workload, workload
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -156,3 +157,17 @@ def test_work_counts_training_between_steps_and_no_more_images_than_a_class_has(
     step = units(outer_loops=1, inner_epochs=1)
     # Each epoch is a forward and a backward pass of two images of three classes, in 20 networks.
     assert units(outer_loops=2, inner_epochs=5) == 2 * step + 20 * 5 * 6 * 3
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_more_experts_lie_in_the_memory_of_the_cpu_alone(gpu: bool) -> None:
+    def work(experts: int) -> Workload:
+        own = {**EDF, "experts": {"count": experts, "variant": None}}
+        found = workload("match_trajectories", {"method": "edf", "method_settings": own}, SIZE, 2)
+        assert found is not None
+        return found
+
+    probed = Measurement(work(1), Used(9.0, 500.0, 300.0 if gpu else None, gpu, "", 1))
+    more = 99 * work(1).on_host / 2**20
+    assert probed.memory_of(work(100)) == pytest.approx(500 + more)
+    assert probed.gpu_memory_of(work(100)) == (300.0 if gpu else None)

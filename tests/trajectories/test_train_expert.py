@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.planning.test_probe import EDF
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.records import read_record
@@ -20,13 +21,17 @@ from fd2.config.experts import ExpertSettings
 from fd2.config.networks import NetworkInput
 from fd2.errors import FD2Error
 from fd2.lineage import origin
+from fd2.planning.datasets import DatasetSize
+from fd2.planning.workloads import workload
 from fd2.runtime.interruption import StoppedError
 from fd2.runtime.job import Job, StateSettings
 from fd2.stages.train_expert import train_expert
 from fd2.trajectories.flat_network import FlatNetwork
-from fd2.trajectories.stored_expert import read_expert
+from fd2.trajectories.matching import follow_experts
+from fd2.trajectories.stored_expert import invented_weights, read_expert, write_expert
 
 Settings = Callable[..., ExpertSettings]
+SMAPS = Path("/proc/self/smaps")
 NAME = "trajectories/cells/convnet/base/expert3.safetensors"
 
 
@@ -130,3 +135,50 @@ def test_a_stopped_stage_ends_in_the_same_bytes(
     first, second = (json.loads(one.with_suffix(".json").read_text()) for one in (expert, path))
     assert first["result"] == second["result"]
     assert not list((tmp_path / "state").iterdir())
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="the system tells nothing of mapped files")
+def test_of_experts_memory_holds_what_is_planned(dataset: PreparedDataset, tmp_path: Path) -> None:
+    """The epochs that students start from or aim at, and the last, of thirty."""
+    network, path, cpu = flat(), tmp_path / "expert0.safetensors", torch.device("cpu")
+    facts = {"stage": "train_expert", "backbone": "convnet", "classes": 3, "channels": 3}
+    facts |= {"resolution": 16, "manifest": dataset.manifest.digest()}
+    weights = invented_weights(network, 30)
+    write_expert(path, weights, network, facts)
+    own = {**EDF, "experts": {"count": 1, "variant": None}, "initial_images": "real"}
+    own |= {"enhancement": {**EDF["enhancement"], "beta": None}, "teachers": []}
+    own |= {"iterations": 12, "threshold": None, "images_learning_rate": 1000}
+    recipe = plugins.load("methods", "edf").recipe(own, 2)
+
+    stored = read_expert(path, network, dataset.manifest.digest())
+    vector = 4 * network.size
+    assert in_memory(path) < vector
+    asked = recipe, network, dataset
+    found = follow_experts(*asked, [stored.weights], 2, 0, cpu)
+    work = workload(
+        "match_trajectories",
+        {"method": "edf", "method_settings": own},
+        DatasetSize((9, 9, 9), 9, 16, 3),
+        2,
+    )
+    assert work is not None and work.on_host == 6 * vector
+    # The system maps some pages around those that are looked at.
+    assert 0.9 * work.on_host < in_memory(path) < work.on_host + 3 * vector
+
+    whole = follow_experts(*asked, [weights], 2, 0, cpu)
+    assert found.labels is not None and whole.labels is not None
+    assert torch.equal(found.images, whole.images) and found.rate == whole.rate
+    assert torch.equal(found.labels, whole.labels)
+    assert not torch.equal(found.images, found.start)
+
+
+def in_memory(path: Path) -> int:
+    """Bytes of a file's mappings that lie in this process's memory."""
+    found, ours = 0, False
+    for line in SMAPS.read_text(encoding="utf-8").splitlines():
+        first = line.split()[0]
+        if not first.endswith(":"):
+            ours = line.endswith(str(path))
+        elif ours and first == "Rss:":
+            found += 1024 * int(line.split()[1])
+    return found

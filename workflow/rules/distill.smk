@@ -160,7 +160,7 @@ rule match_trajectories:
         jobs_per_gpu=JOBS_PER_GPU,
         state=STATE,
         state_seconds=STATE_SECONDS,
-        mem_mb=memory(8000),
+        mem_mb=memory(16000),
         runtime=minutes(240),
     params:
         settings=whole_set_settings,

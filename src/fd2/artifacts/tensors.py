@@ -104,6 +104,17 @@ def read_tensors(
     return tensors, facts
 
 
+def mapped_tensor(path: str | Path, name: str) -> Tensor:
+    """A tensor of a file that `read_tensors` has verified, from a mapping of its own, on the CPU.
+
+    What was read to verify takes no memory any more; what is looked at now does, in pages of the
+    file that the system may drop and read again. Do not write to it.
+    """
+    with safe_open(path, framework="pt") as stream:
+        tensor: Tensor = stream.get_tensor(name)
+    return tensor
+
+
 def tensor_digest(tensor: Tensor) -> str:
     """sha256 of type, shape and bytes of a contiguous tensor on the CPU."""
     digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())

@@ -53,7 +53,8 @@ class Measurement:
 
     def memory_of(self, work: Workload) -> float:
         """Peak resident memory in MiB of another job of this kind."""
-        return self.used.memory_mb + self._more(work, not self.used.gpu)
+        more = max(work.on_host - self.work.on_host, 0) / _MEBIBYTE
+        return self.used.memory_mb + self._more(work, not self.used.gpu) + more
 
     def gpu_memory_of(self, work: Workload) -> float | None:
         """Peak GPU memory in MiB of another job of this kind; None on a CPU."""

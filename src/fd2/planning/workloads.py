@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -34,12 +34,14 @@ class Workload:
             in the number of units only.
         units: images passed through the networks, or decoded, or copied.
         resident: bytes of data that lie in memory all the time and grow with the job.
+        on_host: likewise, of data that lie in the CPU's memory where a GPU computes, too.
     """
 
     stage: str
     kind: str
     units: float
     resident: int
+    on_host: int = 0
 
 
 def workload(
@@ -213,12 +215,13 @@ def _match_trajectories(settings: Mapping[str, Any], size: DatasetSize, count: i
     kind |= {"resolution": size.resolution, "classes": size.classes}
     # The memory of autograd through all steps grows with them; other forms keep vectors.
     kind |= {"inner_steps": recipe.inner_steps if recipe.memory == "graph" else None}
-    held = own["experts"]["count"] * (recipe.epochs_needed + 1) + recipe.inner_steps
     seen = NetworkInput(size.channels, size.resolution)
-    vectors = held * parameter_count(recipe.network, size.classes, seen) * _FLOAT
-    resident = (size.train + 3 * images * _FLOAT) * size.image_bytes + vectors
+    vector = parameter_count(recipe.network, size.classes, seen) * _FLOAT
+    resident = (size.train + 3 * images * _FLOAT) * size.image_bytes + recipe.inner_steps * vector
+    # Of an expert's epochs those that students start from or aim at, and the last.
+    experts = own["experts"]["count"] * (recipe.epochs_needed + 2) * vector
     units = recipe.iterations * recipe.inner_steps * batch
-    return _made("match_trajectories", kind, units, resident)
+    return replace(_made("match_trajectories", kind, units, resident), on_host=experts)
 
 
 def _relabel(

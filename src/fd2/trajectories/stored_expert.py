@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fd2.artifacts.files import damaged
 from fd2.artifacts.records import parsing
-from fd2.artifacts.tensors import read_tensors, write_tensors
+from fd2.artifacts.tensors import mapped_tensor, read_tensors, write_tensors
 from fd2.config.experts import STAGE
 from fd2.errors import FD2Error
 from fd2.trajectories.flat_network import FlatNetwork
@@ -27,7 +27,8 @@ class StoredExpert:
 
     Attributes:
         weights: parameters before training and after each epoch, float32 ``[epochs + 1, P]`` on the
-            CPU, in the order of `FlatNetwork`.
+            CPU, in the order of `FlatNetwork`. Of a file that was read, mapped: epochs that nobody
+            looks at take no memory.
         metadata: what shaped it, ``backbone``, ``classes`` (C), ``mean``, ``std``, and the fields
             of `fd2.config.networks.NetworkInput`.
     """
@@ -88,7 +89,7 @@ def read_expert(path: str | Path, network: FlatNetwork, manifest: str) -> Stored
         )
     if weights.dtype != torch.float32 or weights.ndim != 2 or weights.shape[1] != network.size:
         raise damaged(path, f"weights {weights.dtype} {list(weights.shape)} of {network.size}")
-    return StoredExpert(weights, metadata)
+    return StoredExpert(mapped_tensor(path, _WEIGHTS), metadata)
 
 
 def invented_weights(network: FlatNetwork, epochs: int) -> Tensor:

@@ -61,7 +61,8 @@ DATM = replace(
 EDF = replace(
     DATM,
     dropped_share=0.25,
-    threshold=5.0,
+    # Of four students the second ends further away.
+    threshold=1.2,
     enhancement=Enhancement(beta=2.0, interval=2, threshold=None, maps="smooth_grad_cam"),
 )
 RANDOM = replace(EDF, dropped_parameters="random")
@@ -92,7 +93,8 @@ def same(one: MatchedSet, other: MatchedSet) -> bool:
     )
     images = torch.equal(one.images, other.images) and torch.equal(one.start, other.start)
     learned = one.rate == other.rate and one.areas == other.areas
-    return labels and images and learned
+    counted = (one.skipped, one.nearest) == (other.skipped, other.nearest)
+    return labels and images and learned and counted
 
 
 @recipes
@@ -128,6 +130,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     made: Callable[[TrajectoryRecipe], MatchedSet],
 ) -> None:
     expected = made(recipe)
+    assert expected.skipped == (1 if recipe is EDF else 0)
     apart = replace(job, state=StateSettings(tmp_path, 300))
 
     def run() -> MatchedSet:
@@ -167,8 +170,14 @@ def test_matching_brings_students_nearer_to_experts(
 def test_a_distance_above_the_threshold_changes_nothing(
     made: Callable[[TrajectoryRecipe], MatchedSet],
 ) -> None:
-    assert same(made(replace(DATM, threshold=0.0)), made(replace(DATM, iterations=0)))
+    none, still = made(replace(DATM, threshold=0.0)), made(replace(DATM, iterations=0))
+    assert (none.skipped, still.skipped) == (4, 0) and still.nearest == float("inf")
+    assert same(replace(none, skipped=0, nearest=still.nearest), still)
     assert same(made(replace(DATM, threshold=1e9)), made(DATM))
+    # Of four students the second ends further away.
+    one, two = (made(replace(EDF, iterations=count)) for count in (1, 2))
+    assert two.skipped == 1 and two.nearest == one.nearest <= 1.2
+    assert same(replace(two, skipped=0), one)
 
 
 def test_all_memories_give_sets_and_two_the_same(

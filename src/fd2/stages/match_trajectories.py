@@ -11,6 +11,7 @@ from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins
 from fd2.config.settings import WholeSetSettings
+from fd2.errors import FD2Error
 from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.state import stage_state
@@ -35,7 +36,8 @@ def match_trajectories(
 
     Raises:
         FD2Error: if an expert is of another network or of other data, or trained for too few
-            epochs; a class has too few images to start from; or what is learned stops being finite.
+            epochs; a class has too few images to start from; what is learned stops being finite; or
+            no iteration was within the threshold.
         StoppedError: if a signal came; the state is written.
     """
     dataset = open_prepared(data)
@@ -64,11 +66,18 @@ def match_trajectories(
             state.part("matching"),
             teacher=loaded[0].network.backbone if loaded else None,
         )
+        if recipe.iterations and made.skipped == recipe.iterations:
+            raise FD2Error(
+                f"all {made.skipped} iterations were skipped, so the set is its start: the least "
+                f"distance was {made.nearest:.4g}, above the threshold {recipe.threshold}",
+                f"method '{settings.method}'",
+                "raise 'threshold', train experts for more epochs, or give another 'initial_rate'",
+            )
         facts = {**shaped, **manifest.statistics, "moved": moved(made.images, made.start)}
         write_distilled(
             output, made.images, facts, learned_labels=made.labels, learned_rate=made.rate
         )
         looked = {"interval": recipe.enhancement.interval} if recipe.enhancement else {}
-        result = {"areas": list(made.areas), **looked}
+        result = {"areas": list(made.areas), "skipped": made.skipped, **looked}
         write_record(record_file, {"result": result, **record(shaped, job.facts())})
         state.remove()

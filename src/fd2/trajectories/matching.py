@@ -47,6 +47,8 @@ class MatchedSet:
         rate: the learning rate of students.
         areas: of an enhancement, at each look at the maps: the share of all pixels that it
             stressed; none without one.
+        skipped: iterations that changed nothing, as their distance was above the threshold.
+        nearest: the least distance of all iterations; infinite of none.
     """
 
     images: Tensor
@@ -54,6 +56,8 @@ class MatchedSet:
     labels: Tensor | None
     rate: float
     areas: tuple[float, ...]
+    skipped: int
+    nearest: float
 
 
 def follow_experts(
@@ -100,8 +104,15 @@ def follow_experts(
     if rate <= 0:
         where = "learned learning rate of students"
         raise FD2Error(f"it fell to {rate:.3g}", where, "lower 'rate_learning_rate'")
-    areas = tuple(matching.areas.tolist())
-    return MatchedSet(matching.shares(), start, matching.logits(), rate, areas)
+    return MatchedSet(
+        matching.shares(),
+        start,
+        matching.logits(),
+        rate,
+        areas=tuple(matching.areas.tolist()),
+        skipped=int(matching.skipped),
+        nearest=matching.nearest.item(),
+    )
 
 
 def enhanced(maps: Tensor, beta: float, threshold: float | None) -> Tensor:
@@ -177,6 +188,8 @@ class _Matching:
         if recipe.enhancement is not None:
             looks = -(-recipe.iterations // recipe.enhancement.interval)
         self.areas = torch.zeros(looks, device=device)
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self.nearest = torch.tensor(float("inf"), device=device)
 
     def _initial_images(self, dataset: PreparedDataset, last_epochs: Sequence[Tensor]) -> Tensor:
         rng = numpy_generator(*self._names, "initial")
@@ -210,6 +223,8 @@ class _Matching:
         allowed = gradient.distance <= (
             float("inf") if recipe.threshold is None else recipe.threshold
         )
+        self.skipped = self.skipped + ~allowed
+        self.nearest = torch.minimum(self.nearest, gradient.distance)
         if (enhancement := recipe.enhancement) and number % enhancement.interval == 0:
             assert self._teacher is not None
             shown = self.classes if self._logits is None else labels.argmax(1)
@@ -272,13 +287,14 @@ class _Matching:
         """All that is learned, with its momentum, after so many iterations."""
         parts = [prefixed(name, each.tensors()) for name, each in self._learned().items()]
         tensors = {name: value for part in parts for name, value in part.items()}
-        own = {"factors": self._factors, "areas": self.areas}
-        return Snapshot({**tensors, **own}, {"step": done})
+        counted = {"areas": self.areas, "skipped": self.skipped, "nearest": self.nearest}
+        return Snapshot({**tensors, "factors": self._factors, **counted}, {"step": done})
 
     def restore(self, snapshot: Snapshot) -> int:
         """Go on from a `snapshot`; the number of the next iteration."""
         for name, each in self._learned().items():
             each.restore(without_prefix(name, snapshot.tensors))
         self._factors = snapshot.tensors["factors"].to(self._device)
-        self.areas = snapshot.tensors["areas"].to(self._device)
+        for name in ("areas", "skipped", "nearest"):
+            setattr(self, name, snapshot.tensors[name].to(self._device))
         return int(snapshot.facts["step"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -75,11 +76,18 @@ def tensors(gradient: TrajectoryGradient) -> list[Tensor]:
     return found if gradient.labels is None else [*found, gradient.labels]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.25])
+#: What is left out, as `TrajectoryDistance` takes it.
+dropping = pytest.mark.parametrize("dropped", [(0.0,), (0.25,), (0.25, "largest")])
+
+
+@dropping
 def test_the_sweep_is_autograd_through_all_steps(
-    network: FlatNetwork, expert: tuple[Tensor, Tensor], synthetic: SyntheticSet, share: float
+    network: FlatNetwork,
+    expert: tuple[Tensor, Tensor],
+    synthetic: SyntheticSet,
+    dropped: tuple[Any, ...],
 ) -> None:
-    asked = network, synthetic, TrajectoryDistance(*expert, share), batches()
+    asked = network, synthetic, TrajectoryDistance(*expert, *dropped), batches()
     through, back = trajectory_gradient(*asked, "graph"), trajectory_gradient(*asked, "sweep")
     assert (through.labels is None) == (not synthetic.labels.is_floating_point())
     for one, other in zip(tensors(back), tensors(through), strict=True):
@@ -137,8 +145,12 @@ def test_gradients_are_finite_differences(
         assert difference(name, direction) == pytest.approx(along, rel=1e-5)
 
 
+@dropping
 def test_tesla_is_the_sweep_with_the_last_parameters_gradient_held(
-    network: FlatNetwork, expert: tuple[Tensor, Tensor], synthetic: SyntheticSet
+    network: FlatNetwork,
+    expert: tuple[Tensor, Tensor],
+    synthetic: SyntheticSet,
+    dropped: tuple[Any, ...],
 ) -> None:
     start, target = expert
     vectors, slopes = [start], []
@@ -146,18 +158,31 @@ def test_tesla_is_the_sweep_with_the_last_parameters_gradient_held(
         leaf = vectors[-1].clone().requires_grad_()
         slopes.append(slope_of(network, leaf, synthetic.images, synthetic.labels, batch).detach())
         vectors.append(vectors[-1] - synthetic.rate * slopes[-1])
-    held = 2 * (vectors[-1] - target) / ((start - target) ** 2).sum()
-    wanted = torch.zeros_like(synthetic.images)
+    order = (vectors[-1] - target).square().argsort(descending=dropped[-1] == "largest")
+    kept = order[int(dropped[0] * len(order)) :]
+    held = torch.zeros_like(target)
+    held[kept] = 2 * (vectors[-1] - target)[kept] / (start - target)[kept].square().sum()
+    learned = synthetic.labels.is_floating_point()
+    wanted = [torch.zeros_like(synthetic.images), *([synthetic.labels * 0] if learned else [])]
     for batch, vector in zip(batches(), vectors, strict=False):
         images = synthetic.images.clone().requires_grad_()
+        labels = synthetic.labels.clone().requires_grad_(learned)
         leaf = vector.clone().requires_grad_()
-        slope = slope_of(network, leaf, images, synthetic.labels, batch)
-        wanted -= synthetic.rate * torch.autograd.grad((slope * held).sum(), images)[0]
-    found = trajectory_gradient(network, synthetic, TrajectoryDistance(*expert), batches(), "tesla")
-    torch.testing.assert_close(found.images, wanted, rtol=1e-9, atol=1e-13)
+        slope = slope_of(network, leaf, images, labels, batch)
+        leaves = [images, *([labels] if learned else [])]
+        gradients = torch.autograd.grad((slope * held).sum(), leaves)
+        for total, gradient in zip(wanted, gradients, strict=True):
+            total -= synthetic.rate * gradient
+    distance = TrajectoryDistance(*expert, *dropped)
+    found = trajectory_gradient(network, synthetic, distance, batches(), "tesla")
+    torch.testing.assert_close(found.images, wanted[0], rtol=1e-9, atol=1e-13)
+    assert (found.labels is not None) == learned
+    if found.labels is not None:
+        assert found.labels.abs().max() > 0
+        torch.testing.assert_close(found.labels, wanted[1], rtol=1e-9, atol=1e-13)
     along = -torch.stack([slope @ held for slope in slopes]).sum()
     torch.testing.assert_close(found.rate, along, rtol=1e-9, atol=1e-13)
-    exact = trajectory_gradient(network, synthetic, TrajectoryDistance(*expert), batches())
+    exact = trajectory_gradient(network, synthetic, distance, batches())
     assert not torch.allclose(found.images, exact.images, rtol=1e-3)
 
 

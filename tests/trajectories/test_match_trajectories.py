@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.conftest import select_settings
 from tests.planning.test_probe import EDF
 from torch import Tensor
 
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.records import read_record
+from fd2.artifacts.tensors import read_tensors
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 from fd2.stages.match_trajectories import match_trajectories
@@ -51,6 +53,17 @@ def run(
         return output
 
     return made
+
+
+def test_edf_without_its_two_parts_is_datm_to_the_bit(run: Run) -> None:
+    """Whichever parameters a share of none would drop."""
+    edf = read_tensors(run("edf", dropped_share=0, dropped_parameters="largest"))[0]
+    datm = read_tensors(run("datm", dropped_share=0))[0]
+    assert set(edf) == set(datm) == {"images", "labels", "learned_labels", "learned_rate"}
+    for name, tensor in edf.items():
+        assert torch.equal(tensor, datm[name]), name
+    dropping = read_tensors(run("edf", dropped_share=0.5))[0]
+    assert not torch.equal(dropping["images"], edf["images"])
 
 
 def test_skipped_iterations_are_counted_and_a_set_of_none_is_refused(run: Run) -> None:

@@ -22,7 +22,12 @@ from fd2.training.direct_training import DirectTraining
 from fd2.training.student_training import StudentData
 from fd2.trajectories.distance import TrajectoryDistance
 from fd2.trajectories.flat_network import flat_network
-from fd2.trajectories.gradient import InnerBatch, SyntheticSet, trajectory_gradient
+from fd2.trajectories.gradient import (
+    InnerBatch,
+    SyntheticSet,
+    TrajectoryGradient,
+    trajectory_gradient,
+)
 from fd2.trajectories.stored_expert import invented_weights
 
 #: Those of Fashion-MNIST, at which ``convnet`` is the ConvNet-3 of the public code.
@@ -72,7 +77,7 @@ def matching(
 
 def trajectory_repetition(
     case: Mapping[str, Any], device: torch.device
-) -> tuple[Callable[[], object], int]:
+) -> tuple[Callable[[], TrajectoryGradient], int]:
     """The gradient by images and rate of a student's distance after ``inner_steps`` steps."""
     dataset = random_dataset(CLASSES, SIZE, CLASSES, CHANNELS)
     network = flat_network("convnet", dataset, device)
@@ -91,6 +96,18 @@ def trajectory_repetition(
     return partial(
         trajectory_gradient, network, synthetic, distance, batches, case["implementation"]
     ), 1
+
+
+def gradient_difference(case: Mapping[str, Any], device: torch.device) -> float:
+    """The largest difference of a way's gradient by images from that of autograd through all steps.
+
+    As a share of the largest value of the latter.
+    """
+    found, wanted = (
+        trajectory_repetition({**case, "implementation": way}, device)[0]().images
+        for way in (case["implementation"], "graph")
+    )
+    return float((found - wanted).abs().max() / wanted.abs().max())
 
 
 def direct_training(count: int, device: torch.device) -> DirectTraining:

@@ -14,6 +14,8 @@ from typing import IO, Any
 from benchmarks.contenders import Contender, Sizes
 from fd2.errors import FD2Error
 
+#: What a worker tells of its repetition, in the order of `Measurement`.
+_COUNTED = ("units", "flops", "bytes", "operators", "difference")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,6 +29,7 @@ class Measurement:
         flops: floating-point operations of one repetition.
         moved: bytes that its convolutions and matrix products must read and write.
         operators: shares of its time in the operators that take most.
+        difference: of a trajectory, see `benchmarks.matching.gradient_difference`; else None.
         seconds: of every repetition.
         peak_memory_mb: of the process, MiB.
     """
@@ -36,6 +39,7 @@ class Measurement:
     flops: int
     moved: int
     operators: dict[str, float]
+    difference: float | None = None
     seconds: list[float] = field(default_factory=list)
     peak_memory_mb: dict[str, float] = field(default_factory=dict)
 
@@ -87,7 +91,7 @@ class _Worker:
     def ready(self) -> Measurement:
         """Wait until it has built and warmed up its repetition."""
         answer = self._answer()
-        counted = (answer[name] for name in ("units", "flops", "bytes", "operators"))
+        counted = (answer[name] for name in _COUNTED)
         return Measurement(self.contender, *counted)
 
     def repeat(self) -> float:

@@ -66,6 +66,10 @@ def markdown(
         unit = members[0].contender.unit
         lines += ["", f"**{group}**, seconds per {unit}", "", HEADER, RULE]
         lines += [_row(each, members[0], rates) for each in members]
+        apart = [f"{one.difference:.1e}" for one in members if one.difference is not None]
+        if apart:
+            told = "Largest difference of the gradient from the first's, of its largest value: "
+            lines += ["", f"{told}{', '.join(apart)}."]
     if start_up:
         lines += ["", "**Start of a process**, seconds", "", "| imports | median | least | most |"]
         lines += ["|---|---|---|---|"]

@@ -41,6 +41,7 @@ def main(case: dict[str, Any]) -> None:
     flops, moved = arithmetic_and_traffic(repetition)
     shares = operator_shares(repetition, job.device)
     counted = {"units": units, "flops": flops, "bytes": moved, "operators": shares}
+    counted["difference"] = difference(case, job.device)
     print(json.dumps(counted), file=answers)
     for _ in sys.stdin:
         synchronise(job.device)
@@ -64,6 +65,15 @@ def operator_shares(
     times = {each.key: getattr(each, field) for each in profiler.key_averages()}
     most = sorted(times, key=lambda name: times[name], reverse=True)[:shown]
     return {name.removeprefix("aten::"): times[name] / sum(times.values()) for name in most}
+
+
+def difference(case: dict[str, Any], device: Any) -> float | None:
+    """Of what is computed from the reference's; None where a test compares them instead."""
+    if case["measure"] != "trajectory":
+        return None
+    from benchmarks.matching import gradient_difference
+
+    return gradient_difference(case, device)
 
 
 def build(case: dict[str, Any], job: Any) -> tuple[Callable[[], object], int]:

@@ -14,7 +14,7 @@ from benchmarks.jobs import start_up
 from benchmarks.processes import Measurement
 from benchmarks.report import markdown, share_of_bound
 from benchmarks.traffic import arithmetic_and_traffic
-from benchmarks.worker import build
+from benchmarks.worker import build, difference
 
 from fd2.errors import FD2Error
 from fd2.runtime.job import Job
@@ -78,5 +78,14 @@ def test_the_start_of_processes_is_timed() -> None:
 def test_the_bound_is_the_slower_of_arithmetic_and_traffic() -> None:
     contender = contenders()[0]
     rates = {"float32": 100.0, "bfloat16": 400.0, "copy": 10.0}
-    assert share_of_bound(Measurement(contender, 1, 1000, 50, {}, [20.0]), rates) == 0.5
-    assert share_of_bound(Measurement(contender, 1, 1000, 150, {}, [20.0]), rates) == 0.75
+    assert share_of_bound(Measurement(contender, 1, 1000, 50, {}, None, [20.0]), rates) == 0.5
+    assert share_of_bound(Measurement(contender, 1, 1000, 150, {}, None, [20.0]), rates) == 0.75
+
+
+@pytest.mark.parametrize(("way", "most"), [("graph", 0), ("sweep", 1e-3), ("tesla", 1)])
+def test_a_trajectorys_gradient_is_compared(way: str, most: float) -> None:
+    """TESLA leaves something out; the sweep rounds otherwise."""
+    case = {"measure": "trajectory", "implementation": way, "images_per_class": 1, "inner_steps": 3}
+    found = difference(case, torch.device("cpu"))
+    assert found is not None and 0 <= found <= most and (found > 1e-3) == (way == "tesla")
+    assert difference({"measure": "dm"}, torch.device("cpu")) is None

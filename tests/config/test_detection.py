@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fd2.config.annotators import COCO_CATEGORIES, check_annotators
 from fd2.config.checks import checked_configuration
 from fd2.config.class_map import ClassMap
 from fd2.config.datasets import ZCA
@@ -152,6 +153,25 @@ def test_an_annotator_that_is_trained_here_has_its_detectors_settings(folder: Pa
     assert boxes.training == trained.training and (boxes.detector, boxes.seed) == ("fasterrcnn", 4)
 
 
+def test_annotators_that_a_sheet_has_with_the_scenes_are_compared_with_their_categories(
+    folder: Path,
+) -> None:
+    full = "cub200,full,plain,base,,coco2017,,ssdlite"
+    settings = configuration(folder, f"{ROW}\n{full}")
+    check_annotators(settings, "coco2017", COCO_CATEGORIES)
+    with pytest.raises(FD2Error, match="unknown category 'toilet'") as caught:
+        check_annotators(settings, "coco2017", [n for n in COCO_CATEGORIES if n != "toilet"])
+    assert "imagenet_coco.csv, line " in caught.value.where
+    check_annotators(settings, "others", ["mono"])
+    without_map = configuration(folder, ROW, **annotator(class_map=None))
+    check_annotators(without_map, "coco2017", ["mono", "toilet"])
+    with pytest.raises(FD2Error, match="knows no category of scenes 'coco2017': mono, poly"):
+        check_annotators(without_map, "coco2017", ["mono", "poly"])
+    trained = {"network": None, "detector": "fasterrcnn", "class_map": None}
+    own = configuration(folder, ROW, **annotator(**trained))
+    check_annotators(own, "coco2017", ["mono", "poly"])
+
+
 def test_the_shipped_class_map_names_classes_of_imagenet_and_categories_of_coco() -> None:
     timm = pytest.importorskip("timm")
     from torchvision.models import get_model_weights
@@ -161,6 +181,7 @@ def test_the_shipped_class_map_names_classes_of_imagenet_and_categories_of_coco(
     shipped = CONFIG / "class_maps/imagenet_coco.csv"
     mapped = ClassMap.read(shipped)
     categories = set(weights.meta["categories"]) - {"N/A", "__background__"}
+    assert list(COCO_CATEGORIES) == [one for one in weights.meta["categories"] if one in categories]
     mapped.require(path.read_text().split(), categories)
     assert len(categories) == 80
     told = " ".join(shipped.read_text().split())

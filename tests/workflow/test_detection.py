@@ -94,6 +94,18 @@ def test_from_scenes_to_a_table(found: Any) -> None:
     assert found.dry_run("found", *ARGUMENTS) == made
     found.write("config/class_maps/tiny.csv", MAP)
     assert found.dry_run("found", *ARGUMENTS) == {}
+    # Where boxes are there, the job refuses; where not, the plan, by the scenes as prepared.
+    found.write("config/class_maps/tiny.csv", MAP.replace("poly", "polly"))
+    assert found.dry_run("found", *ARGUMENTS) == made
+    boxes, photographs = results / f"annotations/{BELOW}.json", found.folder / "scenes"
+    written = boxes.read_bytes()
+    boxes.unlink()
+    photographs.rename(found.folder / "away")
+    done = found.snakemake(f"results/annotations/{BELOW}.json", "--dry-run", *ARGUMENTS)
+    assert done.returncode == 1 and "unknown category 'polly'" in done.stdout + done.stderr
+    (found.folder / "away").rename(photographs)
+    boxes.write_bytes(written)
+    found.write("config/class_maps/tiny.csv", MAP)
     # Other settings of detectors train these again.
     longer = {**CONFIG["detection"], "detectors": {"small": {**TINY, "epochs": 2}}}
     found.write("config/found.yaml", {**CONFIG, "detection": longer})
@@ -107,6 +119,31 @@ def test_a_class_that_the_dataset_has_not_is_refused_before_a_job(found: Any) ->
     told = done.stdout + done.stderr
     assert done.returncode == 1 and "unknown class 'sounds'" in told and "tiny.csv, line 2" in told
     assert not (found.folder / "results/scenes").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "unknown category 'polly'; tiny.csv, line 3"),
+        (
+            {"network": "fasterrcnn_resnet50_fpn", "detector": None, "class_map": None},
+            "the annotator knows no category of scenes 'cells': mono, poly",
+        ),
+    ],
+)
+def test_an_annotator_of_other_categories_is_refused_before_a_job_and_by_the_first_one(
+    found: Any, changes: dict[str, Any], message: str
+) -> None:
+    """The first job has the annotation file, also where the plan was made without it."""
+    found.write("config/class_maps/tiny.csv", MAP.replace("poly", "polly"))
+    annotators = {"annotators": {"own": {**ANNOTATOR, **changes}}}
+    found.write("config/found.yaml", {**CONFIG, "detection": {**CONFIG["detection"], **annotators}})
+    for target in ("found", "results/scenes/cells/val.safetensors"):
+        done = found.snakemake(target, "--cores", "1", *ARGUMENTS)
+        told = done.stdout + done.stderr
+        assert done.returncode == 1 and all(part in told for part in message.split("; "))
+        assert (found.folder / "logs/scenes/cells.log").exists() == (target != "found")
+        assert not (found.folder / "results/scenes/cells/record.json").exists()
 
 
 def test_scenes_with_a_missing_image_are_refused_by_their_job(found: Any) -> None:

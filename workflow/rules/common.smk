@@ -16,6 +16,7 @@ from fd2.artifacts.files import file_digest
 from fd2.artifacts.manifests import read_manifest
 from fd2.artifacts.records import read_content
 from fd2.config import plugins
+from fd2.config.annotators import check_annotator
 from fd2.config.checks import check_table, checked_configuration
 from fd2.config.code import stage_sources
 from fd2.config.complexity import complexity_settings, members

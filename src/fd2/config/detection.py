@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,6 +73,17 @@ class ScenesSettings:
         named = {"train": self.train, "val": self.val}
         files = {key: self.files(name)[1] for key, name in named.items() if name is not None}
         return {key: file.stat().st_size for key, file in files.items()}
+
+    def categories(self) -> list[str] | None:
+        """Names of the categories in the annotation file of the images to test on.
+
+        None where it is not there, or cannot be read: stage prepare_scenes says why.
+        """
+        try:
+            listed = json.loads(self.files(self.val)[1].read_bytes())["categories"]
+            return [str(category["name"]) for category in listed]
+        except (FD2Error, OSError, ValueError, LookupError, TypeError):
+            return None
 
 
 @dataclass(frozen=True)

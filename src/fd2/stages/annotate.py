@@ -15,6 +15,7 @@ from fd2.artifacts.manifests import Manifest, read_manifest
 from fd2.artifacts.provenance import record, same_manifest, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS
+from fd2.config.annotators import require_common_category
 from fd2.config.class_map import ClassMap
 from fd2.config.detection import OWN, AnnotateSettings
 from fd2.detection.average_precision import Detections
@@ -22,7 +23,7 @@ from fd2.detection.finding import detections
 from fd2.detection.networks import coco_detector, stored_detector
 from fd2.detection.pictures import PicturesOfSet
 from fd2.detection.scenes import read_split
-from fd2.errors import FD2Error, listing
+from fd2.errors import FD2Error
 from fd2.runtime.job import Job
 
 #: Side in pixels below which a box is nothing to learn from.
@@ -122,12 +123,8 @@ def _found(
     """The boxes that are kept; ``own`` are the categories of the images' classes."""
     detector, outputs = _detector(settings, annotator)
     categories = [names.index(name) if name in names else None for name in outputs]
-    if not any(one is not None for one in categories):
-        raise FD2Error(
-            f"the annotator knows no category of scenes '{settings.scenes}': {listing(names)}",
-            f"annotator '{settings.annotator}'",
-            "name a detector that is trained on the scenes, or scenes with COCO's categories",
-        )
+    where = f"annotator '{settings.annotator}'"
+    require_common_category(outputs, names, settings.scenes, where)
     pictures = PicturesOfSet(images.pictures())
     found = detections(detector.to(job.device), pictures, chosen, categories, job.device)
     kept = found.scores >= settings.score_threshold

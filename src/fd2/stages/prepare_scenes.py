@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +22,12 @@ from fd2.runtime.job import Job
 
 
 def prepare_scenes(
-    settings: ScenesSettings, train: Path, val: Path, record_file: Path, job: Job
+    settings: ScenesSettings,
+    train: Path,
+    val: Path,
+    record_file: Path,
+    job: Job,
+    check: Callable[[Sequence[str]], None] | None = None,
 ) -> None:
     """Check the annotation files and every image that they name, and write both splits.
 
@@ -31,10 +37,11 @@ def prepare_scenes(
         val: output.
         record_file: JSON with what was found.
         job: the running job.
+        check: refuses categories that do not fit what else the config has; it shapes no output.
 
     Raises:
         FD2Error: if a file is missing or damaged, an image has another size than its annotation
-            says, the splits differ in their categories, or as `parse_coco`.
+            says, the splits differ in their categories, or as ``check`` or `parse_coco`.
     """
     found: dict[str, tuple[Path, AnnotatedImages]] = {}
     digests: dict[str, str] = {}
@@ -42,6 +49,8 @@ def prepare_scenes(
         if name is not None:
             folder, file = settings.files(name)
             annotated = read_coco(file)
+            if check is not None and split == "val":
+                check([category for _, category in annotated.categories])
             found[split] = folder, annotated
             digests[split] = file_digest(file)
             digests[f"{split}_images"] = _images(folder, annotated, str(file), job.threads)

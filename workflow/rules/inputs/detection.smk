@@ -30,13 +30,35 @@ def asked_annotated(wildcards):
     return Annotated.parse(dict(wildcards.items()))
 
 
+@cache
+def annotated_categories(scenes):
+    """Read once, though Snakemake asks for every set."""
+    return build(ScenesSettings, scenes_settings(SETTINGS, scenes)).categories()
+
+
+def known_categories(wildcards):
+    """Those of the scenes as prepared, or of the annotation file; None where neither tells them."""
+    record = Path(RESULTS, "scenes", wildcards.scenes, "record.json")
+    if record.is_file():
+        content = read_content(record)
+        if content["annotation_bytes"] == scenes_files(wildcards):
+            return content["scenes"]["categories"]
+    return annotated_categories(wildcards.scenes)
+
+
 @explained
 def annotate_code(wildcards):
-    """Refuses a class map that names what there is not, where the dataset's classes are known."""
-    mapped = class_map(SETTINGS, wildcards.annotator)
-    manifest = Path(RESULTS, "data", wildcards.dataset, "manifest.json")
-    if mapped is not None and workflow.is_main_process and manifest.is_file():
-        mapped.require(read_manifest(manifest).classes, None)
+    """Refuses an annotator that does not fit the dataset's classes or the scenes' categories, where these are
+    known; not where its boxes are there, see `images_before`."""
+    output = Path(RESULTS, asked_annotated(wildcards).path())
+    if workflow.is_main_process and not output.is_file():
+        mapped = class_map(SETTINGS, wildcards.annotator)
+        manifest = Path(RESULTS, "data", wildcards.dataset, "manifest.json")
+        if mapped is not None and manifest.is_file():
+            mapped.require(read_manifest(manifest).classes, None)
+        categories = known_categories(wildcards)
+        if categories is not None:
+            check_annotator(SETTINGS, wildcards.annotator, wildcards.scenes, categories)
     return code("annotate")
 
 

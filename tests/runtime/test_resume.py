@@ -144,9 +144,16 @@ def test_students(
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2
 
 
-@pytest.mark.parametrize("kind", ["soft", "direct"])
+def left_by_steps(folder: Path) -> set[str]:
+    """Parts of the state of classes in steps; of a finished step only its result is left."""
+    names = {path.name.split(".")[0] for path in folder.glob("*/*")}
+    assert not [name for name in names if "-" in name and name.partition("-")[0] in names]
+    return names
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("soft", 3), ("soft", 5), ("direct", 5)])
 def test_classes_in_steps(
-    chain: Chain, nine: Path, tmp_path: Path, interrupt: Any, kind: str
+    chain: Chain, nine: Path, tmp_path: Path, interrupt: Any, kind: str, passes: int
 ) -> None:
     """The signal comes while teachers label, within a step, and at the end of one."""
     short = {"epochs": 2, "test_every": 1}
@@ -155,18 +162,23 @@ def test_classes_in_steps(
     soft = kind == "soft"
     relabelled = chain.relabel_settings() if soft else None
     settings = ContinualSettings(2, chain.evaluate_settings(**short), relabelled)
-    teachers = [chain.cal] if soft else []
+    teachers, left = [chain.cal] if soft else [], set[str]()
 
     def run(folder: Path, job: Job) -> None:
+        left.update(left_by_steps(job.state.folder))
         learn_continually(settings, chain.data, nine, teachers, folder / "c.json", job)
 
-    assert compare(run, tmp_path, chain, interrupt, 5, signal.SIGTERM) >= 3
+    assert compare(run, tmp_path, chain, interrupt, passes, signal.SIGTERM) >= 3
+    assert {"step0", "step1-training"} <= left
+    # Labels of the first step were there, and went with it.
+    assert ("step0-labels-0" in left) == (passes == 3)
 
 
 def test_real_classes_in_steps(chain: Chain, tmp_path: Path, interrupt: Any) -> None:
     settings = ContinualTeacherSettings(2, chain.pretrain_settings("plain", epochs=2))
 
     def run(folder: Path, job: Job) -> None:
+        left_by_steps(job.state.folder)
         learn_continually_real(settings, chain.data, folder / "c.json", job)
 
     assert compare(run, tmp_path, chain, interrupt, 3, signal.SIGTERM) >= 2

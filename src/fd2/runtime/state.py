@@ -136,6 +136,11 @@ class StageState:
             where = f"stage {self._about['shaped']['stage']}, state in {self.folder}"
             raise StoppedError(self._interruption.number, where)
 
+    def remove_parts(self, start: str) -> None:
+        """Delete the snapshots of all parts whose names begin so."""
+        for path in self.folder.glob(f"{start}*.safetensors"):
+            path.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Delete all snapshots: the stage's outputs are written."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -74,7 +74,7 @@ def learn_continually(
             return None
         images = images_of_classes(given.images, seen)
         form = LabelFormat(given.dataset.num_classes)
-        made = make_labels(labelling, images, loaded, form, state, f"labels{number}")
+        made = make_labels(labelling, images, loaded, form, state, f"{_prefix(number)}labels")
         logits = np.ascontiguousarray(made[1][..., list(seen)])
         return SoftLabels(made[0], logits, LabelFormat(len(seen)), {})
 
@@ -111,8 +111,13 @@ def learn_continually_real(
     _learn(step, identity, teacher.preset, dataset, shaped, output, job)
 
 
+def _prefix(number: int) -> str:
+    """Begins the names of all parts of the state that are of no use after a step."""
+    return f"step{number}-"
+
+
 def _part(number: int, state: StageState) -> LoopState:
-    return state.part(f"training{number}")
+    return state.part(f"{_prefix(number)}training")
 
 
 def _given_of_classes(
@@ -146,7 +151,8 @@ def _learn(
             if snapshot is None:
                 snapshot = Snapshot({}, step(number, seen, state))
                 finished.save(snapshot)
-                state.part(f"training{number}").remove()
+            # Labels of a step may take gigabytes.
+            state.remove_parts(_prefix(number))
             new = [manifest.classes[one] for one in seen if one not in known]
             known.update(seen)
             results.append({"seen": len(seen), "new_classes": new, **snapshot.facts})

@@ -177,7 +177,7 @@ def test_a_student_starts_from_the_weights_that_a_package_has(
     project: Project, init: Init, photographs: Path
 ) -> None:
     network = "tf_efficientnet_lite0"
-    init(photographs, "--name", "cells", "--student", network, "--device", "cuda")
+    found = init(photographs, "--name", "cells", "--student", network, "--device", "cuda")
     config = read_yaml(Path("config/cells.yaml"))
     (override,) = config["overrides"].values()
     assert override["where"] == {"student": network}
@@ -188,8 +188,9 @@ def test_a_student_starts_from_the_weights_that_a_package_has(
         ("plain", network),
         ("fd2", network),
     ]
-    # With a GPU students are trained longer.
-    assert config["evaluate"]["epochs"] > 500 and config["device"] == "cuda"
+    # With a GPU students are trained longer; fifteen images are one batch, so a step is an epoch.
+    assert config["evaluate"]["epochs"] == config["relabel"]["epochs"] == 4000
+    assert (found["steps"]["student"], config["device"]) == (4000, "cuda")
 
 
 def test_pictures_that_training_and_test_share_are_told(

@@ -30,8 +30,8 @@ _MATCHED = 64
 _IMAGES_PER_CLASS = 5
 #: Images of a step of a teacher, of a student.
 _TEACHER_BATCH, _STUDENT_BATCH = 32, 20
-#: The fewest of a teacher, of a student; the most of both.
-_TEACHER_EPOCHS, _STUDENT_EPOCHS, _MOST_EPOCHS = 3, 20, 1000
+#: The fewest of a teacher, of a student.
+_TEACHER_EPOCHS, _STUDENT_EPOCHS = 3, 20
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def fitting_resolution(side: int, *, gpu: bool) -> int:
 
 
 def _epochs(steps: int, batches: int, least: int) -> int:
-    """Passes over so many batches that make up the steps, at most `_MOST_EPOCHS`."""
-    return min(max(math.ceil(steps / batches), least), _MOST_EPOCHS)
+    """Passes over so many batches that make up the steps."""
+    return max(math.ceil(steps / batches), least)
 
 
 def _is_text(name: str) -> bool:

@@ -19,11 +19,14 @@ from PIL import ExifTags, Image
 from tests.workflow.conftest import Project, Server, copy_sources
 
 from fd2.__main__ import main
+from fd2.config.checks import check_table, checked_configuration
+from fd2.config.layers import read_layers
 from fd2.config.rows import StudentRow
 from fd2.config.sheets import read_sheet
 from fd2.config.yaml_reader import read_yaml
 from fd2.image_counts import visible_difference
-from fd2.planning.first_config import fitting_resolution
+from fd2.planning.first_config import Wanted, choices, fitting_resolution, written
+from fd2.planning.own_images import OwnImages
 
 pytestmark = pytest.mark.workflow
 #: Of each class; a quarter of them, rounded up, is for testing.
@@ -191,6 +194,36 @@ def test_a_student_starts_from_the_weights_that_a_package_has(
     # With a GPU students are trained longer; fifteen images are one batch, so a step is an epoch.
     assert config["evaluate"]["epochs"] == config["relabel"]["epochs"] == 4000
     assert (found["steps"]["student"], config["device"]) == (4000, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("student", "initialisation"),
+    [
+        ("tf_efficientnet_lite0", "imagenet"),
+        # Of either library, in a table here or not, with weights to be fetched or without any.
+        *((name, "scratch") for name in ("resnet18", "resnet34", "mobilenetv3_small_100")),
+        *((name, "scratch") for name in ("darknet17", "convnet")),
+    ],
+)
+def test_no_weights_are_fetched_for_a_student(
+    sources: Project, student: str, initialisation: str, tmp_path: Path
+) -> None:
+    counts = {split: dict.fromkeys(("cracked", "sound"), 20) for split in ("train", "test")}
+    images = OwnImages(tmp_path, 0.25, counts, ((300, 300),), {}, (), None)
+    wanted = Wanted(name="cells", device="cuda", gpu=True, student=student)
+    values = choices(images, wanted)
+    folder = shutil.copytree(sources.folder / "config", tmp_path / "config")
+    (folder / "cells.yaml").write_text(written("config.j2", values))
+    (folder / "tables/cells.csv").write_text(written("sheet.j2", values))
+    layers = read_layers(folder / "config.yaml", [folder / "cells.yaml"])
+    found = checked_configuration(layers, "config", folder)
+    check_table(found, "cells")
+    rows = found.sheet("cells").rows_of(StudentRow)
+    assert {student} == {row.student for row in rows if row.ipc is not None}
+    sections = [found.evaluate(cell) for row in rows for cell in row.cells([0])]
+    full = [row for row in rows if row.ipc is None and row.student == student]
+    sections += [found.pretrain(row.teacher) for row in full]
+    assert {section["initialisation"] for section in sections} == {initialisation}
 
 
 def test_pictures_that_training_and_test_share_are_told(

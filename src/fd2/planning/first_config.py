@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -103,7 +104,7 @@ def choices(images: OwnImages, wanted: Wanted) -> dict[str, Any]:
         "key": wanted.name if _is_text(wanted.name) else f'"{wanted.name}"',
         **{"ipc": ipc, "resolution": resolution, "photographs": photographs},
         **{"teacher": teacher, "student": student, "seeds": [0, 1, 2]},
-        "pretrained_student": photographs and bool(_package(student)),
+        "pretrained_student": photographs and _has_installed_weights(student),
         "matched": resolution <= _MATCHED,
         "tiles": 2 if 4 * ipc <= smallest else 1,
         "smallest": smallest,
@@ -142,9 +143,11 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def _package(backbone: str) -> str:
-    """The pip package that carries a backbone's ImageNet weights; empty where there is none."""
-    return str(getattr(plugins.load("backbones", backbone), "package", ""))
+def _has_installed_weights(backbone: str) -> bool:
+    """Whether an installed package has ImageNet weights of a backbone, so that none are fetched."""
+    plugin = plugins.load("backbones", backbone)
+    package = getattr(plugin, "package", "")
+    return bool(package and find_spec(package)) and "imagenet" in plugin.INITIALISATIONS
 
 
 def written(template: str, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fd2.artifacts.records import read_content
-from fd2.downloads.image_table import LISTING
+from fd2.downloads.image_table import COLUMNS, LISTING, open_table
 from fd2.downloads.unpack import unpack
 from fd2.errors import FD2Error
 
@@ -98,6 +98,17 @@ def test_image_column_that_holds_no_struct(tmp_path: Path) -> None:
     rows = pa.table({"image": [b"x"], "label": [0]}).replace_schema_metadata(metadata)
     pq.write_table(rows, tmp_path / "a.parquet")
     assert refusal(tmp_path / "a.parquet").endswith("row 0 holds no image")
+
+
+def test_of_a_users_own_file_other_words_are_said(tmp_path: Path) -> None:
+    """Who has the only copy of a table is not told to delete it."""
+    path = table(tmp_path / "a.parquet", [row(b"x", 0), row(None, 0)])
+    with pytest.raises(FD2Error) as fetched:
+        unpack(path, tmp_path / "out")
+    with pytest.raises(FD2Error) as own, open_table(path, "label", COLUMNS) as content:
+        list(content.rows)
+    assert own.value.what == fetched.value.what
+    assert own.value.fix == COLUMNS != fetched.value.fix
 
 
 @pytest.mark.parametrize("end", [-1, 40, 4])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fd2.datasets._picture import BROKEN, Picture, decode_picture
 from fd2.datasets._reading import PLAIN
-from fd2.downloads.image_table import open_table
+from fd2.downloads.image_table import COLUMNS, open_table
 from fd2.errors import FD2Error
 from fd2.imports.source_files import SourceFiles
 
@@ -88,12 +88,12 @@ def _in_folders(files: SourceFiles) -> Iterator[tuple[str, bytes, int]]:
 
 def _in_tables(files: SourceFiles) -> tuple[tuple[str, ...], Iterator[tuple[str, bytes, int]]]:
     (tables,) = files.images
-    with open_table(tables[0], _LABEL_COLUMN) as first:
+    with open_table(tables[0], _LABEL_COLUMN, COLUMNS) as first:
         classes = tuple(first.classes)
 
     def rows() -> Iterator[tuple[str, bytes, int]]:
         for path in tables:
-            with open_table(path, _LABEL_COLUMN) as table:
+            with open_table(path, _LABEL_COLUMN, COLUMNS) as table:
                 if tuple(table.classes) != classes:
                     what = f"its classes are not those of {tables[0].name}"
                     fix = "name a folder of one set: no second split, no other configuration"

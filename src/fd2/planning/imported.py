@@ -10,7 +10,7 @@ from typing import Any
 from fd2.artifacts.manifests import MANIFEST, read_manifest
 from fd2.config.names import SetName
 from fd2.config.rows import StudentRow
-from fd2.downloads.image_table import open_table
+from fd2.downloads.image_table import COLUMNS, open_table
 from fd2.errors import FD2Error
 from fd2.imports.source_files import SourceFiles, label_files, source_files
 from fd2.imports.tensor_files import TensorSet, read_tensor_set
@@ -120,5 +120,5 @@ def _images_of_a_class(
 
 
 def _images_of_first_label(path: Path) -> int:
-    with open_table(path, "label") as table:
+    with open_table(path, "label", COLUMNS) as table:
         return sum(label == 0 for _, _, label in table.rows)

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.artifacts.class_folders import safe_name
-from fd2.artifacts.records import parsing, read_content
 from fd2.config.texts import CsvText
 from fd2.datasets._folder_layout import role_of
-from fd2.downloads.image_table import LISTING
-from fd2.downloads.unpack import unpack
+from fd2.downloads.image_table import COLUMNS, open_table
 from fd2.errors import FD2Error, listing
 
 #: How deep parquet files lie, as in copies of the Hugging Face hub.
@@ -99,9 +97,9 @@ def _of_parquet(tables: list[Path], folder: Path) -> Iterator[_Named]:
         names = (table.stem.split("-")[0], table.parent.name)
         split = next((name for name in names if role_of(name)), "all")
         place = folder / split / table.stem
-        unpack(table, place)
-        content = read_content(place / LISTING)
-        with parsing(place / LISTING):
-            for file, label in content["images"]:
+        place.mkdir(parents=True)
+        with open_table(table, "label", COLUMNS) as content:
+            for file, picture, label in content.rows:
+                (place / file).write_bytes(picture)
                 name = f"{split}/{table.stem}/{file}"
-                yield _Named(place / file, name, str(content["classes"][label]), split)
+                yield _Named(place / file, name, content.classes[label], split)

@@ -81,7 +81,9 @@ def test_the_column_of_the_classes_is_named(tmp_path: Path) -> None:
     unpack(tmp_path / "a.parquet", tmp_path / "out", "fine")
     listing = read_content(tmp_path / "out" / LISTING)
     assert (listing["classes"], listing["images"]) == (["a", "b"], [["000000.jpg", 1]])
-    with pytest.raises(FD2Error, match=r"are image, label, fine, not image and finest\n"):
+    with pytest.raises(
+        FD2Error, match=r"of its columns image, label, fine none is called finest\n"
+    ):
         unpack(tmp_path / "a.parquet", tmp_path / "out", "finest")
 
 
@@ -90,14 +92,14 @@ def test_no_schema_of_the_hub_and_other_columns(tmp_path: Path) -> None:
     pq.write_table(rows, tmp_path / "a.parquet")
     assert refusal(tmp_path / "a.parquet").endswith("its schema does not name the classes")
     pq.write_table(pa.table({"img": [b"x"], "fine_label": [0]}), tmp_path / "a.parquet")
-    assert "columns are img, fine_label" in refusal(tmp_path / "a.parquet")
+    assert "columns img, fine_label 0 of pictures" in refusal(tmp_path / "a.parquet")
 
 
 def test_image_column_that_holds_no_struct(tmp_path: Path) -> None:
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": {"names": CLASSES}}}})}
     rows = pa.table({"image": [b"x"], "label": [0]}).replace_schema_metadata(metadata)
     pq.write_table(rows, tmp_path / "a.parquet")
-    assert refusal(tmp_path / "a.parquet").endswith("row 0 holds no image")
+    assert refusal(tmp_path / "a.parquet").endswith("of its columns image, label 0 of pictures")
 
 
 def test_of_a_users_own_file_other_words_are_said(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         help="one folder a class, or these below train/ and test/; a csv file with the columns "
-        "path,label and perhaps split; or a folder of the Hugging Face hub's parquet files",
+        "path,label and perhaps split; or a folder of Hugging Face: parquet files, what "
+        "save_to_disk wrote, or pictures with metadata.csv or metadata.jsonl",
     )
     parser.add_argument("--name", help="of the dataset, its config and its table")
     parser.add_argument("--ipc", type=_positive, metavar="N", help="images per class")

@@ -1,45 +1,33 @@
-"""Pictures that a table or parquet files name, as class folders of links to them."""
+"""Pictures whose labels stand in a file, as class folders of links to them."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from fd2.artifacts.class_folders import safe_name
 from fd2.config.texts import CsvText
-from fd2.datasets._folder_layout import role_of
-from fd2.downloads.image_table import COLUMNS, open_table
 from fd2.errors import FD2Error, listing
-
-#: How deep parquet files lie, as in copies of the Hugging Face hub.
-_DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A picture with what names it; ``split`` is empty where nothing says it."""
-
-    path: Path
-    name: str
-    label: str
-    split: str
+from fd2.planning.hub_folders import ALL, NamedPicture, pictures_of, tables_of, write_pictures
 
 
 def is_table(source: Path) -> bool:
-    """Whether a path is a csv file, or a folder of parquet files."""
-    return source.suffix.lower() == ".csv" or bool(_parquet_files(source))
+    """Whether a path is a csv file, or a folder whose pictures have their labels in files.
+
+    Raises:
+        FD2Error: as `tables_of` and `pictures_of`.
+    """
+    return source.is_file() or bool(tables_of(source) or pictures_of(source))
 
 
 def link_images(source: Path, folder: Path) -> Path:
     """Make class folders of links, below split folders where the source has several splits.
 
     A csv file has the columns ``path`` (or ``file_name``), relative to the file or absolute, and
-    ``label``, and may have ``split``. Parquet files are as the Hugging Face hub has them, with the
-    columns ``image`` and ``label``; their pictures are written out. What lay in ``folder`` is
-    deleted.
+    ``label``, and may have ``split``. Folders are as `fd2.planning.hub_folders` reads them;
+    pictures in tables are written out. What lay in ``folder`` is deleted.
 
     Returns:
         The folder of class or split folders.
@@ -48,8 +36,10 @@ def link_images(source: Path, folder: Path) -> Path:
         FD2Error: for a table that cannot be read, pictures that are not there, or labels whose
             folders would have the same name.
     """
-    tables = _parquet_files(source)
-    images = [] if tables else list(_of_csv(source))
+    tables = tables_of(source)
+    images = list(_of_csv(source)) if source.is_file() else []
+    if not tables and not images:
+        images = pictures_of(source)
     if missing := [str(image.path) for image in images if not image.path.is_file()]:
         what = f"{len(missing)} of {len(images)} pictures are not there: {listing(missing, most=3)}"
         raise FD2Error(what, str(source), "write paths as from the folder of the table")
@@ -57,7 +47,7 @@ def link_images(source: Path, folder: Path) -> Path:
         raise FD2Error("its pictures would be deleted", str(folder), "move them elsewhere")
     if folder.exists():
         shutil.rmtree(folder)
-    images += _of_parquet(tables, folder / "unpacked")
+    images += write_pictures(tables, folder / "unpacked")
     folders: dict[str, str] = {}
     for label in sorted({image.label for image in images}):
         if (twin := folders.setdefault(safe_name(label), label)) != label:
@@ -73,11 +63,7 @@ def link_images(source: Path, folder: Path) -> Path:
     return folder / "images"
 
 
-def _parquet_files(source: Path) -> list[Path]:
-    return sorted(path for depth in _DEPTHS for path in source.glob(depth))
-
-
-def _of_csv(table: Path) -> Iterator[_Named]:
+def _of_csv(table: Path) -> Iterator[NamedPicture]:
     text = CsvText.read(table)
     header = text.lines[0][1] if text.lines else ""
     column = "file_name" if "file_name" in header else "path"
@@ -88,18 +74,4 @@ def _of_csv(table: Path) -> Iterator[_Named]:
             what = f"{name!r} stands twice" if name in seen else "a path or a label is empty"
             raise FD2Error(what, text.where(number), "write one line for each picture")
         seen.add(name)
-        yield _Named(table.parent / name, name, label, safe_name(row.get("split") or "all"))
-
-
-def _of_parquet(tables: list[Path], folder: Path) -> Iterator[_Named]:
-    for table in tables:
-        # As in data/train-00000-of-00002.parquet or default/train/0000.parquet.
-        names = (table.stem.split("-")[0], table.parent.name)
-        split = next((name for name in names if role_of(name)), "all")
-        place = folder / split / table.stem
-        place.mkdir(parents=True)
-        with open_table(table, "label", COLUMNS) as content:
-            for file, picture, label in content.rows:
-                (place / file).write_bytes(picture)
-                name = f"{split}/{table.stem}/{file}"
-                yield _Named(place / file, name, content.classes[label], split)
+        yield NamedPicture(table.parent / name, name, label, safe_name(row.get("split") or ALL))

@@ -97,7 +97,7 @@ def test_where_an_interval_lies(conclude: Build, values: list[float], side: str)
     assert found.best.gain.side == side and found.sides == {side: 1}
 
 
-def test_random_images_that_are_better_under_other_labels_are_told(conclude: Build) -> None:
+def test_random_images_that_are_better_under_any_labels_are_told(conclude: Build) -> None:
     lines: Lines = [
         *TEACHER_AND_RANDOM,
         ("random,plain,hard,1", [50, 51, 52]),
@@ -107,9 +107,18 @@ def test_random_images_that_are_better_under_other_labels_are_told(conclude: Bui
     (found,) = conclude(lines, hard={"labels": "hard"})
     assert found.stronger is not None and found.stronger.name == "random/plain/hard"
     assert found.stronger.ipc == 1
+    short = found.shortfall
+    assert short is not None and short.points == -10 and short.side == "below"
+    # t(0.975, 4) · √(1/3 + 1/3)
+    assert short.half_width == pytest.approx(2.7764 * (2 / 3) ** 0.5, abs=1e-3)
+    # It is above those that it is compared with all the same.
+    assert found.best is not None and found.best.gain is not None
+    assert found.best.gain.side == "above"
     (found,) = conclude([*lines[:2], ("rded,plain,base,1", [10, 11, 12])])
-    # What it is compared with is said already.
-    assert found.stronger is None
+    assert found.stronger is not None and found.stronger.name == "random/plain/base"
+    assert found.best is not None and found.shortfall is found.best.gain
+    (found,) = conclude([*TEACHER_AND_RANDOM, ("rded,plain,base,1", [40, 41, 42])])
+    assert found.stronger is None and found.shortfall is None
 
 
 def test_without_random_images_or_results_nothing_is_claimed(conclude: Build) -> None:

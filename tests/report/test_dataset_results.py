@@ -80,6 +80,24 @@ def test_the_conclusion_is_the_first_that_is_said(shown: PageSources, tmp_path: 
     assert "5 images a class" in first and "160 images" in first
 
 
+def test_a_better_baseline_is_said_before_the_best_set(tmp_path: Path) -> None:
+    """Where it has other labels than the random images that the best set is above."""
+    sources = showcase(tmp_path, random_plain=0.97, sre2lpp_fd2=0.8, random_fd2=0.5)
+    page, _, _ = written(sources, tmp_path)
+    table = pd.read_csv(sources.results / "tables/config.csv").query("ipc == 5")
+    random = table[table["method"] == "random"].sort_values("balanced_top1_mean").iloc[-1]
+    best = table[table["method"] == "sre2lpp"].sort_values("balanced_top1_mean").iloc[-1]
+    assert best["over_random_balanced_top1"] > best["over_random_balanced_top1_half_width"]
+    first = words(page.split("</h1>")[1].split("</p>")[0])
+    means = [one["balanced_top1_mean"] for one in (random, best)]
+    numbers = re.findall(r"[+−]?[0-9]+\.[0-9]", first)
+    shortfall = f"{means[1] - means[0]:.1f}".replace("-", "−")
+    assert numbers[:3] == [f"{means[0]:.1f}", f"{means[1]:.1f}", shortfall]
+    assert f"+{best['over_random_balanced_top1']:.1f}" == numbers[4]
+    (lead,) = re.findall(r"<p class=\"conclusion\"><strong>(.*?)</strong>", page)
+    assert random["label"] in lead and best["label"] not in lead
+
+
 def test_its_images_are_those_of_the_set(shown: PageSources, tmp_path: Path) -> None:
     page, _, _ = written(shown, tmp_path)
     pictures = re.findall(r'<img src="data:image/webp;base64,([^"]+)" width', page)

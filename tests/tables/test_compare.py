@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tests.tables.conftest import Line
 
-from fd2.tables.compare import STATISTICS, of_mean, welch
+from fd2.report.intervals import STATISTICS, of_mean, welch
 from fd2.tables.records import METRICS
 from fd2.tables.render import Table
 

@@ -49,7 +49,7 @@ def steps_of(spec: Mapping[str, Any], files: Mapping[str, list[Path]]) -> pd.Dat
     import pandas as pd
 
     from fd2.artifacts.records import parsing, read_record
-    from fd2.tables.compare import STATISTICS, of_mean
+    from fd2.report.intervals import STATISTICS, of_mean
     from fd2.tables.continual import step_numbers
     from fd2.tables.records import METRICS
 

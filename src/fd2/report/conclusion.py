@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fd2.config.names import FULL_DATA, SetName
+from fd2.report.intervals import STATISTICS, welch
 
 #: Counts each class the same; equal to top-1 where classes have equally many test images.
 METRIC = "balanced_top1"
@@ -28,7 +30,8 @@ class Gain(NamedTuple):
     Attributes:
         points: the difference.
         half_width: of its 95 % t interval; None where nothing is repeated.
-        labels: ``same``, ``other``, or what else the table says of the labels.
+        labels: ``same``, ``other``, or what else the table says of the labels; empty where it
+            compares with other random images.
         reference: method, FD² and variant of the random row, with slashes.
     """
 
@@ -57,7 +60,7 @@ class Row:
         asked, n: students, sets or teachers that were asked for, and those that are there.
         over: which of these.
         finished: whether all are there.
-        mean: class-balanced top-1 in percent; None where nothing is there.
+        mean, sd: class-balanced top-1 in percent; None where nothing is there, and of one value.
         half_width: of the mean's 95 % t interval; None below two.
         gain: None for full data and random images, and where there is nothing to compare with.
     """
@@ -72,6 +75,7 @@ class Row:
     over: str
     finished: bool
     mean: float | None
+    sd: float | None
     half_width: float | None
     gain: Gain | None
 
@@ -140,21 +144,29 @@ class Conclusion:
 
     @cached_property
     def stronger(self) -> Row | None:
-        """The best random row above the best distilled one, but for what that was compared with.
-
-        Such as one with other labels.
-        """
+        """The best random row above the best distilled one, under any labels."""
         best = self.best
         if best is None:
             return None
-        others = [
+        higher = [
             row
             for row in self.rows
             if (row.kind, row.finished, row.group) == (RANDOM, True, best.group)
             and _mean(row) > _mean(best)
-            and not (best.gain and row.name == best.gain.reference)
         ]
-        return max(others, key=_mean, default=None)
+        return max(higher, key=_mean, default=None)
+
+    @cached_property
+    def shortfall(self) -> Gain | None:
+        """The best distilled row minus `stronger`."""
+        best, stronger = self.best, self.stronger
+        if best is None or stronger is None:
+            return None
+        if best.gain and best.gain.reference == stronger.name:
+            return best.gain
+        sides = welch(_statistics(best), _statistics(stronger))
+        points, half = (_known(side[METRIC].iloc[0]) for side in sides)
+        return Gain(points, half, labels="", reference=stronger.name)
 
 
 def conclusions(tables: Iterable[Path]) -> list[Conclusion]:
@@ -207,6 +219,7 @@ def _row(line: dict[str, Any]) -> Row:
         over=line["over"] or "students",
         finished=finished,
         mean=line[f"{start}_mean"],
+        sd=line[f"{start}_sd"],
         half_width=line[f"{start}_half_width"],
         gain=gain,
     )
@@ -218,6 +231,12 @@ def _repeated(row: Row) -> tuple[Any, ...]:
     if row.over == "students":
         return (*row.group, name)
     return (*row.group, name.method, name.fd2, row.over, row.mean, row.gain)
+
+
+def _statistics(row: Row) -> pd.DataFrame:
+    """One line, as `welch` takes it."""
+    values = [row.mean, math.nan if row.sd is None else row.sd**2, row.n]
+    return pd.DataFrame([values], columns=pd.MultiIndex.from_product([[METRIC], STATISTICS]))
 
 
 def _mean(row: Row) -> float:

@@ -119,10 +119,10 @@ def _results(
 
 
 def _compared(conclusion: Conclusion) -> list[Row]:
-    """The best row, the random images of its gain, and stronger ones."""
+    """The best row, the random images of its gain, and the strongest."""
     best = conclusion.best
     if best is None:
         return []
     reference = best.gain.reference if best.gain else ""
     random = [row for row in conclusion.rows if row.group == best.group and row.name == reference]
-    return [row for row in (best, *random[:1], conclusion.stronger) if row]
+    return list(dict.fromkeys(row for row in (best, *random[:1], conclusion.stronger) if row))

@@ -14,7 +14,8 @@ from fd2.artifacts.records import Record
 from fd2.config.names import FULL_DATA
 from fd2.config.rows import ContinualRow
 from fd2.config.sheets import Sheet
-from fd2.tables.compare import STATISTICS, of_mean, random_partners, statistic
+from fd2.report.intervals import STATISTICS, of_mean, statistic
+from fd2.tables.compare import random_partners
 from fd2.tables.labels import row_label
 from fd2.tables.records import METRICS, Source, read_results, require_rows
 from fd2.tables.render import Grid, Table, of_sheet, plain

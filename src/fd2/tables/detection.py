@@ -16,7 +16,7 @@ from fd2.artifacts.records import Record
 from fd2.config.names import FULL_DATA
 from fd2.config.rows import DetectionRow
 from fd2.config.sheets import Sheet
-from fd2.tables.compare import CONFIDENCE
+from fd2.report.intervals import CONFIDENCE
 from fd2.tables.labels import REAL_IMAGES_LABEL, row_label
 from fd2.tables.records import Source, read_results, require_rows
 from fd2.tables.render import Grid, Table, of_sheet, plain

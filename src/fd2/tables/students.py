@@ -14,14 +14,8 @@ from fd2.artifacts.records import Record
 from fd2.config.names import FULL_DATA
 from fd2.config.rows import StudentRow
 from fd2.config.sheets import Sheet
-from fd2.tables.compare import (
-    STATISTICS,
-    Comparisons,
-    fd2_partners,
-    of_mean,
-    random_partners,
-    variant_partners,
-)
+from fd2.report.intervals import STATISTICS, of_mean
+from fd2.tables.compare import Comparisons, fd2_partners, random_partners, variant_partners
 from fd2.tables.earlier import COLUMNS as EARLIER
 from fd2.tables.earlier import NONE, earlier_columns
 from fd2.tables.grids import student_grids

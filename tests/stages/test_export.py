@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from scipy import stats
 from torchvision.datasets import ImageFolder
 
 from fd2.artifacts.class_folders import folder_names, safe_name
@@ -302,6 +303,23 @@ def test_hugging_face_reads_folder_and_zip(
         assert found["train"][column] == pytest.approx(table[column].tolist(), abs=1e-4)
 
 
+def write_student(
+    path: Path, manifest: str, distilled: str, accuracy: float, **changes: Any
+) -> None:
+    """A student's record with this class-balanced top-1."""
+    settings = {
+        **{"student": "convnet", "protocol": "direct", "labels": "hard", "epochs": 9},
+        **{"method": "dm", "fd2": "plain", "learning_rate": 0.5, "initialisation": "scratch"},
+        **{"variant": "base", "seed": 0, "pictures": False},
+    }
+    content = {
+        **{"stage": "evaluate", "settings": {**settings, **changes}, "manifest": manifest},
+        **{"inputs": {"distilled": distilled}, "run": RUN},
+        "result": {"last": {"top1": 1.0, "balanced_top1": accuracy}},
+    }
+    write_record(path, content)
+
+
 def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     sets: Sets, tmp_path: Path
 ) -> None:
@@ -313,24 +331,14 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     facts = {"stage": "match", "settings": {"method": "dm"}, "manifest": sets.digest, "inputs": {}}
     logits = torch.zeros(3, sets.classes, sets.classes)
     write_distilled(path, images, facts, learned_labels=logits)
-    seen = {
-        **{"student": "convnet", "protocol": "direct", "labels": "hard", "epochs": 9},
-        **{"method": "dm", "fd2": "plain", "learning_rate": 0.5},
-    }
     students: list[Path] = []
     random: list[Path] = []
 
     def student(
         top1: float, digest: str = "", among: list[Path] = students, **changes: Any
     ) -> None:
-        settings = {**seen, "variant": "base", "seed": 0, "pictures": False, **changes}
         among.append(tmp_path / f"{len(students)}-{len(random)}.json")
-        content = {
-            **{"stage": "evaluate", "settings": settings, "manifest": sets.digest, "run": RUN},
-            "inputs": {"distilled": digest or file_digest(path)},
-            "result": {"last": {"top1": top1}},
-        }
-        write_record(among[-1], content)
+        write_student(among[-1], sets.digest, digest or file_digest(path), top1, **changes)
 
     student(60.0)
     student(70.0, seed=1)
@@ -341,7 +349,11 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     student(20.0, labels="soft")
     student(30.0, digest="another set", pictures=True)
     # Class labels are the same with any teacher, soft ones are not.
-    student(65.5, "random", random, method="random", fd2="fd2")
+    student(64.0, "random", random, method="random", fd2="fd2")
+    student(67.0, "random", random, method="random", seed=1)
+    # Of training that no student of the set had: another baseline.
+    student(80.0, "random", random, method="random", learning_rate=9.0)
+    student(90.0, "random", random, method="random", learning_rate=9.0, student="resnet18")
     student(1.0, "random", random, method="random", fd2="fd2", labels="soft")
     output = tmp_path / "out.zip"
     sources = Sources(path, manifest, TEMPLATES, students=students, random=random)
@@ -352,16 +364,47 @@ def test_a_float_set_is_exported_as_it_is_with_what_its_pictures_cost(
     told = read_export(output)
     assert told["clipped_share"] == pytest.approx(2 / (3 * SIZE * SIZE))
     means = [
-        [kind[seen] and kind[seen]["top1_mean"] for seen in ("set", "pictures", "random")]
+        [kind[seen] and kind[seen]["balanced_top1_mean"] for seen in ("set", "pictures", "random")]
         for kind in told["students"]
     ]
-    assert sorted(means, key=str) == [[10.0, None, None], [20.0, None, None], [65.0, 50.0, 65.5]]
-    (whole,) = [kind["set"] for kind in told["students"] if kind["pictures"]]
-    sd = pytest.approx(50**0.5)
-    assert whole == {"variants": ["again", "base"], "n": 2, "top1_mean": 65.0, "top1_sd": sd}
-    assert "| 65.0 ± 7.1 (n=2) | 50.0 ± – (n=1) | 65.5 ± – (n=1) |" in card
-    assert "| 10.0 ± – (n=1) | not run | not run |" in card
-    assert "worth no more than random real ones" in card
+    assert sorted(means, key=str) == [
+        *([10.0, None, None], [20.0, None, None], [65.0, 50.0, 65.5], [None, None, 80.0]),
+    ]
+    (whole,) = [kind for kind in told["students"] if kind["pictures"]]
+    # t(0.975, 1) · √(50 / 2), and Welch's: freedom (25 + 2.25)² / (25² + 2.25²).
+    assert whole["set"] == {
+        **{"variants": ["again", "base"], "n": 2},
+        **{"balanced_top1_mean": 65.0, "balanced_top1_half_width": pytest.approx(63.531, abs=1e-3)},
+        **{"over_random_balanced_top1": -0.5},
+        "over_random_balanced_top1_half_width": pytest.approx(
+            stats.t.ppf(0.975, 27.25**2 / 630.0625) * 27.25**0.5
+        ),
+    }
+    assert whole["pictures"]["over_random_balanced_top1_half_width"] is None
+    assert "| 65.0 ± 63.5 (n=2) | 50.0 ± – (n=1) | 65.5 ± 19.1 (n=2) | −0.5 ± " in card
+    assert "| 10.0 ± – (n=1) | not run | not run | – |" in card
+    first = card.split("# birds")[1].split("![")[0]
+    assert "as far as 2 students can tell" in first and "80.0" in first
+
+
+@pytest.mark.parametrize(
+    ("own", "warned"), [((60.0, 62.0), False), ((52.0, 60.0), True), ((41.0, 43.0), True)]
+)
+def test_the_card_begins_with_a_doubt_where_the_interval_leaves_one(
+    sets: Sets, tmp_path: Path, own: tuple[float, float], warned: bool
+) -> None:
+    manifest, (distilled, groups) = sets.manifest(), sets.assembled()
+    written: dict[str, list[Path]] = {"students": [], "random": []}
+    for role, values in (("students", own), ("random", (50.0, 52.0))):
+        for seed, value in enumerate(values):
+            written[role].append(tmp_path / f"{role}{seed}.json")
+            of = file_digest(distilled) if role == "students" else "real ones"
+            write_student(written[role][-1], sets.digest, of, value, seed=seed, method=role)
+    sources = Sources(distilled, manifest, TEMPLATES, groups, **written)
+    export(replace(NAME, method="sre2lpp"), IPC, sources, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        card = archive.read("birds-sre2lpp-ipc3/README.md").decode()
+    assert card.split("# birds")[1].split("\n")[2].startswith("**") == warned
 
 
 @pytest.mark.parametrize("kept", [True, False])

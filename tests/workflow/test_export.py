@@ -43,7 +43,7 @@ def test_a_set_is_exported_with_labels_and_what_its_students_reached(expendable:
     told = read_export(expendable.folder / path)
     cell = json.loads((results / f"students/{SET}/resnet10t/seed0.json").read_text())
     (student,) = told["students"]
-    assert student["set"]["top1_mean"] == cell["result"]["last"]["top1"]
+    assert student["set"]["balanced_top1_mean"] == cell["result"]["last"]["balanced_top1"]
     # Random images have class labels alone here, so that they are none of the same student.
     assert student["random"] is None and [one["training"] for one in told["full_data"]] == [
         *("cal", "plain"),

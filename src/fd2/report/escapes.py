@@ -7,6 +7,8 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fd2.report.numbers import number, signed
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -78,7 +80,8 @@ def yaml_text(text: object) -> str:
 def text_templates(folder: Path) -> Environment:
     """Templates of texts in a folder; filters ``md``, ``tex``, ``yaml`` and ``line`` escape values.
 
-    A name without a value is an error.
+    ``number`` and ``signed`` write numbers, see `fd2.report.numbers`. A name without a value is an
+    error.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -90,4 +93,5 @@ def text_templates(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(md=markdown, tex=latex, yaml=yaml_text, line=one_line)
+    environment.filters.update(number=number, signed=signed)
     return environment

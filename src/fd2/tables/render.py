@@ -12,7 +12,7 @@ import pandas as pd
 from fd2.artifacts.files import write_frame, write_text
 from fd2.config.sheets import Sheet
 from fd2.report.escapes import text_templates
-from fd2.report.numbers import NOTHING, number, signed
+from fd2.report.numbers import NOTHING
 
 Line = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def write_table(table: Table, templates: Path, stem: Path) -> None:
 def texts(table: Table, templates: Path) -> dict[str, str]:
     """The table as Markdown and LaTeX, by suffix."""
     environment = text_templates(templates)
-    environment.filters.update(number=number, signed=signed, listed=listed)
+    environment.filters["listed"] = listed
     words: Any = environment.get_template(f"{table.kind}.j2").make_module()
     values = {
         "name": table.name,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fd2.artifacts.files import canonical_json
 from fd2.artifacts.records import Record, parsing, read_record
+from fd2.report.intervals import STATISTICS, of_mean, statistic, welch
 from fd2.tables.records import teacher_numbers
+from fd2.tables.render import plain
 
+#: Counts each class the same, as the page's first sentence.
+METRIC = "balanced_top1"
 #: Settings in which students of one kind may differ; the last two change rounding alone.
 _APART = ("seed", "method", "variant", "pictures", "memory_format", "compile")
-_TOLD = ("student", "protocol", "labels", "epochs")
-SEEN = ("set", "pictures", "random")
+_TOLD = ("student", "initialisation", "protocol", "labels", "epochs")
+OWN = ("set", "pictures")
+SEEN = (*OWN, "random")
 
 
 def set_accuracy(
@@ -30,57 +36,86 @@ def set_accuracy(
         manifest: digest of the data; cells of other data are passed over.
 
     Returns:
-        For each kind ``student``, ``protocol``, ``labels``, ``epochs`` and ``tested_on``; and of
-        the ``set`` as it is, of its 8-bit ``pictures`` and of ``random`` images ``variants``,
-        ``n``, ``top1_mean`` and ``top1_sd`` in percent (None for one student), or None where
-        nothing was trained.
+        For each kind ``student``, ``initialisation``, ``protocol``, ``labels``, ``epochs`` and
+        ``tested_on``; and of the ``set`` as it is, of its 8-bit ``pictures`` and of ``random``
+        images, or None where nothing was trained: ``variants``, ``n``, class-balanced top-1 in
+        percent as ``balanced_top1_mean``, half of its 95 % t interval as
+        ``balanced_top1_half_width`` (None for one student), and, but for ``random`` itself, its
+        difference to ``random`` and half of that interval as ``over_random_balanced_top1`` and
+        ``over_random_balanced_top1_half_width`` (None where there is nothing to compare with).
+        Kinds under class labels are listed with ``random`` alone, too, where the set has the same
+        network by other labels.
 
     Raises:
         FD2Error: if a record is damaged.
     """
     kinds: dict[str, dict[str, Any]] = {}
+    lines = []
     for path in (*students, *random):
         record = read_record(path)
         with parsing(path):
             own = record.inputs["distilled"] == distilled
             if own or (path in random and record.manifest == manifest):
-                _note(kinds, record, own)
-    return [
-        {**kind, **{seen: _summary(kind[seen]) for seen in SEEN}}
-        for _, kind in sorted(kinds.items())
-        if kind["set"] or kind["pictures"]
-    ]
+                kind, told, line = _noted(record, own)
+                kinds.setdefault(kind, told)
+                lines.append({"kind": kind, **line})
+    if not lines:
+        return []
+    found = _summaries(pd.DataFrame(lines))
+    shown = {kind for kind in kinds if found[kind].keys() & set(OWN)}
+    networks = {_network(kinds[kind]) for kind in shown}
+    others = [kind for kind in kinds if kinds[kind]["labels"] == "hard"]
+    shown.update(kind for kind in others if _network(kinds[kind]) in networks)
+    return [{**kinds[kind], **{s: found[kind].get(s) for s in SEEN}} for kind in sorted(shown)]
 
 
-def _note(kinds: dict[str, dict[str, Any]], record: Record, own: bool) -> None:
-    """Add a record's accuracy to those of its kind."""
+def _network(told: dict[str, Any]) -> tuple[str, str]:
+    return told["student"], told["initialisation"]
+
+
+def _noted(record: Record, own: bool) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """A record's kind, what is told of it, and its accuracy."""
     settings = record.settings
     apart = _APART if settings["labels"] == "soft" else (*_APART, "fd2")
     shared = {key: value for key, value in settings.items() if key not in apart}
     told = {**{key: settings[key] for key in _TOLD}, "tested_on": record.tested_on}
-    kind = kinds.setdefault(canonical_json(shared), {**told, **{seen: {} for seen in SEEN}})
     of_own = "pictures" if settings["pictures"] else "set"
-    seen = of_own if own else "random"
-    top1 = float(record.result["last"]["top1"])
-    kind[seen].setdefault(settings["variant"], {})[settings["seed"]] = top1
-
-
-def _summary(by_variant: Mapping[str, Mapping[int, float]]) -> dict[str, Any] | None:
-    # Variants may give the student of a seed twice.
-    by_seed = {seed: top1 for own in by_variant.values() for seed, top1 in own.items()}
-    if not by_seed:
-        return None
-    values = list(by_seed.values())
-    return {
-        "variants": sorted(by_variant),
-        "n": len(values),
-        "top1_mean": statistics.fmean(values),
-        "top1_sd": statistics.stdev(values) if len(values) > 1 else None,
+    line = {
+        **{"seen": of_own if own else "random", "variant": settings["variant"]},
+        **{"seed": settings["seed"], METRIC: float(record.result["last"][METRIC])},
     }
+    return canonical_json(shared), told, line
+
+
+def _summaries(lines: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """By kind and what its students saw."""
+    groups = ["kind", "seen"]
+    variants = lines.groupby(groups)["variant"].unique()
+    # Variants may give the student of a seed twice.
+    once = lines.drop_duplicates([*groups, "seed"], keep="last")
+    numbers = once.groupby(groups)[[METRIC]].agg(list(STATISTICS))
+    of_random = [(kind, "random") for kind, _ in numbers.index]
+    difference, half = welch(numbers, numbers.reindex(of_random).set_axis(numbers.index))
+    table = pd.DataFrame(
+        {
+            "variants": variants.map(sorted),
+            "n": statistic(numbers, "count")[METRIC],
+            f"{METRIC}_mean": statistic(numbers, "mean")[METRIC],
+            f"{METRIC}_half_width": of_mean(numbers)[METRIC],
+            f"over_random_{METRIC}": difference[METRIC],
+            f"over_random_{METRIC}_half_width": half[METRIC],
+        }
+    )
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in plain(table.reset_index()):
+        kind, seen = line.pop("kind"), line.pop("seen")
+        own = {key: value for key, value in line.items() if seen in OWN or "over" not in key}
+        found.setdefault(kind, {})[seen] = own
+    return found
 
 
 def full_data_accuracy(teachers: Sequence[Path], manifest: str) -> list[dict[str, Any]]:
-    """``backbone``, ``training`` and ``top1`` in percent of teachers of the data of a manifest.
+    """``backbone``, ``training`` and ``balanced_top1`` in percent of teachers of a manifest's data.
 
     Raises:
         FD2Error: if a record is damaged.
@@ -91,5 +126,5 @@ def full_data_accuracy(teachers: Sequence[Path], manifest: str) -> list[dict[str
         if record.manifest == manifest:
             with parsing(path):
                 names = {key: record.identity[key] for key in ("backbone", "training")}
-                found.append({**names, "top1": teacher_numbers(record)["top1"]})
+                found.append({**names, METRIC: teacher_numbers(record)[METRIC]})
     return found

@@ -27,9 +27,11 @@ ROWS = (
 )
 
 
-def filled(rows: Sequence[tuple[str, str, int, int, int, tuple[float, ...]]]) -> pd.DataFrame:
+def filled(
+    rows: Sequence[tuple[str, str, int, int, int, tuple[float, ...]]], kind: str = "worth"
+) -> pd.DataFrame:
     """The csv of a sheet of rows; facts tell labels of ``base`` from those of others."""
-    lines = ["# kind: worth", "dataset,method,fd2,variant,ipc,student,label"]
+    lines = [f"# kind: {kind}", "dataset,method,fd2,variant,ipc,student,label"]
     lines += ["d,full,plain,base,,convnet,"]
     facts: list[Mapping[str, str]] = [{}]
     write_teacher(RESULTS, "d", "convnet", "plain")
@@ -80,6 +82,21 @@ def test_the_table_says_which_and_how_much() -> None:
     assert "| +15.0 ± 6.1 / +7.5 ± 3.0 | Random real images IPC 1 |" in text
     assert "No more bytes: " in text
     assert "bytes" in (RESULTS / "tables/t.tex").read_text(encoding="utf-8")
+
+
+def test_a_table_of_students_has_the_same_and_names_other_random_images() -> None:
+    worth = filled(ROWS)
+    students = filled(ROWS, "students")
+    shared = [name for name in worth if "byte" in name or name.startswith("over_random")]
+    pd.testing.assert_frame_equal(students[shared], worth[shared])
+    text = (RESULTS / "tables/t.md").read_text(encoding="utf-8")
+    (sizes,) = [line for line in text.splitlines() if "300 B + 150 B" in line]
+    assert sizes.split(" | ")[1] == "100 B + 150 B"
+    # Of as many images they are the same as of no more bytes, but for three images a class.
+    lines = [line.split(" | ") for line in text.splitlines() if "of no more bytes, where" in line]
+    assert [[cell.strip(" |") for cell in line[1:]] for line in lines] == [
+        ["", "+20.0 ± 6.1 / +10.0 ± 3.0 (Random real images (hard) IPC 3)"]
+    ]
 
 
 def test_records_without_bytes_leave_them_out() -> None:

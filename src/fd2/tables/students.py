@@ -15,7 +15,13 @@ from fd2.config.names import FULL_DATA
 from fd2.config.rows import StudentRow
 from fd2.config.sheets import Sheet
 from fd2.report.intervals import STATISTICS, of_mean
-from fd2.tables.compare import Comparisons, fd2_partners, random_partners, variant_partners
+from fd2.tables.compare import (
+    Comparisons,
+    byte_partners,
+    fd2_partners,
+    random_partners,
+    variant_partners,
+)
 from fd2.tables.earlier import COLUMNS as EARLIER
 from fd2.tables.earlier import NONE, earlier_columns
 from fd2.tables.grids import student_grids
@@ -41,9 +47,12 @@ _NUMBERS = (
     *("majority_top1", "chosen_on_test", *SIZES, "moved"),
 )
 #: Columns of whole numbers.
-_COUNTS = ("ipc", "repeats", "repeats_asked", "earlier_training_images", "earlier_n")
+COUNTS = (
+    *("ipc", "repeats", "repeats_asked", *SIZES, "bytes"),
+    *("earlier_training_images", "earlier_n"),
+)
 #: Comparisons by the start of their columns' names.
-COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base")
+COMPARED = ("over_random", "fd2_minus_plain", "variant_minus_base", "over_bytes")
 
 
 def student_table(
@@ -70,7 +79,7 @@ def student_table(
     rows = rows.join(before)
     return of_sheet(
         sheet,
-        rows[_columns()].astype(dict.fromkeys(_COUNTS, "Int64")),
+        rows[_columns()].astype(dict.fromkeys(COUNTS, "Int64")),
         student_grids(rows),
         files,
         **{**student_caption(rows, files, seeds), "earlier": told},
@@ -88,7 +97,8 @@ def student_frames(
     require_rows([tuple(getattr(row, name) for name in _IDENTITY) for row in listed], sheet.path)
     rows = _rows(listed, facts, str(sheet.path))
     files = _files(listed, seeds, results)
-    rows = rows.join(_numbers(rows, files)).join(_comparisons(rows, files))
+    rows = rows.join(_numbers(rows, files))
+    rows = rows.join(_comparisons(rows, files))
     missing = files[~files["exists"]]
     commands = "snakemake " + missing["path"].astype(str).groupby(missing["row"]).agg(" ".join)
     rows["missing"] = commands.reindex(rows.index).fillna("")
@@ -108,7 +118,7 @@ def _columns() -> list[str]:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
     names.insert(names.index("over_random_reference") + 1, "over_random_labels")
-    return [*names, "moved", *EARLIER, "missing"]
+    return [*names, *SIZES, "bytes", "moved", *EARLIER, "missing"]
 
 
 def _rows(
@@ -164,6 +174,9 @@ def _numbers(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
         numbers[f"difference{end}"] = numbers["top1_mean"] - rows[f"published{end}"]
     existing = files[files["exists"]].groupby("row")
     numbers["moved"] = existing["moved"].first().astype(float)
+    # Equal for all seeds; none of full data, which is no set.
+    numbers = numbers.join(existing[list(SIZES)].max().astype(float))
+    numbers["bytes"] = numbers[list(SIZES)].sum(axis=1, min_count=len(SIZES))
     for name in ("preset", "tested_on"):
         numbers[name] = existing[name].agg(lambda values: ";".join(sorted(set(values))))
         numbers[name] = numbers[name].astype(object).fillna("")
@@ -188,13 +201,21 @@ def _comparisons(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
         columns[f"repeats_{metric}_half_width"] = half_widths[metric].where(several)
     columns["repeats"] = repeats["top1"]["count"].fillna(0).where(several)
     names = rows["method"] + "/" + rows["fd2"] + "/" + rows["variant"]
-    partners = (random_partners(rows), fd2_partners(rows), variant_partners(rows))
+    partners = (
+        *(random_partners(rows), fd2_partners(rows), variant_partners(rows)),
+        byte_partners(rows),
+    )
     for name, chosen in zip(COMPARED, partners, strict=True):
         difference, half = comparisons.differences(chosen["partner"])
         for metric in METRICS:
             columns[f"{name}_{metric}"] = difference[metric]
             columns[f"{name}_{metric}_half_width"] = half[metric]
         columns[f"{name}_reference"] = chosen["partner"].map(names)
+    # Of any number of images, so that a name without it would not tell which.
+    numbered = rows["label"] + " IPC " + rows["ipc"].astype(float).map("{:g}".format)
+    columns["over_bytes_reference"] = partners[-1]["partner"].map(numbered)
+    as_many = partners[0]["partner"].reindex(partners[-1].index)
+    columns["other_by_bytes"] = partners[-1]["partner"] != as_many
     labels = partners[0]["same_labels"].map({True: "same", False: "other"})
     trained_otherwise = partners[0]["same_labels"] & ~partners[0]["same_training"].astype(bool)
     labels[trained_otherwise] = "same; students trained otherwise"
@@ -242,6 +263,7 @@ def student_caption(
         },
         "over": [level for level in ("students", "sets", "teachers") if level in set(rows["over"])],
         "compared": bool(rows[[f"{name}_reference" for name in COMPARED]].notna().any(axis=None)),
+        "bytes": bool(rows["bytes"].notna().any()),
         "published": bool(rows["published"].notna().any()),
         "published_alone": list(dict.fromkeys(rows.loc[~made, "label"])),
         "elsewhere": bool(rows["published_elsewhere"].notna().any()),

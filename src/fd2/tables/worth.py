@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from fd2.config.sheets import Sheet
-from fd2.tables.compare import Comparisons, byte_partners
 from fd2.tables.records import METRICS, SIZES
 from fd2.tables.render import Grid, Table, of_sheet, plain
-from fd2.tables.students import student_caption, student_frames
+from fd2.tables.students import COUNTS, student_caption, student_frames
 
 _NETWORK = ["dataset", "student"]
 
@@ -28,16 +25,12 @@ def worth_table(
         FD2Error: as there.
     """
     rows, files = student_frames(sheet, results, seeds, facts)
-    # Equal for all seeds; empty for full data, which is no set.
-    rows = rows.join(files.groupby("row")[list(SIZES)].max().astype(float))
-    rows["bytes"] = rows[list(SIZES)].sum(axis=1, min_count=len(SIZES))
-    rows = rows.join(_over_bytes(rows, files))
     grids = [
         Grid({**dict(zip(_NETWORK, network, strict=True)), "initialisation": ""}, plain(own))
         for network, own in rows.groupby(_NETWORK, sort=False)
     ]
-    whole = dict.fromkeys(("ipc", "repeats", "repeats_asked", *SIZES, "bytes"), "Int64")
-    frame = rows[_columns()].astype({k: v for k, v in whole.items() if k in _columns()})
+    whole = {name: "Int64" for name in COUNTS if name in _columns()}
+    frame = rows[_columns()].astype(whole)
     return of_sheet(sheet, frame, grids, files, **student_caption(rows, files, seeds))
 
 
@@ -50,17 +43,3 @@ def _columns() -> list[str]:
         names += [f"{name}_{metric}{end}" for metric in METRICS for end in ("", "_half_width")]
         names += [f"{name}_reference"]
     return [*names, "over_random_labels", "over", "preset", "missing"]
-
-
-def _over_bytes(rows: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    """Differences over random real images of no more bytes."""
-    every, rows = rows.index, rows[rows["variant"] != ""]
-    partners = byte_partners(rows)["partner"]
-    difference, half = Comparisons(rows, files[files["exists"]]).differences(partners)
-    columns = pd.DataFrame(index=rows.index)
-    for metric in METRICS:
-        columns[f"over_bytes_{metric}"] = difference[metric]
-        columns[f"over_bytes_{metric}_half_width"] = half[metric]
-    named = rows["label"] + " IPC " + rows["ipc"].map("{:g}".format)
-    columns["over_bytes_reference"] = partners.map(named)
-    return columns.reindex(every)

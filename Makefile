@@ -14,7 +14,7 @@ CHAIN := $(BIN)/snakemake --cores $(CORES) --configfile config/quickstart.yaml
 TOUR := $(BIN)/snakemake --cores $(CORES) \
   --configfile $(patsubst %,config/%.yaml,condensation fashion_mnist fashion_mnist_small tour)
 
-.PHONY: help environment quickstart tour test test-all test-cluster faults lint rulegraph benchmark lock
+.PHONY: help environment quickstart tour screenshot test test-all test-cluster faults lint rulegraph benchmark lock
 
 help:
 	@echo "make quickstart   environment, then the whole chain on real photographs, and report.html"
@@ -59,6 +59,10 @@ tour: $(READY)
 	@echo "curve:  results/figures/curves.png"
 	@echo "images before, during and after: results/figures/images.png"
 	@echo "page:   results/report/index.html"
+
+# For the docs; needs apt-get install chromium.
+screenshot: tour
+	$(BIN)/python -m tests.report.browser results/report/index.html docs/images/first_screen.png
 
 # One thread in each of the workers.
 test test-all: export OMP_NUM_THREADS = 1

@@ -1,16 +1,23 @@
-"""Chromium without a screen, and what a page does in it beside showing itself."""
+"""Chromium without a screen, and what a page does in it beside showing itself.
+
+For the docs, ``python -m tests.report.browser PAGE PICTURE`` takes a picture of its first screen.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 #: Of the distribution: the package playwright brings none.
 BROWSER = "/usr/bin/chromium"
+#: In pixels; wide enough for the chart, small enough to be read in a column of text.
+FIRST_SCREEN: ViewportSize = {"width": 1000, "height": 700}
 
 
 @dataclass
@@ -48,3 +55,16 @@ def empty_page() -> Iterator[tuple[Page, Seen]]:
         )
         yield page, seen
         chromium.close()
+
+
+def take_first_screen(page: Page, file: Path, picture: Path) -> None:
+    """Write as PNG what a reader sees of a file before any scrolling, in light colours."""
+    page.set_viewport_size(FIRST_SCREEN)
+    page.emulate_media(color_scheme="light")
+    page.goto(file.resolve().as_uri())
+    page.screenshot(path=picture)
+
+
+if __name__ == "__main__":
+    with empty_page() as (opened, _):
+        take_first_screen(opened, *map(Path, sys.argv[1:]))

@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
-from tests.report.browser import Seen, empty_page
+from tests.report.browser import FIRST_SCREEN, Seen, empty_page, take_first_screen
 from tests.report.showcase import showcase
 
 from fd2.stages.summarise import summarise
@@ -140,3 +142,14 @@ def test_it_can_be_read_without_seeing_it(made: Path, browser: tuple[Page, Seen]
     described = page.locator(".chart desc").first.text_content()
     dots = page.locator(".chart svg").first.locator("circle, rect").count()
     assert described and described.count(";") == dots - 1
+
+
+def test_its_first_screen_is_taken_for_the_docs(
+    made: Path, browser: tuple[Page, Seen], tmp_path: Path
+) -> None:
+    take_first_screen(browser[0], made, tmp_path / "screen.png")
+    with Image.open(tmp_path / "screen.png") as picture:
+        assert picture.size == (FIRST_SCREEN["width"], FIRST_SCREEN["height"])
+        pixels = np.asarray(picture.convert("L"))
+    # Words above, the chart below them.
+    assert all(half.std() > 5 for half in np.array_split(pixels, 2))

@@ -86,6 +86,11 @@ def test_direct_students_learn_from_class_labels(values: dict[str, Any]) -> None
     assert (settings["labels"], settings["direct"]["momentum"]) == ("hard", 0.9)
     base = Cell(SetName("cub200", "random", "plain", "base"), 1, "resnet18", 0)
     assert configured(values).evaluate(base)["direct"] is None
+    assert configured(values).evaluate(base)["momentum"] is None
+    values["evaluate"]["optimiser"] = "sgd"
+    assert configured(values).evaluate(base)["momentum"] == 0.9
+    # Of the other protocol, which has its own.
+    assert configured(values).evaluate(cell) == settings
     values["evaluate"]["fine_tuning"]["epochs"] = 50
     assert configured(values).evaluate(base)["fine_tuning"]["batch_size"] == 64
     with pytest.raises(FD2Error, match=r"'evaluate.fine_tuning' under protocol 'direct'"):

@@ -107,6 +107,8 @@ def workflow(tmp_path: Path) -> Path:
         ({"pretrain": None}, ["'pretrain' is null", "nothing stands there"]),
         ({"pretrain": {"epochs": 2.0}}, ["'pretrain.epochs' is 2.0", "write 2"]),
         ({"pretrain": {"learning_rate": "0,001"}}, ["write 0.001, without quotes"]),
+        ({"evaluate": {"optimiser": "adam"}}, ["'evaluate.optimiser' is 'adam'", "'adamw'"]),
+        ({"evaluate": {"momentum": 1}}, ["'evaluate.momentum' is 1", "less than 1"]),
         ({"pretrain": {"cal_ratio": True}}, ["'pretrain.cal_ratio' is true", "give a number"]),
         ({"seeds": 3}, ["'seeds' is 3", "write it in brackets: [3]"]),
         ({"seeds": [0, 0]}, ["0 stands twice in 'seeds'"]),

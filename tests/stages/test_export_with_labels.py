@@ -134,6 +134,24 @@ def test_the_script_trains_the_cells_student(trained: Trained, folder: Path) -> 
         assert (misled - ours).abs().max() > 5 * tolerance, what
 
 
+def test_the_script_has_the_cells_optimiser(
+    trained: Trained, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sgd = {"momentum": 0.9, "learning_rate": 1e-4, "weight_decay": 1.0}
+    monkeypatch.setattr(trained, "settings", replace(trained.settings, **sgd))
+    training, names = trained.training(), script(folder)
+    names["FACTS"]["training"] |= sgd
+    training.run()
+    ours = answers(training.student, training)
+    tolerance = 1e-3 * float(ours.abs().max())
+    theirs = answers(names["train"](trained.student()), training)
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=tolerance)
+    for other in ({"momentum": 0.0}, {"momentum": None}, {"weight_decay": 0.0}):
+        names["FACTS"]["training"] |= sgd | other
+        misled = answers(names["train"](trained.student()), training)
+        assert (misled - ours).abs().max() > 3 * tolerance, other
+
+
 def test_the_script_needs_torch_safetensors_and_numpy_alone(folder: Path) -> None:
     code = f"""
 import runpy, sys

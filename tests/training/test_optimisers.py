@@ -93,6 +93,29 @@ def test_students_decay_weights_of_several_axes_only(backbone: str) -> None:
         torch.testing.assert_close(parameter, factor * before[name])
 
 
+def test_students_have_sgd_where_there_is_a_momentum() -> None:
+    """v <- m v + g + d w, w <- w - r v, in float64; what has one axis does not decay."""
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    optimiser = student_optimiser(network, 0.2, 0.1, momentum=0.9)
+    draws = torch.Generator().manual_seed(0)
+    values = [p.detach().clone() for p in network.parameters()]
+    speeds = [torch.zeros_like(value) for value in values]
+    for step in range(4):
+        rate = 0.2 / (1 + step)
+        set_learning_rate(optimiser, rate)
+        for number, parameter in enumerate(network.parameters()):
+            gradient = torch.randn(parameter.shape, generator=draws, dtype=torch.float64)
+            parameter.grad = gradient
+            decay = 0.1 if parameter.ndim > 1 else 0.0
+            speeds[number] = 0.9 * speeds[number] + gradient + decay * values[number]
+            values[number] = values[number] - rate * speeds[number]
+        optimiser.step()
+    for parameter, value in zip(network.parameters(), values, strict=True):
+        torch.testing.assert_close(parameter.detach(), value, rtol=1e-12, atol=1e-12)
+    # Without momentum it is SGD still.
+    assert isinstance(student_optimiser(network, 0.2, 0.1, momentum=0.0), torch.optim.SGD)
+
+
 def test_a_rate_is_set_for_all_groups() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     optimiser = student_optimiser(network, 0.1, 0.5)

@@ -38,11 +38,16 @@ class FineTuningSettings:
 
 
 def protocol_settings(section: Mapping[str, Any]) -> dict[str, Any]:
-    """What of section ``evaluate`` its protocol uses; the rest is None, so that it shapes nothing.
+    """Section ``evaluate`` without what a student does not use, so that this shapes nothing.
 
-    That is ``direct``, and ``fine_tuning`` where it has an epoch.
+    ``direct`` is None under another protocol, ``fine_tuning`` without an epoch. A ``momentum`` says
+    that the optimiser is SGD: it is None of AdamW, and under ``direct``, which has its own.
     """
+    direct = section["protocol"] == "direct"
+    sgd = section["optimiser"] == "sgd" and not direct
     return {
-        "direct": section["direct"] if section["protocol"] == "direct" else None,
+        **{key: value for key, value in section.items() if key != "optimiser"},
+        "direct": section["direct"] if direct else None,
         "fine_tuning": section["fine_tuning"] if section["fine_tuning"]["epochs"] else None,
+        "momentum": section["momentum"] if sgd else None,
     }

@@ -277,10 +277,9 @@ class Configuration(GivenConfig):
             lambda key: f"{self.where_of('evaluate', context, key)}, cell {cell.path()}",
         )
         return {
-            **section,
+            **protocol_settings(section),
             **context,
             "transformer": transformer_shape(section, cell.student),
-            **protocol_settings(section),
             "seed": cell.seed,
             "preset": self.values["preset"],
             **{key: relabel[key] for key in ("batch_size", "crop_scale", "cutmix_alpha")},

@@ -207,7 +207,8 @@ class RelabelSettings:
 class EvaluateSettings(OfSet):
     """A student, names as in section ``evaluate``.
 
-    ``direct`` is None under ``decoupled``, ``fine_tuning`` where it has no epoch. ``labels`` and
+    ``direct`` is None under ``decoupled``, ``fine_tuning`` where it has no epoch. ``momentum`` is
+    SGD's; None where the ``optimiser`` is AdamW, and under ``direct``. ``labels`` and
     ``learning_rate`` may be `LEARNED`.
     ``crop_scale``, ``batch_size`` and ``cutmix_alpha`` shape hard-label training, which has no
     stored augmentation to replay; they come from section ``relabel`` so that both ways match.
@@ -220,6 +221,7 @@ class EvaluateSettings(OfSet):
     protocol: str
     direct: DirectSettings | None
     fine_tuning: FineTuningSettings | None
+    momentum: float | None
     labels: str
     pictures: bool
     initialisation: str

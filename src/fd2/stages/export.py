@@ -42,7 +42,7 @@ CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/pictures.csv"
 NAMED_TABLE = f"{IMAGES}/metadata.parquet"
 SCRIPT = "train.py"
 #: Settings of section ``evaluate`` that the script takes.
-TRAINING = ("epochs", "learning_rate", "weight_decay", "eta", "temperature")
+TRAINING = ("epochs", "momentum", "learning_rate", "weight_decay", "eta", "temperature")
 #: What rounding to 8 bits changes at most.
 _ROUNDED = 0.5 / 255
 #: Names of licences on Hugging Face's hub; any other text is ``other`` there.

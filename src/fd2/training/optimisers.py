@@ -41,8 +41,13 @@ def teacher_schedule(
     return LambdaLR(optimiser, lambda step: decay ** (step // steps_per_epoch / duration))
 
 
-def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> AdamW:
-    """AdamW with weight decay on weights of more than one axis, as all decoupled methods do."""
+def student_optimiser(
+    network: nn.Module, rate: float, weight_decay: float, momentum: float | None = None
+) -> Optimizer:
+    """AdamW, or SGD where there is a momentum, with weight decay on weights of more than one axis.
+
+    So all decoupled methods do. Source: the public code of SRe²L, train/train_FKD.py.
+    """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
@@ -51,6 +56,8 @@ def student_optimiser(network: nn.Module, rate: float, weight_decay: float) -> A
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
+    if momentum is not None:
+        return SGD(groups, rate, momentum=momentum, fused=True)
     return AdamW(groups, lr=rate, fused=True)
 
 

@@ -176,8 +176,8 @@ class StudentTraining:
         }
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        settings = self.settings
-        return student_optimiser(self.student, self.learning_rate, settings.weight_decay)
+        decay, momentum = self.settings.weight_decay, self.settings.momentum
+        return student_optimiser(self.student, self.learning_rate, decay, momentum)
 
     def _is_tested(self, epoch: int) -> bool:
         settings, epochs = self.settings, self.settings.epochs

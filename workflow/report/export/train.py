@@ -44,9 +44,14 @@ def train(student: torch.nn.Module) -> torch.nn.Module:
     images = ((pixels / 255 if pixels.dtype == torch.uint8 else pixels) - mean) / std
     plan = load_file(FOLDER / "labels/augmentation.safetensors")
     stored = numpy.load(FOLDER / "labels/logits.npy", mmap_mode="r", allow_pickle=False)
-    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.ndim == 1], weight_decay=0)
-    weights = [p for p in student.parameters() if p.ndim > 1]
-    optimiser.add_param_group({"params": weights, "weight_decay": cell["weight_decay"]})
+    groups: list[dict[str, object]] = [
+        {"params": [p for p in student.parameters() if p.ndim == 1], "weight_decay": 0},
+        {"params": [p for p in student.parameters() if p.ndim > 1]},
+    ]
+    chosen = {"lr": cell["learning_rate"], "weight_decay": cell["weight_decay"]}
+    optimiser: torch.optim.Optimizer = torch.optim.AdamW(groups, **chosen)
+    if cell["momentum"] is not None:
+        optimiser = torch.optim.SGD(groups, momentum=cell["momentum"], **chosen)
     student.train()
     for number in range(cell["epochs"]):
         epoch = number % len(stored)

@@ -20,7 +20,8 @@ class FineTuning:
     """Each epoch sees as many fresh random real images of each class as the set has (FocusDD, C.2).
 
     They lie class by class, as those of the set do, so that its labels are theirs. Learning rate,
-    batch size and epochs are its own; optimiser, schedule and augmentation as before.
+    batch size and epochs are its own; optimiser, schedule and augmentation as before. Labels are
+    class labels: the text does not say that a teacher labels the fresh images of each epoch.
 
     Args:
         settings: of the student.

@@ -35,7 +35,7 @@ EDF: dict[str, Any] = {
     **{f"{one}_momentum": 0.5 for one in ("images", "labels", "rate")},
     "enhancement": {"beta": 1, "interval": 1, "threshold": None, "maps": "grad_cam"},
     **{"teachers": ["resnet10t"], "dropped_share": 0.25, "dropped_parameters": "smallest"},
-    **{"memory": "sweep"},
+    **{"memory": "sweep", "images_at_once": None},
 }
 
 

@@ -279,6 +279,10 @@ def test_a_network_with_buffers_and_an_unknown_memory_are_refused(
     plugin = plugins.load("backbones", "resnet10t")
     with pytest.raises(FD2Error, match="running_mean"):
         FlatNetwork(plugin.build(3, "scratch", seed=0, images=NetworkInput(3, 32)))
+    mixing = built()
+    mixing.add_module("last", torch.nn.BatchNorm1d(3, track_running_stats=False))
+    with pytest.raises(FD2Error, match=r"'last', lets images .+ change each other"):
+        FlatNetwork(mixing)
     with pytest.raises(FD2Error, match="unknown memory 'swep'") as refused:
         trajectory_gradient(network, synthetic, TrajectoryDistance(*expert), batches(), "swep")
     assert "sweep" in refused.value.fix

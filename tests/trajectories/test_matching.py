@@ -190,6 +190,26 @@ def test_all_memories_give_sets_and_two_the_same(
     assert (tesla.images - graph.images).abs().max() > 1e-3
 
 
+def test_images_in_pieces_give_the_same_set_to_rounding(
+    made: Callable[[TrajectoryRecipe], MatchedSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network never sees more of the six, nor of the photographs that they start from."""
+    short = replace(DATM, iterations=2, batch_synthetic=None)
+    whole, logits, seen = made(short), FlatNetwork.logits, set()
+
+    def counted(self: FlatNetwork, vector: Tensor, images: Tensor) -> Tensor:
+        seen.add(len(images))
+        return logits(self, vector, images)
+
+    monkeypatch.setattr(FlatNetwork, "logits", counted)
+    pieces = made(replace(short, images_at_once=4))
+    assert max(seen) == 4
+    torch.testing.assert_close(pieces.images, whole.images, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(pieces.labels, whole.labels, rtol=1e-3, atol=1e-4)
+    assert pieces.rate == pytest.approx(whole.rate, rel=1e-5)
+    assert (whole.images - whole.start).abs().max() > 1e-2
+
+
 def test_an_enhancement_moves_stressed_pixels_further_and_nothing_else(
     made: Callable[[TrajectoryRecipe], MatchedSet],
 ) -> None:

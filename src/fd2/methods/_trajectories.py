@@ -125,6 +125,12 @@ SETTINGS_SCHEMA: dict[str, Any] = closed(
             "description": "graph keeps all steps of a student in memory; sweep gives the same in "
             "one step's; tesla leaves out how later steps depend on earlier ones.",
         },
+        "images_at_once": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Images of a step that are passed through the network together, the "
+            "same to rounding; null: all. A step of sweep and tesla has so many in memory.",
+        },
     }
 )
 

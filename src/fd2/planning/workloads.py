@@ -211,7 +211,8 @@ def _match_trajectories(settings: Mapping[str, Any], size: DatasetSize, count: i
     images = size.classes * count
     batch = min(recipe.batch_synthetic or images, images)
     kind = {key: getattr(recipe, key) for key in ("network", "memory", "soft_labels")}
-    kind |= {"augmented": bool(recipe.augmentation), "batch": batch}
+    at_once = min(recipe.images_at_once or batch, batch)
+    kind |= {"augmented": bool(recipe.augmentation), "batch": batch, "images_at_once": at_once}
     kind |= {"resolution": size.resolution, "classes": size.classes}
     # The memory of autograd through all steps grows with them; other forms keep vectors.
     kind |= {"inner_steps": recipe.inner_steps if recipe.memory == "graph" else None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fd2.artifacts.files import json_digest
 from fd2.artifacts.prepared import PreparedDataset
@@ -14,6 +15,8 @@ from fd2.errors import FD2Error
 from fd2.networks.backbone import Backbone
 from fd2.networks.formats import on_device
 
+_FIX = "take one with instance norm, such as 'convnet'"
+
 
 class FlatNetwork:
     """Gives logits for any vector of parameters; knows nothing of those that it was made with.
@@ -22,10 +25,10 @@ class FlatNetwork:
 
     Args:
         network: without buffers (instance norm, not batch norm), so that its parameters are all
-            that a trajectory consists of.
+            that a trajectory consists of, and that each image is seen alone.
 
     Raises:
-        FD2Error: if the network has buffers; names the first.
+        FD2Error: if the network has buffers or batch norm; names the first.
 
     Attributes:
         size: P, the number of scalar parameters.
@@ -38,8 +41,12 @@ class FlatNetwork:
             raise FD2Error(
                 f"the network has the buffer '{name}', which is no parameter",
                 "network of a trajectory",
-                "take one with instance norm, such as 'convnet'",
+                _FIX,
             )
+        for name, module in network.named_modules():
+            if isinstance(module, _BatchNorm):
+                what = f"batch norm, '{name}', lets images that are seen together change each other"
+                raise FD2Error(what, "network of a trajectory", _FIX)
         self._network = network
         self._shapes = {name: value.shape for name, value in network.named_parameters()}
         self.sizes = [shape.numel() for shape in self._shapes.values()]

@@ -40,6 +40,17 @@ class InnerBatch:
         """Its images ``[b, C, H, W]``, augmented."""
         return images if self.record is None else self.record.apply(images)
 
+    def pieces(self, images_at_once: int | None) -> list[tuple[InnerBatch, float]]:
+        """Itself in pieces of at most so many images, each with its share; None for one piece."""
+        count = len(self.rows)
+        size = images_at_once or count
+        found = []
+        for some in (slice(at, at + size) for at in range(0, count, size)):
+            record = None if self.record is None else self.record[some]
+            rows = self.rows[some]
+            found.append((InnerBatch(rows, record), len(rows) / count))
+        return found
+
 
 @dataclass(frozen=True)
 class SyntheticSet:
@@ -76,6 +87,7 @@ def trajectory_gradient(
     distance: TrajectoryDistance,
     batches: Sequence[InnerBatch],
     memory: str = "sweep",
+    images_at_once: int | None = None,
 ) -> TrajectoryGradient:
     """The distance after a step on each batch, and its gradients.
 
@@ -85,6 +97,8 @@ def trajectory_gradient(
         distance: its ``start`` is where the student starts.
         batches: one for each step, N in all.
         memory: one of `MEMORY`.
+        images_at_once: of a batch, passed through the network together; None for all. The same to
+            rounding, as the network sees each image alone. Only ``graph`` keeps all of them.
 
     Raises:
         FD2Error: for another ``memory``.
@@ -92,8 +106,9 @@ def trajectory_gradient(
     if memory not in MEMORY:
         raise FD2Error(f"unknown memory '{memory}'", "memory", suggest(memory, MEMORY))
     if memory == "graph":
-        return _through_graph(network, synthetic, distance, batches)
-    return _backwards(network, synthetic, distance, batches, exact=memory == "sweep")
+        return _through_graph(network, synthetic, distance, batches, images_at_once)
+    exact = memory == "sweep"
+    return _backwards(network, synthetic, distance, batches, images_at_once, exact=exact)
 
 
 def student_loss(network: FlatNetwork, vector: Tensor, seen: Tensor, labels: Tensor) -> Tensor:
@@ -114,6 +129,7 @@ def _through_graph(
     synthetic: SyntheticSet,
     distance: TrajectoryDistance,
     batches: Sequence[InnerBatch],
+    images_at_once: int | None,
 ) -> TrajectoryGradient:
     """Autograd through all steps, as the public code of MTT and DATM."""
     images = synthetic.images.detach().requires_grad_()
@@ -122,9 +138,11 @@ def _through_graph(
     rate = synthetic.rate.detach().requires_grad_()
     vector = distance.start.detach().requires_grad_()
     for batch in batches:
-        seen = batch.seen(images[batch.rows])
-        loss = student_loss(network, vector, seen, labels[batch.rows])
-        (slope,) = torch.autograd.grad(loss, vector, create_graph=True)
+        slope = torch.zeros_like(vector)
+        for piece, share in batch.pieces(images_at_once):
+            seen = piece.seen(images[piece.rows])
+            loss = share * student_loss(network, vector, seen, labels[piece.rows])
+            slope = slope + torch.autograd.grad(loss, vector, create_graph=True)[0]
         vector = vector - rate * slope
     found = distance(vector)
     wanted = [images, rate, *([labels] if learned else [])]
@@ -138,6 +156,7 @@ def _backwards(
     synthetic: SyntheticSet,
     distance: TrajectoryDistance,
     batches: Sequence[InnerBatch],
+    images_at_once: int | None,
     *,
     exact: bool,
 ) -> TrajectoryGradient:
@@ -152,9 +171,11 @@ def _backwards(
     vectors = [distance.start.detach()]
     for batch in batches:
         leaf = vectors[-1].detach().requires_grad_()
-        seen = batch.seen(images[batch.rows])
-        loss = student_loss(network, leaf, seen, labels[batch.rows])
-        (slope,) = torch.autograd.grad(loss, leaf)
+        slope = torch.zeros_like(leaf)
+        for piece, share in batch.pieces(images_at_once):
+            seen = piece.seen(images[piece.rows])
+            loss = share * student_loss(network, leaf, seen, labels[piece.rows])
+            slope += torch.autograd.grad(loss, leaf)[0]
         vectors.append(vectors[-1] - rate * slope)
     end = vectors.pop().requires_grad_()
     found = distance(end)
@@ -163,17 +184,19 @@ def _backwards(
     of_images, of_rate = torch.zeros_like(images), torch.zeros_like(rate)
     of_labels = torch.zeros_like(labels) if learned else None
     for batch, vector in zip(reversed(batches), reversed(vectors), strict=True):
-        pixels = images[batch.rows].requires_grad_()
-        target = labels[batch.rows].requires_grad_(learned)
-        leaf = vector.requires_grad_()
-        loss = student_loss(network, leaf, batch.seen(pixels), target)
-        (slope,) = torch.autograd.grad(loss, leaf, create_graph=True)
-        wanted = [pixels, *([target] if learned else []), *([leaf] if exact else [])]
-        gradients = torch.autograd.grad(slope, wanted, -rate * costate)
-        of_rate -= slope.detach() @ costate
-        of_images.index_add_(0, batch.rows, gradients[0])
-        if of_labels is not None:
-            of_labels.index_add_(0, batch.rows, gradients[1])
-        if exact:
-            costate = costate + gradients[-1]
+        leaf, before = vector.requires_grad_(), costate
+        for piece, share in batch.pieces(images_at_once):
+            pixels = images[piece.rows].requires_grad_()
+            target = labels[piece.rows].requires_grad_(learned)
+            loss = share * student_loss(network, leaf, piece.seen(pixels), target)
+            (slope,) = torch.autograd.grad(loss, leaf, create_graph=True)
+            wanted = [pixels, *([target] if learned else []), *([leaf] if exact else [])]
+            gradients = torch.autograd.grad(slope, wanted, -rate * costate)
+            of_rate -= slope.detach() @ costate
+            of_images.index_add_(0, piece.rows, gradients[0])
+            if of_labels is not None:
+                of_labels.index_add_(0, piece.rows, gradients[1])
+            if exact:
+                before = before + gradients[-1]
+        costate = before
     return TrajectoryGradient(found.detach(), of_images, of_labels, of_rate)

@@ -16,6 +16,7 @@ from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
 from fd2.trajectories.flat_network import FlatNetwork
 
+#: Images that a network sees together where nobody asks for fewer.
 _BATCH = 512
 
 
@@ -26,6 +27,7 @@ def correct_images(
     count: int,
     rng: np.random.Generator,
     device: torch.device,
+    images_at_once: int | None = None,
 ) -> Tensor:
     """Real images of each class, in a random order, that an expert is right about.
 
@@ -39,6 +41,7 @@ def correct_images(
         count: of each class.
         rng: the order.
         device: of the networks.
+        images_at_once: passed through a network together at most.
 
     Returns:
         Normalised ``[C * count, channels, H, W]``, class by class.
@@ -54,7 +57,8 @@ def correct_images(
         taken = order[:0]
         for weights in experts:
             images = normaliser.normalise(pixels[order])
-            right = _logits(network, weights.to(device), images).argmax(1) == label
+            logits = _logits(network, weights.to(device), images, images_at_once)
+            right = logits.argmax(1) == label
             taken = torch.cat([taken, order[right]])[:count]
             order = order[~right]
             if len(taken) == count:
@@ -71,7 +75,11 @@ def correct_images(
 
 
 def expert_labels(
-    network: FlatNetwork, experts: Sequence[Tensor], images: Tensor, classes: Tensor
+    network: FlatNetwork,
+    experts: Sequence[Tensor],
+    images: Tensor,
+    classes: Tensor,
+    images_at_once: int | None = None,
 ) -> Tensor:
     """The mean logits of the experts that are right about an image; of all where none is.
 
@@ -80,16 +88,22 @@ def expert_labels(
         experts: last parameters ``[P]`` of each.
         images: ``[n, channels, H, W]``, normalised.
         classes: ids ``[n]``.
+        images_at_once: passed through a network together at most.
 
     Returns:
         ``[n, classes]``.
     """
-    logits = torch.stack([_logits(network, each.to(images.device), images) for each in experts])
+    logits = torch.stack(
+        [_logits(network, each.to(images.device), images, images_at_once) for each in experts]
+    )
     right = (logits.argmax(2) == classes).to(logits.dtype)
     share = torch.where(right.sum(0) > 0, right, torch.ones_like(right))
     return (logits * share[:, :, None]).sum(0) / share.sum(0)[:, None]
 
 
-def _logits(network: FlatNetwork, weights: Tensor, images: Tensor) -> Tensor:
+def _logits(
+    network: FlatNetwork, weights: Tensor, images: Tensor, images_at_once: int | None
+) -> Tensor:
+    pieces = images.split(images_at_once or _BATCH)
     with torch.no_grad():
-        return torch.cat([network.logits(weights, some) for some in images.split(_BATCH)])
+        return torch.cat([network.logits(weights, some) for some in pieces])

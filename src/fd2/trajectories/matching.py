@@ -85,7 +85,7 @@ def follow_experts(
             is learned is not finite, or the learned rate not above 0.
         StoppedError: if a signal came; the snapshot is written.
     """
-    _require_epochs(recipe, experts)
+    recipe.require_epochs(min(len(each) - 1 for each in experts))
     matching = _Matching(recipe, network, dataset, experts, images_per_class, seed, device, teacher)
     start = matching.shares()
     resumed = state.restore()
@@ -137,17 +137,6 @@ def stressed(maps: Tensor, threshold: float | None) -> Tensor:
     return maps >= limit
 
 
-def _require_epochs(recipe: TrajectoryRecipe, experts: Sequence[Tensor]) -> None:
-    shortest = min(len(each) - 1 for each in experts)
-    if shortest < recipe.epochs_needed:
-        raise FD2Error(
-            f"experts of {shortest} epochs, and students may start after epoch "
-            f"{recipe.start_epochs.most - 1} and aim {recipe.expert_epochs} further",
-            "experts of a trajectory-matching method",
-            "raise 'train_expert.epochs', or lower 'start_epochs' or 'expert_epochs'",
-        )
-
-
 class _Matching:
     """Images ``[C * n, channels, H, W]`` class by class, their labels, and the students' rate."""
 
@@ -177,7 +166,8 @@ class _Matching:
         self._logits: GatedSGD | None = None
         if recipe.soft_labels:
             chosen = last_epochs if recipe.initial_images == "correct" else last_epochs[:1]
-            logits = expert_labels(network, chosen, images, self.classes)
+            at_once = recipe.images_at_once
+            logits = expert_labels(network, chosen, images, self.classes, at_once)
             rates = recipe.labels_learning_rate, recipe.labels_momentum
             self._logits = GatedSGD(logits, *rates)
         rate = torch.tensor(recipe.initial_rate, device=device)
@@ -197,7 +187,8 @@ class _Matching:
             images = RealImages(dataset, self._device).initial(rng, self._count).flatten(0, 1)
         else:
             asked = (dataset, self._count, rng, self._device)
-            images = correct_images(self._network, last_epochs, *asked)
+            at_once = self._recipe.images_at_once
+            images = correct_images(self._network, last_epochs, *asked, at_once)
         # One order in memory, whatever that of the arrays: a step must not depend on it.
         return images.contiguous()
 
@@ -219,6 +210,7 @@ class _Matching:
             TrajectoryDistance(begin, target, recipe.dropped_share, self._dropped(number)),
             self._batches(draws),
             recipe.memory,
+            recipe.images_at_once,
         )
         allowed = gradient.distance <= (
             float("inf") if recipe.threshold is None else recipe.threshold

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fd2.errors import FD2Error
+
 
 @dataclass(frozen=True)
 class StartEpochs:
@@ -79,6 +81,7 @@ class TrajectoryRecipe:
             drawn are drawn once for ``uniform``, and for each student for ``random``.
         enhancement: of the images' gradient; None for none.
         memory: of `fd2.trajectories.gradient.MEMORY`.
+        images_at_once: passed through a network together at most; None for all of a batch.
     """
 
     network: str
@@ -102,8 +105,23 @@ class TrajectoryRecipe:
     dropped_parameters: str
     enhancement: Enhancement | None
     memory: str
+    images_at_once: int | None = None
 
     @property
     def epochs_needed(self) -> int:
         """Epochs that an expert must have been trained for."""
         return self.start_epochs.most - 1 + self.expert_epochs
+
+    def require_epochs(self, epochs: int) -> None:
+        """Refuse experts of fewer epochs than are needed.
+
+        Raises:
+            FD2Error: with both.
+        """
+        if epochs < self.epochs_needed:
+            raise FD2Error(
+                f"experts of {epochs} epochs, and students may start after epoch "
+                f"{self.start_epochs.most - 1} and aim {self.expert_epochs} further",
+                "experts of a trajectory-matching method",
+                "raise 'train_expert.epochs', or lower 'start_epochs' or 'expert_epochs'",
+            )

@@ -172,6 +172,52 @@ def test_a_table_names_every_picture_and_its_true_class(
     assert {row["file_name"] for row in rows} == files and len(rows) == len(files)
 
 
+def test_a_table_names_the_real_image_in_every_cell(sets: Sets, tmp_path: Path) -> None:
+    """Of several cells with boxes and scores, and of whole images, which are one cell each."""
+    manifest = sets.manifest(HOSTILE)
+    count = len(HOSTILE)
+    cells = [[[c for c in range(count)] for _ in range(4)] for _ in range(3)]
+    cells[1][2][0] = 5
+    box = [0.25, 0.5, 0.75, 0.125]
+    several = {
+        "images": cells,
+        "boxes": [[[box] * count] * 4] * 3,
+        "scores": [
+            [[s * 100 + n * 10 + c for c in range(count)] for n in range(4)] for s in range(3)
+        ],
+        "attention": [[[None if n else 0.5] * count for n in range(4)]] * 3,
+        "grid": 7,
+    }
+    whole = {"images": [[c for c in range(count)] for _ in range(3)]}
+    distilled = sets.selected()
+    settings = read_distilled(distilled).metadata
+    shaping = {key: settings[key] for key in ("stage", "settings", "manifest", "inputs")}
+    for chosen, rows in ((several, count * 3 * 4), (whole, count * 3)):
+        record = tmp_path / "ipc.json"
+        write_record(record, {**shaping, "chosen": chosen, "run": RUN})
+        output = tmp_path / "out.zip"
+        export(NAME, IPC, Sources(distilled, manifest, TEMPLATES, record=record), output)
+        assert read_export(output)["cells"] == "cells.csv"
+        with zipfile.ZipFile(output) as archive:
+            top = f"{top_folder(NAME, IPC)}/"
+            table = pd.read_csv(archive.open(f"{top}cells.csv"), keep_default_na=False)
+            pictures = {name.removeprefix(f"{top}images/") for name in archive.namelist()}
+        assert len(table) == rows and set(table["file_name"]) <= pictures
+        label = table["file_name"].str.split("_").str[0].astype(int)
+        slot = table["file_name"].str[-5].astype(int)
+        moved = (slot == 1) & (table["cell"] == 2) & (label == 0)
+        others = table["real_image"][~moved] == (label.astype(str) + ".png")[~moved]
+        assert others.all()
+        if chosen is several:
+            assert table["real_image"][moved].tolist() == ["5.png"]
+            assert (table["score"] == slot * 100 + table["cell"] * 10 + label).all()
+            assert ((table["attention"] == "") == (table["cell"] > 0)).all()
+            assert table.loc[0, ["top", "left", "height", "width"]].tolist() == box
+    write_record(record, {**shaping, "settings": {"method": "random", "seed": 8}, "run": RUN})
+    with pytest.raises(FD2Error, match="the record is of another set"):
+        export(NAME, IPC, Sources(distilled, manifest, TEMPLATES, record=record), output)
+
+
 def test_entries_stay_inside_and_keep_their_order(sets: Sets, tmp_path: Path) -> None:
     manifest = sets.manifest(HOSTILE)
     sources = Sources(sets.selected(), manifest, TEMPLATES)

@@ -195,6 +195,35 @@ def test_windows_of_other_kinds_are_cut_from_the_same_images(
     assert drawn["windows"] != best["windows"]
 
 
+@pytest.mark.parametrize("window", ["highest", "lowest", "random"])
+def test_the_record_tells_what_was_cut_and_why(
+    made: Made, looked: tuple[Tensor, Tensor], window: str
+) -> None:
+    """The attention of the window that was cut, and the score by the best one."""
+    confidence, windows = looked[0], slow_windows(looked[1])
+    _, chosen = made(2, window=window)
+    whole = 0
+    for label in range(CLASSES):
+        told = [
+            cells(chosen, key, label)
+            for key in ("images", "windows", "boxes", "confidences", "attention", "scores")
+        ]
+        for image, corner, box, share, attention, score in zip(*told, strict=True):
+            assert share == pytest.approx(float(confidence[image]))
+            best = max(windows[image].values())
+            assert score == pytest.approx(share + 30 * best)
+            if corner == [-1, -1]:
+                whole += 1
+                assert attention is None and box == [0, 0, 1, 1]
+            else:
+                assert attention == pytest.approx(windows[image][tuple(corner)])
+                assert box == pytest.approx([*(at / GRID for at in corner), *[SIDE / GRID] * 2])
+    assert whole == 2 * CLASSES
+    assert "scores" not in made(2, score="herding")[1]
+    by_confidence = made(2, score="confidence")[1]
+    assert by_confidence["scores"] == by_confidence["confidences"]
+
+
 @pytest.mark.parametrize("score", ["random", "herding", "kmeans", "confidence"])
 def test_other_scores_choose_other_images(
     made: Made, chain: Chain, transformer: Path, looked: tuple[Tensor, Tensor], score: str
@@ -222,8 +251,7 @@ def test_other_scores_choose_other_images(
 
 def test_whole_images_are_drawn_in_proportion_to_confidence() -> None:
     shares = torch.tensor([0.5, 0.3, 0.15, 0.05, 1e-320], dtype=torch.float64)
-    zeros = torch.zeros(5, 2, dtype=torch.long)
-    scores = WindowScores(GRID, SIDE, shares.log(), shares, zeros, zeros)
+    scores = WindowScores(GRID, SIDE, shares.log(), torch.zeros(5, 3, 3, dtype=torch.float64))
     own = {**OWN, "key_cells": 0, "cells": 1}
     draws = torch.Generator().manual_seed(0)
     first = torch.zeros(5)

@@ -104,6 +104,16 @@ def test_tiles_lie_in_reading_order_by_rising_loss(chain: Chain, tmp_path: Path)
                 expected = (255 * cut(dataset, row[c], box, 16)).round()
                 tile = images[slot, c, :, top : top + 16, left : left + 16].double()
                 assert (tile - expected).abs().max() <= 1
+    # The file tells the same of every cell.
+    told = read_slots(tmp_path / "patches.safetensors").chosen
+    assert told["boxes"].shape == (3, 4, 3, 4)
+    for slot in range(3):
+        assert told["images"][slot].tolist() == chosen[slot]["images"]
+        assert told["losses"][slot].tolist() == chosen[slot]["losses"]
+        for index, box in zip(
+            told["images"][slot].flatten(), told["boxes"][slot].flatten(0, 1), strict=True
+        ):
+            assert torch.equal(box, crops.boxes[crops.indices == index][0].float())
 
 
 def test_repeated_slots_take_the_best_of_fresh_crops(chain: Chain, tmp_path: Path) -> None:

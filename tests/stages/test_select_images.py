@@ -10,6 +10,7 @@ import torch
 
 from fd2.artifacts.images import DistilledSet, read_distilled, read_slots
 from fd2.artifacts.prepared import open_prepared
+from fd2.artifacts.records import read_json
 from fd2.errors import FD2Error
 from fd2.matching.coresets import herding, k_center
 from fd2.networks.stored_teacher import read_teacher
@@ -83,8 +84,13 @@ def test_coresets_see_what_the_teachers_classifier_sees(
 
 
 def test_rded_takes_patches_in_rank_order(chain: Chain, tmp_path: Path) -> None:
+    patches = read_slots(chain.patches)
     picked = chosen(chain, tmp_path, "rded", 4).images.unflatten(0, (3, 4))
-    assert torch.equal(picked.transpose(0, 1), read_slots(chain.patches).images)
+    assert torch.equal(picked.transpose(0, 1), patches.images)
+    chosen(chain, tmp_path, "rded", 3)
+    told = read_json(tmp_path / "record.json")["chosen"]
+    assert told == {key: cells[:3].tolist() for key, cells in patches.chosen.items()}
+    assert sorted(told) == ["boxes", "images", "losses"]
 
 
 @pytest.mark.parametrize(("method", "count"), [("random", 13), ("rded", 5)])

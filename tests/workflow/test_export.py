@@ -49,7 +49,7 @@ def test_a_set_is_exported_with_labels_and_what_its_students_reached(expendable:
         *("cal", "plain"),
     ]
     assert told["nearest"]["start"]["median"] > 0
-    settings = ("epochs", "learning_rate", "weight_decay", "eta", "temperature")
+    settings = ("epochs", "momentum", "learning_rate", "weight_decay", "eta", "temperature")
     assert told["training"] == {key: cell["settings"][key] for key in settings}
     soft = fd2.load(expendable.folder / path, labels="soft")
     wanted = fd2.load(results / f"distilled/{SET}.safetensors", labels="soft")

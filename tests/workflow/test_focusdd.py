@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fd2.artifacts.exports import read_export
 from fd2.artifacts.images import read_distilled
 
 pytestmark = pytest.mark.workflow
@@ -60,6 +61,10 @@ def test_from_a_transformer_to_a_table(looked: Any) -> None:
         assert cell["result"]["last"]["epoch"] == cell["settings"]["epochs"] + (epochs or 0) - 1
     # Nothing is made twice.
     assert looked.dry_run("looked", *ARGUMENTS) == {}
+    archive = "results/exports/tiny/focusdd/plain/base/ipc2.zip"
+    done = looked.snakemake(archive, "--cores", "1", *ARGUMENTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_export(looked.folder / archive)["cells"] == "cells.csv"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ with script(snakemake):
         Path(inputs.manifest),
         Path(inputs.card).parent,
         groups=[Path(path) for path in inputs.groups],
+        record=Path(record[0]) if (record := inputs.get("record")) else None,
         labels=Path(logits).parent if logits else None,
         **{kind: [Path(path) for path in paths] for kind, paths in params.records.items()},
     )

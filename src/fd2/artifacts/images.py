@@ -6,8 +6,9 @@ Images have K channels: 3 (RGB), or 1 (grey).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from fd2.artifacts.files import damaged
 from fd2.artifacts.tensors import read_tensors, write_tensors
 
 _STORED = (torch.uint8, torch.float32)
+_CHOSEN = "chosen."
 #: Quantiles of an image's pixels that become black and white, and the least range between them.
 _STRETCHED, _FLAT = (0.01, 0.99), 1e-6
 
@@ -30,11 +32,15 @@ class SlotImages:
         slots: the slot numbers of the first axis.
         metadata: what shaped them; holds ``manifest``, and of a group ``moved``: how far each of
             its slots is from its start, see `moved`.
+        chosen: of patches, what each cell is made of, ``[S, cells, C, ...]``: ``images``, positions
+            in the training split, int64; ``boxes``, top, left, height and width of the crop as
+            fractions of the image, float32 ``[..., 4]``; and its ``losses``, float32.
     """
 
     images: Tensor
     slots: tuple[int, ...]
     metadata: dict[str, Any]
+    chosen: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,11 +99,16 @@ def moved(images: Tensor, start: Tensor) -> float:
 
 
 def write_slots(
-    path: str | Path, images: Tensor, slots: tuple[int, ...], metadata: Mapping[str, Any]
+    path: str | Path,
+    images: Tensor,
+    slots: tuple[int, ...],
+    metadata: Mapping[str, Any],
+    chosen: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> None:
-    """Write uint8 images ``[S, C, K, H, W]`` of the given slots."""
+    """Write uint8 images ``[S, C, K, H, W]`` of the given slots, as `SlotImages` describes them."""
     _check(images, (torch.uint8,))
-    write_tensors(path, {"images": images}, {**metadata, "slots": list(slots)})
+    told = {f"{_CHOSEN}{key}": value for key, value in chosen.items()}
+    write_tensors(path, {"images": images, **told}, {**metadata, "slots": list(slots)})
 
 
 def read_slots(path: str | Path) -> SlotImages:
@@ -106,11 +117,14 @@ def read_slots(path: str | Path) -> SlotImages:
     Raises:
         FD2Error: if it is missing or damaged.
     """
-    tensors, metadata = read_tensors(path, ("images",))
+    tensors, metadata = read_tensors(path)
+    if "images" not in tensors:
+        raise damaged(path, f"it holds {sorted(tensors)}, not images")
     images, slots = tensors["images"], tuple(metadata.get("slots", ()))
     if images.ndim != 5 or images.shape[0] != len(slots):
         raise damaged(path, f"shape {tuple(images.shape)} for {len(slots)} slots")
-    return SlotImages(images, slots, metadata)
+    told = {k.removeprefix(_CHOSEN): v for k, v in tensors.items() if k.startswith(_CHOSEN)}
+    return SlotImages(images, slots, metadata, told)
 
 
 def write_distilled(

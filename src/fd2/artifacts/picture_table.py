@@ -1,18 +1,23 @@
-"""The table of an export's pictures: which class each is of, and how near to real images."""
+"""Tables of an export's pictures: class, distance to real images, and what each is made of."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from fd2.artifacts.exports import picture_names
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_BOX = ("top", "left", "height", "width")
+#: Columns of what a selection's record tells of each cell.
+_TOLD = {"confidences": "confidence", "attention": "attention", "scores": "score", "losses": "loss"}
 
 
 def picture_table(
@@ -35,6 +40,40 @@ def picture_table(
         columns=["file_name", "label", "class_name", "slot"],
     ).assign(nearest_real=nearest.numpy())
     return frame if start is None else frame.assign(nearest_start=start.numpy())
+
+
+def cell_table(
+    classes: Sequence[str], names: Sequence[str], chosen: Mapping[str, Any]
+) -> pd.DataFrame:
+    """A row a cell of each picture of a selection: the real image in it, and what was cut.
+
+    Args:
+        classes: their names.
+        names: of the training images, in the order of the prepared data.
+        chosen: of the set's record, see docs/files.md.
+    """
+    images = np.array(chosen["images"])
+    # Whole images by slot and class are one cell each.
+    shape = images.shape if images.ndim == 3 else (len(images), 1, images.shape[1])
+    slots, cells, labels = np.indices(shape).transpose(0, 3, 1, 2).reshape(3, -1)
+    files = picture_names(classes, shape[0])
+
+    def column(values: Any) -> Any:
+        return np.array(values, dtype=float).reshape(shape)[slots, cells, labels]
+
+    positions = images.reshape(shape)[slots, cells, labels]
+    frame = pd.DataFrame(
+        {
+            "file_name": [files[c][s] for c, s in zip(labels, slots, strict=True)],
+            "cell": cells,
+            "real_image": [names[position] for position in positions],
+        }
+    )
+    if "boxes" in chosen:
+        boxes = np.array(chosen["boxes"], dtype=float)
+        frame = frame.assign(**{side: column(boxes[..., i]) for i, side in enumerate(_BOX)})
+    told = {name: column(chosen[key]) for key, name in _TOLD.items() if key in chosen}
+    return frame.assign(**told)
 
 
 def table_naming_classes(table: pd.DataFrame, classes: Sequence[str]) -> bytes:

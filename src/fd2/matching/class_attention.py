@@ -33,17 +33,33 @@ class WindowScores:
         grid: n, patches along and across an image.
         side: r, those of a window.
         log_confidence: logarithm of the probability of the image's own class, float64 ``[N]``.
-        highest: attention of the window that the class token looks at most, float64 ``[N]``.
-        highest_at: row and column of its first patch, int64 ``[N, 2]``.
-        lowest_at: likewise of the window that it looks at least.
+        attention: of every window, by row and column of its first patch, float64 ``[N, n - r + 1,
+            n - r + 1]``.
     """
 
     grid: int
     side: int
     log_confidence: Tensor
-    highest: Tensor
-    highest_at: Tensor
-    lowest_at: Tensor
+    attention: Tensor
+
+    @property
+    def highest(self) -> Tensor:
+        """Attention of the window that the class token looks at most, float64 ``[N]``."""
+        return self.attention.flatten(1).amax(1)
+
+    @property
+    def highest_at(self) -> Tensor:
+        """Row and column of its first patch, int64 ``[N, 2]``."""
+        return self._corners(self.attention.flatten(1).argmax(1))
+
+    @property
+    def lowest_at(self) -> Tensor:
+        """Likewise of the window that it looks at least."""
+        return self._corners(self.attention.flatten(1).argmin(1))
+
+    def _corners(self, numbers: Tensor) -> Tensor:
+        across = self.attention.shape[-1]
+        return torch.stack([numbers // across, numbers % across], dim=1)
 
 
 def window_scores(
@@ -84,26 +100,16 @@ def window_scores(
             tokens, attention = network.attend(images)
             logits = network.classify(tokens).double().log_softmax(1)
             windows = window_sums(attention_of(attention.double(), layers, normalised), side)
-        flat = windows.flatten(1)
-        best, lowest = flat.max(1), flat.argmin(1)
-        own = logits.gather(1, labels[:, None])[:, 0]
-        found.append((own, best.values, best.indices, lowest))
-    confidence, highest, most, least = (torch.cat(each).cpu() for each in zip(*found, strict=True))
-    if not (confidence.isfinite().all() and highest.isfinite().all()):
+        found.append((logits.gather(1, labels[:, None])[:, 0], windows))
+    confidence, sums = (torch.cat(each).cpu() for each in zip(*found, strict=True))
+    if not (confidence.isfinite().all() and sums.isfinite().all()):
         raise FD2Error(
             "scores of images are not finite",
             f"teacher {teacher.metadata['backbone']}",
             "train it again with a lower 'pretrain.learning_rate'",
         )
-    across = network.grid - side + 1
-    return WindowScores(
-        grid=network.grid,
-        side=side,
-        log_confidence=confidence,
-        highest=highest / side**2 if reduce == "mean" else highest,
-        highest_at=torch.stack([most // across, most % across], dim=1),
-        lowest_at=torch.stack([least // across, least % across], dim=1),
-    )
+    attention = sums / side**2 if reduce == "mean" else sums
+    return WindowScores(network.grid, side, confidence, attention)
 
 
 def window_side(grid: int, ratio: float) -> int:

@@ -157,14 +157,33 @@ def select(request: SelectionRequest) -> Selection:
         encode(tiled(dataset, *each, teacher.normaliser), teacher.normaliser, own["image_codec"])
         for each in zip(indices, boxes, strict=True)
     ]
-    chosen = {
+    return Selection(torch.stack(images), _told(indices, corners, boxes, scores, own))
+
+
+def _told(
+    indices: Tensor, corners: Tensor, boxes: Tensor, scores: WindowScores, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What each cell is made of, and why: by image of a class, cell and class."""
+    top, left = corners.clamp(min=0).unbind(-1)
+    attention = scores.attention[indices, top, left].numpy().astype(object)
+    attention[corners[..., 0].numpy() < 0] = None
+    realism = _realism(scores, own)
+    return {
         **{"grid": scores.grid, "side": scores.side, "images": indices.tolist()},
         # A window begins at a row and column of patches; a whole image is told as -1, -1.
-        "windows": corners.tolist(),
+        **{"windows": corners.tolist(), "boxes": boxes.tolist()},
         "confidences": scores.log_confidence.exp()[indices].tolist(),
-        "attention": scores.highest[indices].tolist(),
+        "attention": attention.tolist(),
+        **({} if realism is None else {"scores": realism[indices].tolist()}),
     }
-    return Selection(torch.stack(images), chosen)
+
+
+def _realism(scores: WindowScores, own: Mapping[str, Any]) -> Tensor | None:
+    """The score of each training image ``[N]``; None where chance or features choose."""
+    if own["score"] not in ("attention", "confidence"):
+        return None
+    weight = own["balance"] if own["score"] == "attention" else 0.0
+    return scores.log_confidence.exp() + weight * scores.highest
 
 
 def _chosen(
@@ -181,18 +200,15 @@ def _chosen(
     from fd2.matching.coresets import herding, k_means
 
     keys, others = own["key_cells"] * count, (own["cells"] - own["key_cells"]) * count
-    log_confidence = scores.log_confidence[members]
-    confidence = log_confidence.exp()
+    log_confidence, realism = scores.log_confidence[members], _realism(scores, own)
     if own["score"] == "random" or not keys:
         best = torch.randperm(len(members), generator=draws)[:keys]
-    elif features is None:
-        weight = own["balance"] if own["score"] == "attention" else 0.0
-        realism = confidence + weight * scores.highest[members]
-        best = realism.argsort(descending=True, stable=True)[:keys]
-    elif own["score"] == "herding":
-        best = herding(features, keys)
+    elif realism is not None:
+        best = realism[members].argsort(descending=True, stable=True)[:keys]
     else:
-        best = k_means(features, keys, draws)
+        assert features is not None
+        by_mean = own["score"] == "herding"
+        best = herding(features, keys) if by_mean else k_means(features, keys, draws)
     # The largest of log p plus Gumbel noise are draws without replacement in proportion to p, also
     # where p is too small for a float.
     uniform = torch.rand(len(members), generator=draws, dtype=torch.float64)

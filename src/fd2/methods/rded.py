@@ -47,5 +47,7 @@ def select(request: SelectionRequest) -> Selection:
     otherwise: image j of n has ranks j, n + j, 2n + j and 3n + j, and the images of IPC 1 would
     not be the first of IPC 5.
     """
-    assert request.patches is not None
-    return Selection(request.patches.images[: request.images_per_class])
+    patches, count = request.patches, request.images_per_class
+    assert patches is not None
+    chosen = {key: cells[:count].tolist() for key, cells in patches.chosen.items()}
+    return Selection(patches.images[:count], chosen)

@@ -20,9 +20,10 @@ from fd2.artifacts.exports import IMAGES, LABELS, picture_names, write_export
 from fd2.artifacts.files import file_digest, frame_text
 from fd2.artifacts.images import DistilledSet, read_distilled
 from fd2.artifacts.manifests import Manifest, read_manifest
-from fd2.artifacts.picture_table import picture_table, table_naming_classes
+from fd2.artifacts.picture_table import cell_table, picture_table, table_naming_classes
 from fd2.artifacts.prepared import open_split
 from fd2.artifacts.provenance import same_manifest
+from fd2.artifacts.records import read_content
 from fd2.artifacts.soft_labels import AUGMENTATION, LOGITS, read_soft_labels
 from fd2.artifacts.tensors import read_metadata
 from fd2.augment.codec import picture_of
@@ -40,6 +41,8 @@ from fd2.tables.set_accuracy import full_data_accuracy, set_accuracy
 CARD, SHEET, TABLE = "README.md", "contact_sheet.png", f"{IMAGES}/pictures.csv"
 #: By this name Hugging Face's library finds it.
 NAMED_TABLE = f"{IMAGES}/metadata.parquet"
+#: What each picture of a selection is made of.
+CELLS = "cells.csv"
 SCRIPT = "train.py"
 #: Settings of section ``evaluate`` that the script takes.
 TRAINING = ("epochs", "momentum", "learning_rate", "weight_decay", "eta", "temperature")
@@ -66,6 +69,7 @@ class Sources:
         labels: folder of the set's soft labels, for the form ``with-labels``.
         students, random, teachers: records of students of this set, of students of as many random
             real images, and of teachers, as far as they are there.
+        record: of a selection, which tells what its images are made of.
     """
 
     distilled: Path
@@ -77,6 +81,7 @@ class Sources:
     students: Sequence[Path] = ()
     random: Sequence[Path] = ()
     teachers: Sequence[Path] = ()
+    record: Path | None = None
 
 
 def export(
@@ -135,6 +140,10 @@ def export(
         clipped = (images.images - images.images.clamp(0, 1)).abs() > _ROUNDED
         facts["clipped_share"] = float(clipped.double().mean())
     more: list[tuple[str, bytes | Path]] = []
+    if chosen := _chosen(sources, images):
+        names = [str(entry["path"]) for entry in manifest.files["train"]]
+        more.append((CELLS, frame_text(cell_table(manifest.classes, names, chosen)).encode()))
+        facts["cells"] = CELLS
     if form == WITH_LABELS or images.images.is_floating_point():
         facts["set_file"] = sources.distilled.name
         more.append((sources.distilled.name, sources.distilled))
@@ -150,6 +159,22 @@ def export(
     table = picture_table(manifest.classes, ipc, nearest.distances, start)
     files = _files(name, top, images, manifest, table, sources.templates, facts)
     write_export(output, top, chain(files, more), facts)
+
+
+def _chosen(sources: Sources, images: DistilledSet) -> Mapping[str, Any] | None:
+    """What the images are made of, where the set's record tells it."""
+    if sources.record is None:
+        return None
+    content = read_content(sources.record)
+    parts = ("settings", "inputs", "manifest")
+    if any(content.get(key) != images.metadata[key] for key in parts):
+        raise FD2Error(
+            "the record is of another set",
+            f"{sources.record} and {sources.distilled}",
+            "delete both and run again; stage select_images makes them anew",
+        )
+    chosen: Mapping[str, Any] | None = content.get("chosen")
+    return chosen
 
 
 def _label_files(sources: Sources, digest: str) -> list[tuple[str, bytes | Path]]:

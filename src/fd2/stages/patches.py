@@ -90,7 +90,12 @@ def make_patches(
         ]
     )
     shaped = shaped_by("patches", settings, digest, {"scorer": scorer})
-    write_slots(output, images, tuple(range(settings.slots)), shaped)
+    cells = {
+        "images": torch.stack([crops.indices for crops in chosen]),
+        "boxes": torch.stack([crops.boxes for crops in chosen]).float(),
+        "losses": torch.stack([crops.losses for crops in chosen]),
+    }
+    write_slots(output, images, tuple(range(settings.slots)), shaped, cells)
     picked = [{"images": c.indices.tolist(), "losses": c.losses.tolist()} for c in chosen]
     write_record(record_file, {**record(shaped, job.facts()), "chosen": picked})
 

@@ -186,6 +186,15 @@ def export_groups(wildcards):
 
 
 @explained
+def export_record(wildcards):
+    """The record of a selection tells what its images are made of."""
+    if wildcards.method not in SETTINGS.methods("selection"):
+        return []
+    name = SETTINGS.set_at(asked_set(wildcards), "distill")
+    return [folder(name.images(int(wildcards.ipc), "json"))]
+
+
+@explained
 def export_training(wildcards):
     """Settings of a student of the set: of its first row in the sheets, or the dataset's."""
     name, ipc = SetName.parse(dict(wildcards.items())), int(wildcards.ipc)

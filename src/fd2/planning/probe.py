@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from functools import cache
 from multiprocessing import get_context
 
 from fd2.config.datasets import download_kind
@@ -19,6 +20,12 @@ from fd2.planning.probe_stages import Timed, timed
 from fd2.planning.probe_trials import ProbeTask
 from fd2.planning.project import Project
 from fd2.planning.stage_settings import settings_of, teachers_of
+from fd2.runtime.threads import usable_cores
+
+#: Probes start with what most jobs import, which takes longer than many of them.
+_IMPORTED = ["fd2.planning.probe_stages", "fd2.networks.timm_network"]
+#: Probes side by side on a CPU, where cores allow it. So are the jobs of a run.
+_SIDE_BY_SIDE = 2
 
 
 def probe(
@@ -29,6 +36,7 @@ def probe(
     Each runs through its stage, in a temporary folder, on random pixels of the right shape
     (``prepare``: on the first of the real images), with untrained networks; none of these changes
     how long a step takes. A shorter and a longer run tell the fixed part from that of the steps.
+    The time in which a job starts is measured once.
 
     Args:
         project: the workflow.
@@ -42,13 +50,23 @@ def probe(
     for one in described:
         if one.job.pending and one.basis is None and one.work and BY_NAME[one.job.rule].probed:
             kinds.setdefault((one.job.rule, one.work.kind), one)
-    found = []
-    for one in kinds.values():
-        task = task_of(project, one)
-        if task is not None:
-            say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
-            found.append(_run(one, task))
-    return found
+    wanted = [(one, task) for one in kinds.values() if (task := task_of(project, one))]
+    startup = _startup() if wanted else 0.0
+
+    def measured(asked: tuple[JobForecast, ProbeTask]) -> Measurement:
+        one, task = asked
+        say(f"probing {one.job.rule}: a few steps as for {one.job.name}")
+        return _measurement(one, _run(one, task), startup)
+
+    narrow = [asked for asked in wanted if _has_room_beside(asked[1])]
+    found = [measured(asked) for asked in wanted if asked not in narrow]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as side_by_side:
+        return found + list(side_by_side.map(measured, narrow))
+
+
+def _has_room_beside(task: ProbeTask) -> bool:
+    """Whether there are cores for another such probe, and neither needs a GPU."""
+    return task.device == "cpu" and _SIDE_BY_SIDE * task.threads <= usable_cores()
 
 
 def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
@@ -86,19 +104,28 @@ def task_of(project: Project, one: JobForecast) -> ProbeTask | None:
     )
 
 
-def _run(one: JobForecast, task: ProbeTask) -> Measurement:
-    # A process of its own, so that its peak memory is its own, and its start is timed too.
+@cache
+def _startup() -> float:
+    """Seconds until a process has imported what most jobs do, from which later ones are forked."""
     begun = time.monotonic()
-    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    with ProcessPoolExecutor(1, context) as pool:
+        pool.submit(int).result()
+    return time.monotonic() - begun
+
+
+def _run(one: JobForecast, task: ProbeTask) -> Timed:
+    # A process of its own, so that its peak memory is its own.
+    with ProcessPoolExecutor(1, get_context("forkserver")) as pool:
         try:
-            result = pool.submit(timed, task).result()
+            return pool.submit(timed, task).result()
         except BrokenProcessPool as error:
             raise FD2Error(
                 "the probe was killed, perhaps for want of memory",
                 f"stage {task.stage}, job {one.job.name}",
                 "run on a machine with more memory, or lower its batch or the resolution",
             ) from error
-    return _measurement(one, result, startup=time.monotonic() - begun - result.inside_seconds)
 
 
 def _measurement(one: JobForecast, result: Timed, startup: float) -> Measurement:

@@ -19,7 +19,7 @@ from fd2.runtime.memory import peak_memory_mb
 #: Steps of the shorter run; a GPU's are too short to be told apart otherwise.
 STEPS = {"cpu": 1, "cuda": 4}
 #: The longer run has three times the steps of the one before, until it takes so many seconds more
-#: that noise does not matter, or has that many steps.
+#: that noise does not matter, or has that many steps; twice where the shorter one took twice that.
 ENOUGH_SECONDS = 1.0
 MOST_STEPS = 200
 
@@ -31,14 +31,12 @@ class Timed:
     Attributes:
         short_seconds, short_units: of the shorter.
         work, used: of the longer.
-        inside_seconds: of everything in the process after its start.
     """
 
     short_seconds: float
     short_units: float
     work: Workload
     used: Used
-    inside_seconds: float
 
 
 def timed(task: ProbeTask) -> Timed:
@@ -47,7 +45,6 @@ def timed(task: ProbeTask) -> Timed:
     Raises:
         FD2Error: if the device is not there, or the stage refuses.
     """
-    begun = time.monotonic()
     with (
         open(os.devnull, "w", encoding="utf-8") as nothing,
         contextlib.redirect_stdout(nothing),
@@ -59,7 +56,8 @@ def timed(task: ProbeTask) -> Timed:
         short_seconds, short = _seconds(task, steps, job)
         seconds, work = short_seconds, short
         while seconds - short_seconds < ENOUGH_SECONDS and steps < MOST_STEPS:
-            steps *= 3
+            first = steps == STEPS[job.device.type]
+            steps *= 2 if first and short_seconds > 2 * ENOUGH_SECONDS else 3
             longer = _seconds(task, steps, job)
             if longer[1].units == work.units:
                 # There are no more images to prepare.
@@ -68,7 +66,7 @@ def timed(task: ProbeTask) -> Timed:
     peak, name = peak_memory_mb(job.device), device_name(job.device)
     gpu = job.device.type == "cuda"
     used = Used(seconds, peak["resident"], peak.get("gpu"), gpu, name, task.threads)
-    return Timed(short_seconds, short.units, work, used, time.monotonic() - begun)
+    return Timed(short_seconds, short.units, work, used)
 
 
 def _seconds(task: ProbeTask, steps: int, job: Job) -> tuple[float, Workload]:

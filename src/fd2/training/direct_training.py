@@ -22,11 +22,11 @@ _STEP = 0.1
 class DirectTraining(StudentTraining):
     """One student's training run on class labels, or on a vector of logits for each image.
 
-    SGD with momentum and one weight decay for all; after half of the epochs the rate falls to a
-    tenth and the momentum starts anew. Each batch sees one operation of differentiable
-    augmentation, each of its images with parameters of its own. Source: the public code of DC, DSA
-    and DM, utils.py, https://github.com/VICO-UoE/DatasetCondensation. There the last batch holds
-    what is left over; here all have nearly equal sizes, as everywhere in fd2.
+    SGD with momentum and one weight decay for all; of epochs 0 to E those after ⌊E/2⌋ + 1 have a
+    tenth of the rate and a new optimiser, without momentum. Each batch sees one operation of
+    differentiable augmentation, each of its images with parameters of its own. Source: the public
+    code of DC, DSA and DM, utils.py, https://github.com/VICO-UoE/DatasetCondensation. There the
+    last batch holds what is left over; here all have nearly equal sizes, as everywhere in fd2.
 
     On logits, learned by the set's method or stored as soft labels of the images as they are, the
     loss is the cross-entropy with their softmax, without a temperature. Source: the public code of
@@ -61,7 +61,8 @@ class DirectTraining(StudentTraining):
     def _begin(
         self, epoch: int, optimiser: torch.optim.Optimizer, resumed: Snapshot | None
     ) -> None:
-        last_high = self.settings.epochs // 2
+        last = self.settings.epochs - 1
+        last_high = last // 2 + 1
         rate = self.learning_rate
         set_learning_rate(optimiser, rate if epoch <= last_high else _STEP * rate)
         if epoch == last_high + 1 and resumed is None:

@@ -44,13 +44,13 @@ def workspace(
     for name in COPIED:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, root / name)
-    for document in ("docs/your-own-photos.md", "docs/reproduce.md"):
+    for document in ("docs/running.md", "docs/reproduce.md"):
         for block in blocks(document, "yaml"):
             first = block.splitlines()[0].removeprefix("# ")
             # Others are pieces of a file.
             if first.startswith("config/") and first.endswith(".yaml"):
                 (root / first).write_text(block)
-    (sheet,) = blocks("docs/your-own-photos.md", "csv")
+    (sheet,) = blocks("docs/running.md", "csv")
     (root / "config/tables/mine_sweep.csv").write_text(sheet)
     for label in ("crow", "wren"):
         folder = root / "photos/mine" / label

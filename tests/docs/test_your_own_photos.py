@@ -1,4 +1,4 @@
-"""The sweep and the pattern of docs/your-own-photos.md are accepted."""
+"""The pattern of docs/your-own-photos.md and the sweep of docs/running.md are accepted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_sweep_of_an_image_folder(workspace: Path) -> None:
 
 
 def test_the_pattern_of_groups(repository: Path, blocks: Callable[[str, str], list[str]]) -> None:
-    grouped, _ = blocks(DOCUMENT, "yaml")
+    (grouped,) = blocks(DOCUMENT, "yaml")
     entry = yaml.safe_load(grouped)["datasets"]["mine"]
     config = merge(read_yaml(repository / "config/config.yaml"), yaml.safe_load(grouped))
     checked_configuration(config, "config/mine.yaml", repository / "config")

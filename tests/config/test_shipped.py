@@ -30,6 +30,7 @@ from fd2.config.detection import (
     detector_settings,
 )
 from fd2.config.layers import merge, read_yaml
+from fd2.config.measured import measure_settings
 from fd2.config.names import Cell, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.config.row_facts import row_facts
@@ -90,8 +91,11 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
     own = [f"{table}.yaml"] if (CONFIG / f"{table}.yaml").is_file() else []
     own = ["edf.yaml"] if table.startswith("edf_") else own
-    own = ["focusdd.yaml"] if table in ("focusdd_table14", "focusdd_ablations") else own
+    focusdd = ("focusdd_table14", "focusdd_ablations", "focusdd_costs")
+    own = ["focusdd.yaml"] if table in focusdd else own
     after = AFTER.get(table, [])
+    if table == "focusdd_small_costs":
+        after, own = AFTER["focusdd_small"], ["focusdd_small.yaml"]
     if table.startswith("trajectories_"):
         after, own = AFTER["trajectories"], ["trajectories.yaml"]
     settings = shipped(preset, table, *after, *own)
@@ -132,7 +136,7 @@ def test_every_row_has_settings_at_every_stage(table: str, preset: str) -> None:
                 assert build(PretrainSettings, values).cal is not None
             case IterationRow() | GroupRow():
                 if row.variant:
-                    build(DistillSettings, settings.distill(row.set_name, 0))
+                    build_timed(measure_settings(settings, row.set_name, row.ipc))
             case StudentRow() if not row.variant:
                 assert row.published and not row_facts(settings, row) and not row.sources([0])
             case StudentRow():
@@ -164,6 +168,15 @@ def build_every_stage(settings: Configuration, row: StudentRow) -> None:
     build(RelabelSettings, settings.relabel(row.set_name, row.ipc))
     for cell in row.cells(seeds):
         build(EvaluateSettings, settings.evaluate(cell))
+
+
+def build_timed(found: dict[str, Any]) -> None:
+    kinds = {"distill": DistillSettings, "match": WholeSetSettings, "select": WholeSetSettings}
+    for stage, kind in kinds.items():
+        if stage in found:
+            build(kind, found[stage])
+    if found.get("patches"):
+        build(PatchSettings, found["patches"])
 
 
 @pytest.mark.parametrize(

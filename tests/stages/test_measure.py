@@ -13,7 +13,12 @@ from fd2.artifacts.records import read_record
 from fd2.config.settings import DistillSettings, MeasureSettings
 from fd2.errors import FD2Error
 from fd2.methods._interface import Phase
-from fd2.stages.measure import measure_matching, measure_optimisation, summary
+from fd2.stages.measure import (
+    measure_matching,
+    measure_optimisation,
+    measure_selection,
+    summary,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Chain
@@ -126,3 +131,28 @@ def test_a_method_that_leaves_its_images_has_no_iteration(chain: Chain, tmp_path
     with pytest.raises(FD2Error, match="no iteration to measure"):
         measure_matching(settings, MeasureSettings(2, 3), chain.data, [], path, chain.job)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("method", ["random", "rded", "herding"])
+def test_a_selection_is_timed_whole(chain: Chain, tmp_path: Path, method: str) -> None:
+    own: dict[str, Any] = {
+        "random": {},
+        "rded": {"patches": {"tiling": "2x2"}},
+        "herding": {"teachers": ["resnet10t"], "order": "nearest"},
+    }[method]
+    crops = chain.patch_settings(kind="rded", tiles=2, slots=2) if method == "rded" else None
+    teachers = [] if method == "random" else [chain.plain]
+    path = tmp_path / "m.json"
+    settings = chain.select_settings(method, 2, **own)
+    measure_selection(settings, crops, chain.data, teachers, path, chain.job)
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    assert content["measured"]["method"] == method and content["measured"]["ipc"] == 2
+    first = content["iterations"]["first"]
+    # Three classes; per hundred images.
+    assert first["images"] == 6
+    assert 0 < first["milliseconds"]["lower_quartile"] <= first["milliseconds"]["median"]
+    assert first["peak_memory_mb"]["resident"] > 0
+    assert (content["settings"]["patches"] is None) == (method != "rded")
+    assert set(content["inputs"]) == ({"teacher0"} if teachers else set())
+    # The record alone is left.
+    assert list(tmp_path.iterdir()) == [path] and read_record(path).kind == "measured"

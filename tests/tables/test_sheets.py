@@ -273,6 +273,28 @@ def test_golden_iterations() -> None:
     assert frame["peak_memory_gib"].tolist()[2] == 2.0
 
 
+def test_a_selection_has_the_time_of_a_hundred_images() -> None:
+    """It has no last image of a group, and published numbers beside it."""
+    first = {
+        **{"images": 6, "peak_memory_mb": {"resident": 2048.0}},
+        "milliseconds": {"lower_quartile": 9.0, "median": 10.0, "upper_quartile": 12.0},
+    }
+    record(
+        RESULTS / "measured/d/rded/plain/base/ipc2.json",
+        measured={"dataset": "d", "method": "rded", "fd2": "plain", "variant": "base", "ipc": 2},
+        **{"classes": 3, "resolution": 32, "iterations": {"first": first}, "preset": "paper"},
+        run={**RUN, "device_name": "Test CPU"},
+    )
+    measure("fd2", 1.0)
+    rows = ITERATIONS.replace("d,DSA,plain,,1,3900,68.4", "d,rded,plain,base,2,3990,1.57")
+    frame = fill(rows, "iterations")
+    assert frame["first_median_ms"].tolist()[::2] == [10.0, 10.0]
+    assert frame["last_median_ms"].isna().tolist() == [True, True, False]
+    assert frame["peak_memory_gib"].tolist()[::2] == [2.0, 2.0]
+    assert frame["memory"].tolist()[::2] == ["resident", "gpu"]
+    assert "selection" not in frame
+
+
 def test_golden_groups() -> None:
     """Groups of 2, 2 and 1: the last one is not full and has no earlier image to keep away from."""
     for number, seconds in enumerate(([10.0, 12.0], [11.0, 15.0], [2.0])):

@@ -27,6 +27,8 @@ CONFIG: dict[str, Any] = {
     "evaluate": {"transformer": SHAPE, "fine_tuning": {"learning_rate": 0.001, "batch_size": 8}},
     "variants": {"fine-tuned": {"evaluate": {"fine_tuning": {"epochs": 2}}}},
 }
+#: Inputs of a selection that is timed: a transformer, the scorer of its crops, or none.
+MEASURED: dict[str, set[str]] = {"focusdd": {"teacher0"}, "rded": {"teacher0"}, "random": set()}
 ARGUMENTS = ("--configfile", "config/tiny.yaml", "config/looked.yaml")
 
 
@@ -62,9 +64,16 @@ def test_from_a_transformer_to_a_table(looked: Any) -> None:
     # Nothing is made twice.
     assert looked.dry_run("looked", *ARGUMENTS) == {}
     archive = "results/exports/tiny/focusdd/plain/base/ipc2.zip"
-    done = looked.snakemake(archive, "--cores", "1", *ARGUMENTS)
+    timed = [f"results/measured/tiny/{method}/plain/base/ipc2.json" for method in MEASURED]
+    done = looked.snakemake(archive, *timed, "--cores", "1", *ARGUMENTS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert read_export(looked.folder / archive)["cells"] == "cells.csv"
+    for path, inputs in zip(timed, MEASURED.values(), strict=True):
+        measured = json.loads((looked.folder / path).read_text())
+        assert measured["iterations"]["first"]["images"] == 4
+        assert set(measured["inputs"]) == inputs
+    # Crops were scored within the job that was timed.
+    assert not list((results / "patches").rglob("*.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,14 @@ GRIDS = {
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
     "one_gpu": ("one_gpu.yaml",),
     **{name: ("edf.yaml",) for name in SHEETS if name.startswith("edf_")},
-    "focusdd_small": ("grid.yaml", "focusdd_small.yaml"),
-    **{name: ("focusdd.yaml",) for name in ("focusdd_table14", "focusdd_ablations")},
+    **{
+        name: ("grid.yaml", "focusdd_small.yaml")
+        for name in ("focusdd_small", "focusdd_small_costs")
+    },
+    **{
+        name: ("focusdd.yaml",)
+        for name in ("focusdd_table14", "focusdd_ablations", "focusdd_costs")
+    },
     **{
         name: (*GARMENTS[:2], "trajectories.yaml")
         for name in SHEETS

@@ -41,6 +41,7 @@ from fd2.config.imported_labels import (
 )
 from fd2.config.label_storage import require_classes
 from fd2.config.layers import read_layers
+from fd2.config.measured import measure_settings, measure_teachers
 from fd2.config.names import FD2, Annotated, Cell, Detector, Expert, SetName, Teacher
 from fd2.config.patch_kinds import patch_kinds
 from fd2.config.paths import NUMBERS, ArtefactPaths

@@ -1,4 +1,4 @@
-# Time and memory of an iteration that moves images, for tables of costs. On a CPU it asks for all cores, so
+# Time and memory of an iteration that moves images, or of a whole selection, for tables of costs. On a CPU it asks for all cores, so
 # that no other job of the run disturbs it, and computes on as many threads as stage distill. Here their
 # number shapes the result, so it is a param.
 
@@ -7,8 +7,8 @@ rule measure:
     input:
         code=measure_code,
         manifest="<results>/data/{dataset}/manifest.json",
-        patches=distill_patches,
-        teachers=distill_teachers,
+        patches=measure_patches,
+        teachers=measured_teachers,
     output:
         measured="<results>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.json",
     log:
@@ -16,7 +16,7 @@ rule measure:
     benchmark:
         "<benchmarks>/measured/{dataset}/{method}/{fd2}/{variant}/ipc{ipc}.tsv"
     wildcard_constraints:
-        method=either(OPTIMISING + MATCHING + TRAJECTORIES),
+        method=either(OPTIMISING + SELECTING + MATCHING + TRAJECTORIES),
         variant=either(SETTINGS.variants_at("distill")),
     conda:
         "../../envs/fd2.yaml"
@@ -27,10 +27,10 @@ rule measure:
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:
-        settings=measure_settings,
+        settings=of_measured,
         torch_threads=THREADS["distill"],
     message:
-        "Timing an iteration of {wildcards.method} {wildcards.fd2} {wildcards.variant}"
+        "Timing {wildcards.method} {wildcards.fd2} {wildcards.variant}"
         " on {wildcards.dataset}, {wildcards.ipc} images per class"
     script:
         "../scripts/measure.py"

@@ -1,4 +1,4 @@
-"""Rule measure: time and memory of one iteration that moves images."""
+"""Rule measure: time and memory of one iteration that moves images, or of a selection."""
 
 import sys
 from pathlib import Path
@@ -8,24 +8,35 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 from fd2.runtime.job import stage_job
 
 with stage_job(snakemake, threads=snakemake.params.torch_threads) as job:
-    from fd2.config.settings import DistillSettings, MeasureSettings, WholeSetSettings, build
-    from fd2.stages.measure import measure_matching, measure_optimisation
+    from fd2.config.settings import (
+        DistillSettings,
+        MeasureSettings,
+        PatchSettings,
+        WholeSetSettings,
+        build,
+    )
+    from fd2.stages.measure import measure_matching, measure_optimisation, measure_selection
 
     settings, manifest = snakemake.params.settings, Path(snakemake.input.manifest)
-    measure = build(MeasureSettings, settings["measure"])
+    teachers = [Path(path) for path in snakemake.input.teachers]
     measured = Path(snakemake.output.measured)
-    if "match" in settings:
+    if "select" in settings:
+        whole = build(WholeSetSettings, settings["select"])
+        scored = settings["patches"]
+        patches = None if scored is None else build(PatchSettings, scored)
+        measure_selection(whole, patches, manifest.parent, teachers, measured, job)
+    elif "match" in settings:
         whole = build(WholeSetSettings, settings["match"])
-        teachers = [Path(path) for path in snakemake.input.teachers]
+        measure = build(MeasureSettings, settings["measure"])
         measure_matching(whole, measure, manifest.parent, teachers, measured, job)
     else:
         measure_optimisation(
             build(DistillSettings, settings["distill"]),
             int(snakemake.wildcards.ipc),
-            measure,
+            build(MeasureSettings, settings["measure"]),
             manifest,
             Path(snakemake.input.patches),
-            [Path(path) for path in snakemake.input.teachers],
+            teachers,
             measured,
             job,
         )

@@ -13,6 +13,7 @@ from fd2.config.continual import continual_settings
 from fd2.config.datasets import refuse_whitened
 from fd2.config.detection import check_detection_row
 from fd2.config.experts import experts_of
+from fd2.config.measured import measure_settings
 from fd2.config.names import FD2, FULL_DATA, Cell, OfSet
 from fd2.config.networks import require_own_classes
 from fd2.config.resolve import Configuration
@@ -233,11 +234,11 @@ def _check_row(settings: Configuration, row: SheetRow, where: str, methods: list
             if row.ipc is not None:
                 _check_distilled(settings, row, row.ipc, where, methods)
         case IterationRow() | GroupRow() if row.variant:
-            kinds = ["optimisation", *(WHOLE_SETS if isinstance(row, IterationRow) else ())]
-            require_known("method", row.method, settings.methods(*kinds), where)
+            timed = ("selection", *WHOLE_SETS) if isinstance(row, IterationRow) else ()
+            require_known("method", row.method, settings.methods("optimisation", *timed), where)
             require_known("variant", row.variant, settings.variants_at("distill"), where)
-            settings.distill(row.set_name, 0)
             settings.check_ipc(row.set_name, row.ipc, where)
+            measure_settings(settings, row.set_name, row.ipc)
 
 
 def _check_distilled(

@@ -228,18 +228,6 @@ class Configuration(GivenConfig):
             "method_settings": section["methods"][set_name.method],
         }
 
-    def measure(self, set_name: SetName, ipc: int) -> dict[str, Any]:
-        """Settings of a timed iteration, with those of the stage whose iteration it is.
-
-        Slots are those of the set's first group. Raises as `distill` and `whole_set`.
-        """
-        if self._kind(set_name) in WHOLE_SETS:
-            timed = {"match": self.whole_set(set_name, ipc)}
-        else:
-            group = self.distill(set_name, 0)
-            timed = {"distill": {**group, "slots": group["slots"][:ipc]}}
-        return {**timed, "measure": self.values["measure"]}
-
     def _relabel(self, set_name: SetName, ipc: int) -> dict[str, Any]:
         context = {**asdict(set_name), "ipc": ipc}
         return stage_config(self.values, "relabel", set_name.variant, context)

@@ -14,6 +14,7 @@ from fd2.config.detection import (
 )
 from fd2.config.experts import expert_settings, experts_of
 from fd2.config.imported_labels import imported_label_settings
+from fd2.config.measured import measure_settings, measure_teachers
 from fd2.config.names import Annotated, Cell, Detector, Expert, SetName, Teacher
 from fd2.config.resolve import Configuration
 from fd2.planning.jobs import RuleJob
@@ -38,7 +39,7 @@ def settings_of(settings: Configuration, job: RuleJob) -> dict[str, Any] | None:
         case "select_images" | "match" | "match_trajectories" | "import_set":
             return settings.whole_set(SetName.parse(fields), int(fields["ipc"]))
         case "measure":
-            return settings.measure(SetName.parse(fields), int(fields["ipc"]))
+            return measure_settings(settings, SetName.parse(fields), int(fields["ipc"]))
         case "relabel":
             return settings.relabel(SetName.parse(fields), int(fields["ipc"]))
         case "import_labels":
@@ -69,8 +70,10 @@ def teachers_of(settings: Configuration, job: RuleJob) -> list[Teacher]:
     match job.rule:
         case "patches":
             return [settings.patch_scorer(fields["dataset"], fields["kind"])]
-        case "distill" | "measure" | "select_images" | "match_trajectories" | "import_set":
+        case "distill" | "select_images" | "match_trajectories" | "import_set":
             return settings.distill_teachers(SetName.parse(fields), job.ipc)
+        case "measure":
+            return measure_teachers(settings, SetName.parse(fields), int(fields["ipc"]))
         case "relabel":
             return settings.relabel_teachers(SetName.parse(fields), int(fields["ipc"]))
         case "measure_complexity":
@@ -101,6 +104,8 @@ def inputs_of(settings: Configuration, job: RuleJob) -> dict[str, str]:
             name = SetName.parse(fields)
             groups = settings.groups(name, int(fields["ipc"]))
             return {f"group{number}": name.group(group) for number, group in enumerate(groups)}
+        case "measure" if fields["method"] in settings.methods("selection"):
+            return of_teachers
         case "distill" | "measure" | "select_images" | "import_set":
             kind = settings.patch_kind(SetName.parse(fields))
             patches = {} if kind is None else {"patches": _patches(settings, job)}

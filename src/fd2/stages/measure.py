@@ -1,19 +1,27 @@
-"""Stage measure: time and memory of one iteration that moves images."""
+"""Stage measure: time and memory of one iteration that moves images, or of a whole selection."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from fd2.artifacts.manifests import MANIFEST, read_manifest
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.config import plugins
-from fd2.config.settings import DistillSettings, MeasureSettings, WholeSetSettings
+from fd2.config.settings import (
+    DistillSettings,
+    MeasureSettings,
+    PatchSettings,
+    WholeSetSettings,
+)
 from fd2.engine.group import initial_patches, open_group
 from fd2.engine.optimise import optimise
 from fd2.errors import FD2Error
@@ -23,12 +31,17 @@ from fd2.networks.stored_teacher import read_teacher
 from fd2.runtime.job import Job
 from fd2.runtime.memory import forget_gpu_peak, peak_memory_mb
 from fd2.runtime.step_clock import StepClock
+from fd2.stages.patches import make_patches
+from fd2.stages.select_images import select_images
 from fd2.trajectories.flat_network import flat_network
 from fd2.trajectories.matching import follow_experts
 from fd2.trajectories.recipe import TrajectoryRecipe
 from fd2.trajectories.stored_expert import invented_weights
 
 _Taken = dict[str, object]
+_QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
+#: Times that a selection is made and counts.
+_SELECTIONS = 3
 
 
 def measure_optimisation(
@@ -141,6 +154,58 @@ def measure_matching(
     _write(output, settings, count, {**facts, "iterations": {"first": taken}}, shaped, job)
 
 
+def measure_selection(
+    settings: WholeSetSettings,
+    patches: PatchSettings | None,
+    data: Path,
+    teachers: Sequence[Path],
+    output: Path,
+    job: Job,
+) -> None:
+    """Time a whole selection, from the prepared data to its file, and write what it took.
+
+    It is made several times; the first, which loads libraries, does not count. The time is of a
+    hundred images, as FocusDD's paper and RDED's have it.
+
+    Args:
+        settings: of the set.
+        patches: of the crops that are scored for it, as many as its images; None for none.
+        data: folder of the prepared data.
+        teachers: the patches' scorer, if there are any, and the method's.
+        output: the record.
+        job: where to compute.
+
+    Raises:
+        FD2Error: as stages patches and select_images do.
+    """
+    manifest, made = read_manifest(data / MANIFEST), []
+    with TemporaryDirectory() as folder:
+        files = Path(folder, "patches.safetensors"), Path(folder, "set.safetensors")
+        for _ in range(1 + _SELECTIONS):
+            forget_gpu_peak(job.device)
+            before = time.perf_counter()
+            crops, seen = None, teachers
+            if patches is not None:
+                crops, (scorer, *seen) = files[0], teachers
+                make_patches(patches, data, scorer, crops, crops.with_suffix(".json"), job)
+            own = files[1].with_suffix(".json")
+            select_images(settings, data, crops, seen, files[1], own, job)
+            made.append(time.perf_counter() - before)
+    count = settings.images_per_class
+    images = count * len(manifest.classes)
+    times = torch.tensor(made[1:], dtype=torch.float64) * 1000 * 100 / images
+    taken = {
+        "images": images,
+        "milliseconds": _named(torch.quantile(times, _QUARTILES)),
+        "peak_memory_mb": peak_memory_mb(job.device),
+    }
+    shaping = {"select": asdict(settings), "patches": patches and asdict(patches)}
+    inputs = {f"teacher{i}": path for i, path in enumerate(teachers)}
+    shaped = shaped_by("measure", shaping, manifest.digest(), inputs)
+    facts = {"classes": len(manifest.classes), "resolution": manifest.resolution}
+    _write(output, settings, count, {**facts, "iterations": {"first": taken}}, shaped, job)
+
+
 def _follow(
     recipe: TrajectoryRecipe,
     dataset: PreparedDataset,
@@ -197,8 +262,7 @@ def summary(
     every = torch.tensor([0.0, *milliseconds], dtype=torch.float64)
     by_phase = every.view(len(phases), warm_up + timed)[:, warm_up:]
     means = by_phase.unflatten(1, (-1, turns)).mean(2)
-    at = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
-    quartiles = torch.quantile(means, at, dim=1).T
+    quartiles = torch.quantile(means, _QUARTILES, dim=1).T
     shares = torch.tensor([phase.iterations for phase in phases], dtype=torch.float64)
     whole = (quartiles * shares[:, None]).sum(0) / shares.sum()
     return {

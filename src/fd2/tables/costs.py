@@ -42,7 +42,7 @@ def iteration_table(sheet: Sheet, results: Path) -> Table:
         for position, row in enumerate(listed)
         for path in row.sources([])
     ]
-    columns = (*_TIMES, "classes", "pixels", "peak_memory_gib", "memory")
+    columns = (*_TIMES, "classes", "pixels", "peak_memory_gib", "memory", "selection")
     files = read_results(sources, columns, _iteration)
     rows = pd.DataFrame([asdict(row) for row in listed])
     # A row of published numbers alone names no variant, and any method.
@@ -77,6 +77,8 @@ def _iteration(record: Record) -> dict[str, Any]:
         "classes": int(record.content["classes"]),
         "pixels": record.content["resolution"],
         "memory": memory,
+        # Its time is of a hundred images.
+        "selection": "images" in iterations["first"],
         "peak_memory_gib": max(peak[memory] for peak in peaks) / 1024,
     }
 

@@ -188,7 +188,7 @@ def export_groups(wildcards):
 @explained
 def export_record(wildcards):
     """The record of a selection tells what its images are made of."""
-    if wildcards.method not in SETTINGS.methods("selection"):
+    if wildcards.method not in SELECTING:
         return []
     name = SETTINGS.set_at(asked_set(wildcards), "distill")
     return [folder(name.images(int(wildcards.ipc), "json"))]

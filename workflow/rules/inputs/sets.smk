@@ -55,6 +55,11 @@ def distill_settings(wildcards):
 
 @explained
 def select_code(wildcards):
+    teachers = SETTINGS.distill_teachers(asked_set(wildcards))
+    return selecting_code("select_images", wildcards, teachers)
+
+
+def selecting_code(stage, wildcards, teachers):
     """Refuses a user's folder with too few images for a method that chooses whole ones."""
     name, ipc = asked_set(wildcards), int(wildcards.ipc)
     counts = images_before(name.images(ipc), name.dataset)
@@ -62,9 +67,9 @@ def select_code(wildcards):
         own = SETTINGS.method_settings(name)
         each = real_images_of_each(name.method, own)
         require_whole_images(name.dataset, counts, ipc, each)
-    backbones = [teacher.backbone for teacher in SETTINGS.distill_teachers(name)]
+    backbones = [teacher.backbone for teacher in teachers]
     plugins_of = (f"methods.{name.method}", *(f"backbones.{one}" for one in backbones))
-    return code("select_images", *plugins_of)
+    return code(stage, *plugins_of)
 
 
 def select_threads(wildcards):
@@ -128,13 +133,29 @@ def import_listing(wildcards):
 
 @explained
 def measure_code(wildcards):
+    if wildcards.method in SELECTING:
+        return selecting_code("measure", wildcards, timed_teachers(wildcards))
     kind = optimising_code if wildcards.method in OPTIMISING else matching_code
     return kind("measure", wildcards)
 
 
 @explained
-def measure_settings(wildcards):
-    return SETTINGS.measure(asked_set(wildcards), int(wildcards.ipc))
+def of_measured(wildcards):
+    return measure_settings(SETTINGS, asked_set(wildcards), int(wildcards.ipc))
+
+
+def measure_patches(wildcards):
+    """None of a selection, which scores its own while it is timed."""
+    return [] if wildcards.method in SELECTING else distill_patches(wildcards)
+
+
+def timed_teachers(wildcards):
+    return measure_teachers(SETTINGS, of_set(wildcards), int(wildcards.ipc))
+
+
+@explained
+def measured_teachers(wildcards):
+    return [folder(teacher.path()) for teacher in timed_teachers(wildcards)]
 
 
 @explained

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from torchvision.transforms.v2.functional import resized_crop
 from fd2.artifacts.images import read_slots
 from fd2.artifacts.prepared import PreparedDataset, open_prepared
 from fd2.augment.sampling import sample_crops
+from fd2.config.transformers import TransformerShape
 from fd2.errors import FD2Error
 from fd2.image_counts import scored_images
 from fd2.networks.stored_teacher import LoadedTeacher, read_teacher
@@ -61,10 +63,26 @@ def test_same_seed_same_bytes(chain: Chain, tmp_path: Path) -> None:
     assert not torch.equal(images, other)
 
 
+@pytest.fixture(scope="module")
+def transformer(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It sees eight patches along and across images of half the size."""
+    path = tmp_path_factory.mktemp("transformer") / "plain.safetensors"
+    shape = TransformerShape(resolution=16, patch_size=2, width=16, depth=2, heads=2)
+    settings = chain.pretrain_settings("plain", backbone="test_vit", transformer=shape)
+    pretrain(settings, chain.data, path, path.with_suffix(".json"), chain.job)
+    return path
+
+
 @pytest.mark.parametrize("tiles", [1, 2])
-def test_every_image_of_a_class_is_scored(chain: Chain, tiles: int) -> None:
+@pytest.mark.parametrize("backbone", ["resnet10t", "test_vit"])
+def test_every_image_of_a_class_is_scored(
+    chain: Chain, transformer: Path, backbone: str, tiles: int
+) -> None:
     """And the score is the cross-entropy of its best crop, as it appears among the tiles."""
-    crops, dataset, teacher = scored(chain, tiles=tiles)
+    if backbone == "test_vit":
+        chain = replace(chain, plain=transformer)
+    crops, dataset, teacher = scored(chain, scorer=backbone, tiles=tiles)
+    assert teacher.metadata["backbone"] == backbone
     assert sorted(crops.indices.tolist()) == list(range(36))
     for row in (0, 17, 35):
         index = int(crops.indices[row])

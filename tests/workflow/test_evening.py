@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from tests.report.browser import empty_page
 from tests.workflow.conftest import Project, Server, copy_sources
 from tests.workflow.test_init import write_faulty
@@ -18,6 +22,8 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
 import fd2
+from fd2.artifacts.images import read_distilled
+from fd2.artifacts.records import read_record
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 #: Laid over what fd2 init wrote: the same jobs, in a minute.
@@ -60,7 +66,12 @@ class Evening:
         return self.type("-m", "fd2", *words)
 
 
-def test_from_a_folder_of_photographs_to_a_set_in_use(server: Server, tmp_path: Path) -> None:
+def test_from_a_folder_of_photographs_to_a_set_in_use(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
     project: Project = copy_sources(tmp_path / "repository", server)
     evening = Evening(project.folder)
     photographs = tmp_path / "Solar cells"
@@ -83,7 +94,7 @@ def test_from_a_folder_of_photographs_to_a_set_in_use(server: Server, tmp_path: 
     assert not told.startswith("refused:"), told
     assert "student" in told and "results/tables/cells.md" in told
     assert (project.folder / "results/tables/cells.md").is_file()
-    look_at(project.folder / "results/report/index.html")
+    assert "random real images" in look_at(project.folder / "results/report/index.html")[:900]
 
     name = "cells/sre2lpp/fd2/base/ipc2"
     config = ("--configfile", "config/cells.yaml", "config/short.yaml")
@@ -103,11 +114,27 @@ def test_from_a_folder_of_photographs_to_a_set_in_use(server: Server, tmp_path: 
         for images, logits in DataLoader(soft, batch_sampler=soft.batches)
     ]
     assert len(losses) >= 3 and all(loss.isfinite() for loss in losses)
-    script = evening.type(str(unpacked / "train.py"), "--help")
-    assert "Traceback" not in script
+    hub = datasets.load_dataset(str(unpacked), split="train", cache_dir=str(tmp_path / "hub"))
+    assert hub["label"] == pictures.targets and hub.features["label"].names == list(soft.classes)
+    told = evening.type(str(unpacked / "train.py"))
+    assert not told.startswith("refused:"), told
+    student = runpy.run_path(str(unpacked / "train.py"))["network"](3, len(soft.classes)).eval()
+    student.load_state_dict(load_file(unpacked / "student.safetensors"))
+    assert student(torch.stack([image for image, _ in fd2.load(unpacked)])).isfinite().all()
 
+    # The set comes back under another name, and is tested as any other.
     told = evening.fd2("import", str(unpacked), "--dataset", "cells", "--name", "back", *config)
     assert not told.startswith("refused:"), told
+    cell = "students/cells/imported/plain/back/ipc2/convnet/seed0.json"
+    told = evening.fd2("run", "back", f"results/{cell}", "--", "--cores", "2")
+    assert not told.startswith("refused:"), told
+    assert 0 <= read_record(project.folder / "results" / cell).result["last"]["top1"] <= 100
+    sets = project.folder / "results/distilled/cells"
+    back, sent = (
+        read_distilled(sets / f"{one}/ipc2.safetensors").images
+        for one in ("imported/plain/back", "sre2lpp/fd2/base")
+    )
+    assert torch.equal(back, sent)
 
     # Pictures come: the results of today are kept.
     added = [photographs / f"sound/added{number}.png" for number in range(2)]
@@ -115,21 +142,35 @@ def test_from_a_folder_of_photographs_to_a_set_in_use(server: Server, tmp_path: 
         with Image.open(photographs / "sound/3.webp") as image:
             image.rotate(90 * (1 + added.index(path))).save(path)
     assert "added0.png" in evening.fd2("doctor", *config)
-    student = "students/cells/random/plain/hard/ipc2/convnet/seed0.json"
-    before = (project.folder / "results" / student).read_bytes()
-    told = evening.fd2("run", "cells", f"results/{student}", *run[2:])
+    cell = "students/cells/random/plain/hard/ipc2/convnet/seed0.json"
+    before = (project.folder / "results" / cell).read_bytes()
+    rows = hard_random(project.folder / "results/tables/cells.csv")
+    told = evening.fd2("run", "cells", f"results/{cell}", *run[2:])
     assert not told.startswith("refused:"), told
-    assert (project.folder / "results" / student).read_bytes() != before
-    (kept,) = (project.folder / "results/earlier/cells").glob(f"*/{student}")
+    assert (project.folder / "results" / cell).read_bytes() != before
+    (kept,) = (project.folder / "results/earlier/cells").glob(f"*/{cell}")
     assert kept.read_bytes() == before
+    # What is there now stands beside what was there, in the table and on the page.
+    told = evening.fd2("run", "cells", "partial", *run[2:])
+    assert not told.startswith("refused:"), told
+    now = hard_random(project.folder / "results/tables/partial/cells.csv")
+    assert now["n"] == now["earlier_n"] == rows["n"] == 2
+    assert now["earlier_balanced_top1_mean"] == rows["balanced_top1_mean"]
+    assert "on earlier data" in look_at(project.folder / "results/report/partial.html")
 
 
-def look_at(file: Path) -> None:
-    """The page's first words are what came out; on a phone nothing runs over the edge."""
+def hard_random(table: Path) -> pd.Series[Any]:
+    """The row of random images under class labels."""
+    (row,) = (row for _, row in pd.read_csv(table).iterrows() if row["variant"] == "hard")
+    return row
+
+
+def look_at(file: Path) -> str:
+    """The page's words; on a phone nothing runs over the edge, and nothing is asked of outside."""
     with empty_page() as (page, seen):
         page.set_viewport_size({"width": 360, "height": 740})
         page.goto(file.as_uri())
         words = " ".join(page.locator("body").inner_text().split())
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert (seen.errors, seen.outside()) == ([], [])
-    assert "random real images" in words[:900], words[:900]
+    return words

@@ -74,6 +74,12 @@ def test_as_many_bytes_are_no_more() -> None:
     assert frame["over_bytes_reference"].iloc[2] == "Random real images IPC 1"
 
 
+def test_of_as_many_bytes_those_under_the_same_labels_are_taken() -> None:
+    # A row in the place of soft labels of another kind, before the one that is meant.
+    frame = filled([("random", "hard", 1, 100, 150, (20.0, 22.0)), *ROWS[2:4]])
+    assert frame["over_bytes_reference"].iloc[3] == frame["label"].iloc[2] + " IPC 1"
+
+
 def test_the_table_says_which_and_how_much() -> None:
     filled([*ROWS[:4], ("dm", "large", 1, 2_500_000, 0, (1.0, 2.0))])
     text = (RESULTS / "tables/t.md").read_text(encoding="utf-8")

@@ -142,14 +142,16 @@ def byte_partners(rows: pd.DataFrame) -> pd.DataFrame:
     """For each distilled row the random real images that take as many bytes, or nearly.
 
     Of the random rows of the same dataset and student, under any labels, that with the most
-    ``bytes`` among those that take no more; none where every one takes more.
+    ``bytes`` among those that take no more, and of equal ones that with the same labels; none where
+    every one takes more.
 
     Returns:
         By row: ``partner``.
     """
     distilled = rows[~rows["method"].isin([FULL_DATA, RANDOM])]
     pairs = _pairs(distilled, rows[rows["method"] == RANDOM], ["dataset", "student"])
-    return _best(pairs[pairs["bytes_r"] <= pairs["bytes"]], ["bytes_r"])[["partner"]]
+    pairs["same_labels"] = pairs["labels"] == pairs["labels_r"]
+    return _best(pairs[pairs["bytes_r"] <= pairs["bytes"]], ["bytes_r", "same_labels"])[["partner"]]
 
 
 def fd2_partners(rows: pd.DataFrame) -> pd.DataFrame:

@@ -42,12 +42,12 @@ def test_a_set_is_exported_with_labels_and_what_its_students_reached(expendable:
     assert last.startswith(f"{path}: ")
     told = read_export(expendable.folder / path)
     cell = json.loads((results / f"students/{SET}/resnet10t/seed0.json").read_text())
-    (student,) = told["students"]
+    (student,) = (kind for kind in told["students"] if kind["set"])
+    (other,) = (kind for kind in told["students"] if not kind["set"])
     assert student["set"]["balanced_top1_mean"] == cell["result"]["last"]["balanced_top1"]
-    # Random images have class labels alone here, so that they are none of the same student.
-    assert student["random"] is None and [one["training"] for one in told["full_data"]] == [
-        *("cal", "plain"),
-    ]
+    # Random images have class labels alone here: a baseline of another kind.
+    assert student["random"] is None and other["labels"] == "hard" and other["random"]["n"] == 1
+    assert [one["training"] for one in told["full_data"]] == ["cal", "plain"]
     assert told["nearest"]["start"]["median"] > 0
     settings = ("epochs", "momentum", "learning_rate", "weight_decay", "eta", "temperature")
     assert told["training"] == {key: cell["settings"][key] for key in settings}

@@ -1,6 +1,6 @@
-# Time and memory of an iteration that moves images, or of a whole selection, for tables of costs. On a CPU it asks for all cores, so
-# that no other job of the run disturbs it, and computes on as many threads as stage distill. Here their
-# number shapes the result, so it is a param.
+# Time and memory of an iteration that moves images, or of a whole selection, for tables of costs. On a CPU
+# it asks for all cores, so that no other job of the run disturbs it, and computes on as many threads as
+# stage distill. Here their number shapes the result, so it is a param.
 
 
 rule measure:

@@ -23,23 +23,23 @@ class LibraryBackbone:
 
     Attributes:
         name: the backbone's.
-        library: ``timm`` or ``torchvision``.
+        source: the library, ``timm`` or ``torchvision``.
         model: the library's name of the network.
     """
 
     name: str
-    library: str
+    source: str
     model: str
 
     @property
     def ORIGIN(self) -> tuple[str, str]:  # noqa: N802
         """Library, and the network's name there."""
-        return self.library, self.model
+        return self.source, self.model
 
     @property
     def INITIALISATIONS(self) -> tuple[str, ...]:  # noqa: N802
         """With ``imagenet`` where the library knows trained weights."""
-        trained = _module(self.library).has_weights(self.model)
+        trained = _module(self.source).has_weights(self.model)
         return ("scratch", "imagenet") if trained else ("scratch",)
 
     @property
@@ -82,7 +82,7 @@ class LibraryBackbone:
 
         check_initialisation(self.name, self.INITIALISATIONS, initialisation, images, weights_file)
         structure = self._structure(images)
-        made, trained = _module(self.library), initialisation != "scratch"
+        made, trained = _module(self.source), initialisation != "scratch"
         with fresh_weights(seed):
             if trained:
                 body = made.create_trained(self.model, num_classes, weights_file)
@@ -102,9 +102,9 @@ def _structure(backbone: LibraryBackbone, images: NetworkInput | None) -> Struct
     """What a forward pass shows; without images, on those that the library has in mind."""
     from fd2.networks.network_of_library import look
 
-    made = _module(backbone.library)
+    made = _module(backbone.source)
     seen = images or NetworkInput(resolution=made.resolution(backbone.model))
-    where = f"backbone {backbone.name} of {backbone.library}"
+    where = f"backbone {backbone.name} of {backbone.source}"
     return look(lambda: made.create(backbone.model, 2), seen, where)
 
 

@@ -73,7 +73,9 @@ def _by_file(job: RuleJob, values: Mapping[str, Any], size: DatasetSize) -> dict
     if job.rule == "train_expert":
         return {".safetensors": trajectory_bytes(values, size)}
     if job.rule == "patches":
-        return {".safetensors": values["slots"] * size.classes * size.image_bytes}
+        # Of each crop its image, its box and its loss.
+        crops = values["tiles"] ** 2 * (_INT64 + 5 * _FLOAT)
+        return {".safetensors": values["slots"] * size.classes * (size.image_bytes + crops)}
     if job.rule == "distill":
         return {".safetensors": len(values["slots"]) * size.classes * size.image_bytes}
     if job.rule in ("assemble", "select_images"):

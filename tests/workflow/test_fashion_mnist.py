@@ -45,9 +45,11 @@ CONFIG: dict[str, Any] = {
         **{"optimiser": "adamw", "learning_rate": 2.0e-3, "batch_size": 50, "epochs": 3},
         **{"schedule": "one_cycle", "test_every": 3},
     },
+    "patches": {"images_scored": 50},
     "distill": {
         "slots": 1,
         "methods": {
+            "rded": {"patches": {"images_scored": 50}},
             "sre2lpp": {"iterations": 20},
             "herding": {"teachers": ["resnet10t"]},
             "dm": {"iterations": 20, "batch_real": 16},

@@ -54,6 +54,7 @@ def test_the_command_measures_a_group_in_processes_of_their_own(tmp_path: Path) 
 def test_every_other_contender_runs(contender: Contender) -> None:
     """What compiles does so for real in tests/networks/test_compilation.py, in minutes."""
     case = {**asdict(contender), **asdict(QUICK)}
+    case["inner_steps"] = min(contender.inner_steps, 3)
     repetition, units = build(case, Job(device=torch.device("cpu"), threads=1, started=""))
     flops, moved = arithmetic_and_traffic(repetition)
     with torch.compiler.set_stance("force_eager"):

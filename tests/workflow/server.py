@@ -7,6 +7,7 @@ status. Jobs under conda, and commands that tests start by themselves, are proce
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import json
@@ -18,6 +19,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,27 @@ def become(request: dict[str, Any]) -> None:
     sys.argv = request["arguments"]
 
 
+def end_with(work: Callable[[], object]) -> None:
+    """Work, and end the fork without freeing what it inherited, which takes as long as a small job.
+
+    An error goes on as in any other process.
+    """
+    status = 0
+    try:
+        work()
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            raise
+        status = end.code or 0
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
 def run(request: dict[str, Any]) -> None:
     """In the fork: become snakemake, whose jobs are asked for at the socket."""
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
@@ -98,7 +122,7 @@ def run(request: dict[str, Any]) -> None:
             raise subprocess.CalledProcessError(status, fname)
 
     PythonScript.execute_script = ask
-    main()
+    end_with(main)
 
 
 def serve_jobs(listener: socket.socket, parent: int) -> None:
@@ -125,14 +149,14 @@ def serve_job(asked: socket.socket) -> None:
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             stream.readline()
             print(status, file=stream, flush=True)
-            return
+            os._exit(0)
     for file, standard in zip(files, (1, 2), strict=True):
         os.dup2(file, standard)
         os.close(file)
     become(request)
     script = request["arguments"][0]
     sys.path[0] = str(Path(script).parent)
-    runpy.run_path(script, run_name="__main__")
+    end_with(lambda: runpy.run_path(script, run_name="__main__"))
 
 
 def serve() -> None:

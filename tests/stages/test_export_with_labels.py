@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import fd2
@@ -167,6 +168,23 @@ runpy.run_path({str(folder / "train.py")!r}, run_name="__main__")
     network.load_state_dict(weights)
     # The student lies among the export's files, which stay verified.
     assert read_export(folder)["training"]["epochs"] == 2
+
+
+def test_the_script_sees_pictures_as_students_do(
+    trained: Trained, folder: Path, tmp_path: Path
+) -> None:
+    """Test images, written as pictures of their own size, are told as the workflow tells them."""
+    data = open_prepared(trained.chain.data)
+    for number in range(len(data.test.labels)):
+        name = data.manifest.classes[int(data.test.labels[number])]
+        (tmp_path / name).mkdir(exist_ok=True)
+        pixels = np.asarray(data.test.images[number])
+        Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    (tmp_path / data.manifest.classes[0] / "Thumbs.db").write_bytes(b"no picture")
+    training = trained.training()
+    right = answers(training.student, training).argmax(1) == training.data.test_labels
+    told = script(folder)["accuracy"](training.student, tmp_path)
+    assert told == pytest.approx(100 * float(right.float().mean()))
 
 
 def test_fd2_load_reads_the_labels_of_zip_and_folder(trained: Trained, folder: Path) -> None:

@@ -1,7 +1,11 @@
-"""Train a network on this folder's images and soft labels, as the workflow trains its students."""
+"""Train a network on this folder's images and soft labels, as the workflow trains its students.
+
+``python train.py PICTURES`` also tests it on pictures: a folder with one folder a class.
+"""
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy
@@ -11,6 +15,7 @@ from torch.nn.functional import interpolate, kl_div
 
 FOLDER = Path(__file__).resolve().parent
 FACTS = json.loads((FOLDER / "provenance.json").read_text(encoding="utf-8"))
+MEAN, STD = (torch.tensor(FACTS[key]).view(-1, 1, 1) for key in ("mean", "std"))
 
 
 def network(channels: int, classes: int) -> torch.nn.Module:
@@ -39,9 +44,8 @@ def label_logits(rows: numpy.ndarray) -> torch.Tensor:
 def train(student: torch.nn.Module) -> torch.nn.Module:
     """Train with the settings, images and labels of this folder."""
     cell, device = FACTS["training"], next(student.parameters()).device
-    mean, std = (torch.tensor(FACTS[key]).view(-1, 1, 1) for key in ("mean", "std"))
     pixels = load_file(FOLDER / FACTS["set_file"])["images"]
-    images = ((pixels / 255 if pixels.dtype == torch.uint8 else pixels) - mean) / std
+    images = ((pixels / 255 if pixels.dtype == torch.uint8 else pixels) - MEAN) / STD
     plan = load_file(FOLDER / "labels/augmentation.safetensors")
     stored = numpy.load(FOLDER / "labels/logits.npy", mmap_mode="r", allow_pickle=False)
     groups: list[dict[str, object]] = [
@@ -81,11 +85,32 @@ def train(student: torch.nn.Module) -> torch.nn.Module:
     return student
 
 
+@torch.no_grad()
+def accuracy(student: torch.nn.Module, folder: Path) -> float:
+    """Percent of a folder's pictures, squeezed to the square, that are told right; needs Pillow."""
+    from PIL import Image, ImageOps
+
+    student.eval()
+    device = next(student.parameters()).device
+    side = load_file(FOLDER / FACTS["set_file"])["images"].shape[-1]
+    right = []
+    for label, name in enumerate(FACTS["classes"]):
+        for file in sorted((folder / name).iterdir()):
+            if file.suffix.lower() not in Image.registered_extensions():
+                continue
+            with Image.open(file) as opened:
+                picture = ImageOps.exif_transpose(opened).convert("L" if len(MEAN) == 1 else "RGB")
+            square = numpy.array(picture.resize((side, side), Image.Resampling.BICUBIC))
+            pixels = torch.from_numpy(square).reshape(side, side, len(MEAN)).permute(2, 0, 1) / 255
+            right.append(student(((pixels - MEAN) / STD)[None].to(device)).argmax() == label)
+    return 100 * float(torch.stack(right).float().mean())
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     made = network(len(FACTS["mean"]), len(FACTS["classes"]))
-    save_file(
-        train(made.to("cuda" if torch.cuda.is_available() else "cpu")).state_dict(),
-        FOLDER / "student.safetensors",
-    )
+    made = train(made.to("cuda" if torch.cuda.is_available() else "cpu"))
+    save_file(made.state_dict(), FOLDER / "student.safetensors")
     print(f"wrote {FOLDER / 'student.safetensors'}")
+    for given in sys.argv[1:]:
+        print(f"{given}: {accuracy(made, Path(given)):.1f} % right")

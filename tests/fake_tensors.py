@@ -21,6 +21,7 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
 )
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.augment import geometry
 
 #: What an operation raises whose result, or its shape, depends on values of a fake tensor.
@@ -56,6 +57,19 @@ def fake_copy(tensor: Tensor, device: str) -> Tensor:
     """
     like = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
     return like.requires_grad_(tensor.requires_grad)
+
+
+def fake_batches(images: ImageBatches, device: str) -> ImageBatches:
+    """As many images, held on a device, inside the mode.
+
+    Args:
+        images: made outside the mode, held; stays as it is.
+        device: of the images.
+    """
+    twin = copy.copy(images)
+    assert images._held is not None
+    twin._held, twin._device = fake_copy(images._held, device), torch.device(device)
+    return twin
 
 
 def fake_module(module: nn.Module, device: str) -> nn.Module:

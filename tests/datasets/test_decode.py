@@ -30,16 +30,27 @@ def pixels() -> np.ndarray:
     return random_pixels(SIDE)
 
 
-def decode(paths: list[Path], resolution: int, workers: int = 1) -> Decoded:
-    images = tuple(SourceImage(path, path.name, 0, "train") for path in paths)
-    return read_images(ImageSource(("a",), images, {}), images, resolution, workers, "test")
+def decode(
+    paths: list[Path],
+    resolution: int,
+    channels: int = 3,
+    *,
+    workers: int = 1,
+    centre_crop: bool = False,
+    into: dict[int, np.ndarray] | None = None,
+) -> Decoded:
+    images = tuple(SourceImage(path, path.name, 0, "test") for path in paths)
+    source = ImageSource(("a",), images, {})
+    keep = None if into is None else into.__setitem__
+    return read_images(
+        source, images, resolution, workers, "test", channels, centre_crop=centre_crop, keep=keep
+    )
 
 
-def decode_one(path: Path, resolution: int = SIDE) -> np.ndarray:
-    decoded = decode([path], resolution)
-    assert decoded.faults == {}
-    row: np.ndarray = decoded.images[0]
-    return row
+def decode_one(path: Path, resolution: int = SIDE, *, centre_crop: bool = False) -> np.ndarray:
+    pixels: dict[int, np.ndarray] = {}
+    assert decode([path], resolution, centre_crop=centre_crop, into=pixels).faults == {}
+    return pixels[0]
 
 
 def fault(path: Path) -> str:
@@ -138,14 +149,14 @@ def test_one_channel_is_the_lightness_and_is_told_of_coloured_pictures(
     for name, picture in (("rgb", Image.fromarray(pixels)), ("l", grey), ("grey", grey)):
         kept = picture.convert("RGB") if name == "grey" else picture
         kept.save(tmp_path / f"{name}.png")
-    images = tuple(SourceImage(path, path.name, 0, "train") for path in sorted(tmp_path.iterdir()))
-    decoded = read_images(ImageSource(("a",), images, {}), images, SIDE, 1, "test", 1)
-    assert decoded.images.shape == (3, SIDE, SIDE, 1) and decoded.sums.shape == (2, 1)
-    names = [image.name for image in images]
-    assert names == ["grey.png", "l.png", "rgb.png"]
+    rows: dict[int, np.ndarray] = {}
+    decoded = decode(
+        [tmp_path / f"{name}.png" for name in ("grey", "l", "rgb")], SIDE, 1, into=rows
+    )
+    assert decoded.sums.shape == (2, 1)
     lightness = np.asarray(Image.fromarray(pixels).convert("L"))
-    for row, wanted in zip(decoded.images, (pixels[..., 0],) * 2 + (lightness,), strict=True):
-        np.testing.assert_array_equal(row[..., 0], wanted)
+    for number, wanted in enumerate((pixels[..., 0],) * 2 + (lightness,)):
+        np.testing.assert_array_equal(rows[number], wanted[..., None])
     assert decoded.notes == [[], [], [GREYED]]
 
 
@@ -161,9 +172,7 @@ def test_test_images_alone_are_cropped(tmp_path: Path) -> None:
     content = np.random.default_rng(1).integers(256, size=(70, 90, 3), dtype=np.uint8)
     path = tmp_path / "x.png"
     Image.fromarray(content).save(path)
-    images = (SourceImage(path, path.name, 0, "test"),)
-    source = ImageSource(("a",), images, {})
-    cropped = read_images(source, images, 56, 1, "test", centre_crop=True).images[0]
+    cropped = decode_one(path, 56, centre_crop=True)
     assert np.array_equal(cropped, centre_cropped(Image.fromarray(content), 56))
     assert not np.array_equal(cropped, decode_one(path, 56))
 
@@ -206,10 +215,11 @@ def test_order_digests_and_broken_positions(tmp_path: Path) -> None:
         Image.new("RGB", (4, 4), (number, 0, 255)).save(path)
     for position in (17, 3):
         paths[position].write_bytes(b"?")
-    decoded = decode(paths, 4, workers=5)
+    pixels: dict[int, np.ndarray] = {}
+    decoded = decode(paths, 4, workers=5, into=pixels)
     assert list(decoded.faults) == [3, 17]
     good = [number for number in range(20) if number not in (3, 17)]
-    assert decoded.images[good, 0, 0, 0].tolist() == good
+    assert sorted(pixels) == good and all((pixels[n] == (n, 0, 255)).all() for n in good)
     digests = [hashlib.sha256(paths[number].read_bytes()).hexdigest() for number in good]
     assert [decoded.digests[number] for number in good] == digests
 

@@ -116,7 +116,8 @@ def script(folder: Path, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
 @torch.no_grad()
 def answers(student: Callable[..., Any], training: StudentTraining) -> torch.Tensor:
     """Logits of the test images."""
-    images = training.data.normaliser.normalise(training.data.test_images)
+    test = training.data.dataset.test.all_images(torch.device("cpu"))
+    images = training.data.normaliser.normalise(test)
     logits: torch.Tensor = student.eval()(images)
     return logits
 

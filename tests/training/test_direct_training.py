@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.images import read_distilled, write_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.records import read_record
@@ -104,13 +106,21 @@ def plain_loop(
     return losses
 
 
+class InDouble(ImageBatches):
+    """Images in float64, in [0, 1]."""
+
+    def in_order(self, size: int) -> Iterator[Tensor]:
+        return (batch.double() / 255 for batch in super().in_order(size))
+
+
 def test_a_student_is_that_of_a_plain_loop(
     chain: Chain, learned: Path, settings: EvaluateSettings
 ) -> None:
     data = StudentData(open_prepared(chain.data), read_distilled(learned), None, chain.job.device)
     assert data.learned_labels is not None
     # In float64, in which rounding does not grow from step to step.
-    data.images, data.test_images = data.images.double(), data.test_images.double() / 255
+    data.images = data.images.double()
+    data.test_images = InDouble(data.dataset.test, chain.job.device)
     data.learned_labels = data.learned_labels.double()
     shares = functional.one_hot(data.labels, 3).double()
     if settings.labels == "learned":

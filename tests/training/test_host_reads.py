@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from tests.fake_tensors import READS_A_VALUE, fake_copy, fake_module, fake_tensors
+from tests.fake_tensors import READS_A_VALUE, fake_batches, fake_copy, fake_module, fake_tensors
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.images import read_distilled
 from fd2.artifacts.prepared import open_prepared
 from fd2.artifacts.soft_labels import StoredAugmentation, read_soft_labels
@@ -51,7 +52,7 @@ def fake_teacher(training: TeacherTraining, device: str) -> TeacherTraining:
     """The same training with fake weights and images."""
     training.teacher = fake_module(training.teacher, device)
     training._features = training.teacher.backbone.features
-    training.images = fake_copy(training.images, device)
+    training.images = fake_batches(training.images, device)
     training.labels = fake_copy(training.labels, device)
     return training
 
@@ -59,7 +60,10 @@ def fake_teacher(training: TeacherTraining, device: str) -> TeacherTraining:
 @pytest.fixture(params=["plain", "cal"])
 def teacher(chain: Chain, request: pytest.FixtureRequest) -> TeacherTraining:
     settings = chain.pretrain_settings(request.param)
-    return TeacherTraining(settings, open_prepared(chain.data), chain.job)
+    dataset = open_prepared(chain.data)
+    training = TeacherTraining(settings, dataset, chain.job)
+    training.images = ImageBatches(dataset.train, chain.job.device, held=True)
+    return training
 
 
 def test_an_epoch_of_a_teacher_reads_nothing(
@@ -80,8 +84,9 @@ def test_a_plain_teachers_loss_stays_on_its_device(
 ) -> None:
     """CAL draws from a generator of its device, which needs a GPU."""
     training = fake_teacher(teacher, "cuda")
+    images = training.images.batch(torch.arange(len(training.images)))
     views = augment_training(
-        training.images, training.normaliser, training.settings.augmentation, numpy_generator(0)
+        images, training.normaliser, training.settings.augmentation, numpy_generator(0)
     )
     loss, _, logits = training._loss(views, training.labels)
     assert {loss.device.type, logits.device.type, views.device.type} == {"cuda"}

@@ -35,7 +35,7 @@ def test_heads_predict_as_for_single_images(
 ) -> None:
     """The attention head adds the logits of the image and of its attention crop."""
     network = teacher.network
-    backbone, cal = predict(network, tested[0], teacher.normaliser, "exact")
+    backbone, cal = predict(network, tested[0].split(5), teacher.normaliser, "exact")
     for row, image in enumerate(tested[0]):
         pixels = teacher.normaliser.normalise(image)[None]
         output = network(pixels)
@@ -57,12 +57,12 @@ def test_metrics_of_both_heads(teacher: LoadedTeacher, tested: tuple[Tensor, Ten
     heads = dict(
         zip(
             ("backbone", "cal"),
-            predict(teacher.network, images, teacher.normaliser, "exact"),
+            predict(teacher.network, images.split(5), teacher.normaliser, "exact"),
             strict=True,
         )
     )
     exact, running = (
-        teacher_metrics(teacher.network, images, labels, teacher.normaliser, rule, "exact")
+        teacher_metrics(teacher.network, images.split(5), labels, teacher.normaliser, rule, "exact")
         for rule in ("exact", "running_average")
     )
     for head, predictions in heads.items():
@@ -75,7 +75,9 @@ def test_metrics_of_both_heads(teacher: LoadedTeacher, tested: tuple[Tensor, Ten
 
 def test_a_plain_teacher_has_one_head(chain: Chain, tested: tuple[Tensor, Tensor]) -> None:
     plain = read_teacher(chain.plain, chain.job.device)
-    metrics = teacher_metrics(plain.network, *tested, plain.normaliser, "exact", "exact")
+    metrics = teacher_metrics(
+        plain.network, tested[0].split(5), tested[1], plain.normaliser, "exact", "exact"
+    )
     assert metrics["cal"] is None and set(metrics["backbone"]) == {"top1", "balanced_top1"}
 
 
@@ -85,7 +87,7 @@ def test_testing_leaves_the_teacher_as_it_was(
 ) -> None:
     network = teacher.network.train(training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    predict(network, tested[0], teacher.normaliser, "truncated")
+    predict(network, tested[0].split(5), teacher.normaliser, "truncated")
     assert network.training == training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     network.eval()

@@ -132,7 +132,9 @@ def test_a_teacher_without_them_has_the_bits_of_a_plain_loop(chain: Chain, train
     plain.teacher.train()
     losses = []
     for indices in epoch_batches(rng, len(plain.labels), settings.batch_size):
-        seen = augment_training(plain.images[indices], plain.normaliser, settings.augmentation, rng)
+        seen = augment_training(
+            plain.images.batch(indices), plain.normaliser, settings.augmentation, rng
+        )
         loss = plain_teacher_loss(plain, seen, plain.labels[indices])
         optimiser.zero_grad()
         loss.backward()
@@ -182,7 +184,7 @@ def test_a_mixed_teacher_trains_in_half_is_tested_in_single(chain: Chain, traini
 def test_losses_of_a_mixed_teacher_are_single(chain: Chain, training: str) -> None:
     training = teacher(chain, training, mixed_precision=True)
     training.teacher.train()
-    images = training.normaliser.normalise(training.images[:6])
+    images = training.normaliser.normalise(training.images.batch(torch.arange(6)))
     loss, terms, logits = training._loss(images, training.labels[:6])
     types = {loss.dtype, logits.dtype, *(term.dtype for term in terms.values())}
     assert types == {torch.float32}

@@ -259,12 +259,12 @@ def test_a_step_reads_nothing_on_the_host(
     # Constants are not kept, so that fake and real ones do not meet.
     constants = normalise._channel_statistics.__wrapped__
     monkeypatch.setattr(normalise, "_channel_statistics", constants)
+    pixels = dataset.train.batch(torch.arange(4), torch.device("cpu"))
     with fake_tensors(monkeypatch):
-        training._images = fake_copy(training._images, "cpu")
         training._vector = fake_copy(training._vector, "cpu")
         training._optimiser = torch.optim.SGD([training._vector], 0.1, fused=True)
         training.network = FlatNetwork(fake_module(training._module, "cpu"))
-        rows = torch.zeros(4, dtype=torch.int64)
-        loss, _ = training._step(rows, torch.zeros(4, dtype=torch.int64), None)
+        labels = torch.zeros(4, dtype=torch.int64)
+        loss, _ = training._step(fake_copy(pixels, "cpu"), labels, None)
         with pytest.raises(READS_A_VALUE):
             float(loss)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fd2.artifacts.files import damaged, read_array, write_array
+from fd2.artifacts.files import atomic_write, damaged, read_array, write_array
 from fd2.artifacts.manifests import (
     MANIFEST,
     PIXELS,
@@ -52,6 +54,11 @@ class Split:
         chosen = torch.from_numpy(np.ascontiguousarray(self.verified[indices.numpy()]))
         return chosen.permute(0, 3, 1, 2).to(device, non_blocking=True)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pixels of all images that have a label here."""
+        return len(self.labels) * int(np.prod(self.images.shape[1:]))
+
     def all_images(self, device: torch.device) -> Tensor:
         """All images as uint8 ``[N, channels, H, W]`` on ``device``."""
         return self.batch(torch.arange(len(self.labels)), device)
@@ -78,22 +85,59 @@ class PreparedDataset:
 def write_prepared(
     folder: str | Path, manifest: Manifest, images: Mapping[str, np.ndarray]
 ) -> Manifest:
-    """Write arrays, labels, then the manifest; the manifest last, so that it vouches for them.
+    """Write images, uint8 ``[N, H, W, channels]`` for each split, and seal them; see `seal`."""
+    for split in SPLITS:
+        write_array(Path(folder) / f"{split}.npy", images[split])
+    return seal(folder, manifest)
 
-    Images are uint8 ``[N, H, W, channels]`` for each split, in the manifest's file order.
+
+@contextlib.contextmanager
+def image_file(
+    folder: str | Path, split: str, shape: tuple[int, int, int, int]
+) -> Iterator[Callable[[int, np.ndarray], None]]:
+    """Write a split's images one by one, so that no more than these need be in memory.
+
+    Yields:
+        What puts an image, uint8 ``shape[1:]``, at a position below ``shape[0]``: in any order, and
+        from several threads. What has no image stays black. The file is there when all went well.
+
+    Raises:
+        FD2Error: if the folder cannot be written or the disk is full.
+    """
+    with atomic_write(Path(folder) / f"{split}.npy") as temporary, temporary.open("wb") as stream:
+        facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, facts)
+        stream.flush()
+        start, size = stream.tell(), int(np.prod(shape[1:]))
+        stream.truncate(start + shape[0] * size)
+
+        def put(position: int, image: np.ndarray) -> None:
+            rest = np.ascontiguousarray(image).reshape(-1).data
+            at = start + position * size
+            while len(rest):
+                written = os.pwrite(stream.fileno(), rest, at)
+                rest, at = rest[written:], at + written
+
+        yield put
+
+
+def seal(folder: str | Path, manifest: Manifest) -> Manifest:
+    """Write labels, then the manifest, for images that are there in the order of its files.
+
+    The manifest comes last, so that it vouches for all.
 
     Returns:
         The manifest with the digests of the pixels: two versions of a decoder may read one file
         differently.
     """
     root = Path(folder)
-    pixels = {split: hashlib.sha256(images[split].data).hexdigest() for split in SPLITS}
+    arrays = {split: read_array(root / f"{split}.npy") for split in SPLITS}
+    pixels = {split: hashlib.sha256(arrays[split].data).hexdigest() for split in SPLITS}
     manifest = replace(manifest, source={**manifest.source, PIXELS: pixels})
     for split in SPLITS:
         labels = np.asarray([entry["class"] for entry in manifest.files[split]], dtype=np.int64)
-        if images[split].shape[0] != len(labels):
-            raise ValueError(f"{split}: {images[split].shape[0]} images, {len(labels)} labels")
-        write_array(root / f"{split}.npy", images[split])
+        if arrays[split].shape[0] != len(labels):
+            raise ValueError(f"{split}: {arrays[split].shape[0]} images, {len(labels)} labels")
         write_array(root / f"{split}_labels.npy", labels)
     write_manifest(root / MANIFEST, manifest)
     return manifest

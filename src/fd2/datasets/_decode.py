@@ -1,10 +1,10 @@
-"""Images to one uint8 array, of three channels or one: decoded or drawn once, frames warped."""
+"""Images to uint8 squares, of three channels or one: decoded or drawn once, frames warped."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from multiprocessing.pool import ThreadPool
@@ -45,13 +45,12 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoded:
-    """Decoded or rendered images, in the order they were asked for.
+    """What is known of decoded or rendered images, in the order they were asked for.
 
     Attributes:
-        images: uint8 ``[N, R, R, channels]``; a faulty image's row is undefined.
         digests: sha256 of each file's bytes, or of the pixels of an image that is no file, in
             hexadecimal; empty for a faulty one.
-        pixels: sha256 of each row of ``images``, likewise.
+        pixels: sha256 of the pixels of each square, likewise.
         faults: by position.
         sums: int64 ``[2, channels]``: per channel the sum and the sum of squares over all pixels.
         notes: what is to be told of each; see `fd2.datasets._picture`.
@@ -59,7 +58,6 @@ class Decoded:
         sizes: width and height of each picture as it was read, upright; (0, 0) of a faulty one.
     """
 
-    images: np.ndarray
     digests: list[str]
     pixels: list[str]
     faults: dict[int, Fault]
@@ -78,15 +76,16 @@ def read_images(
     channels: int = 3,
     *,
     centre_crop: bool = False,
+    keep: Callable[[int, np.ndarray], object] | None = None,
 ) -> Decoded:
     """Decode or render images at ``resolution`` pixels a side, in RGB or in grey.
 
     Grey images are repeated in three ``channels``. Pictures are warped, or with ``centre_crop`` as
     in `centre_cropped`. ``workers`` are threads, whose number changes nothing; ``what`` labels the
-    progress bar.
+    progress bar. ``keep`` takes the position of each image that gave a picture and its pixels,
+    uint8 ``[R, R, channels]``, in any order and from all threads; None drops them.
     """
     count = len(images)
-    rows = np.empty((count, resolution, resolution, channels), dtype=np.uint8)
     sums = np.zeros((count, 2, channels), dtype=np.int64)
     digests, pixels = [""] * count, [""] * count
     faults: dict[int, Fault] = {}
@@ -95,10 +94,10 @@ def read_images(
     sizes = [(0, 0)] * count
 
     def read(position: int) -> None:
-        image, row = images[position], rows[position]
+        image = images[position]
         try:
             picture = _picture(source, image, resolution)
-            _fit_into(row, picture.rgb, source.crop_bottom, centre_crop)
+            row = _square(picture.rgb, resolution, channels, source.crop_bottom, centre_crop)
         except BROKEN as error:
             faults[position] = _fault(error)
             return
@@ -110,6 +109,8 @@ def read_images(
         pixels[position] = hashlib.sha256(row.data).hexdigest()
         wide = row.astype(np.int64)
         sums[position] = wide.sum(axis=(0, 1)), np.einsum("hwc,hwc->c", wide, wide)
+        if keep is not None:
+            keep(position, row)
 
     verb = "decode" if source.render is None else "render"
     with own_pixel_limit(), ThreadPool(max(workers, 1)) as pool:
@@ -117,7 +118,7 @@ def read_images(
         for _ in Progress(count, f"{verb} {what}", unit="image"):
             next(results)
     in_order = dict(sorted(faults.items()))
-    return Decoded(rows, digests, pixels, in_order, sums.sum(axis=0), notes, largest, sizes)
+    return Decoded(digests, pixels, in_order, sums.sum(axis=0), notes, largest, sizes)
 
 
 def _picture(source: ImageSource, image: SourceImage, resolution: int) -> Picture:
@@ -139,19 +140,21 @@ def _coloured(picture: Image.Image) -> bool:
     return any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
 
 
-def _fit_into(row: np.ndarray, picture: Image.Image, crop_bottom: int, centre_crop: bool) -> None:
-    """Fill ``row`` ``[R, R, channels]`` with the whole frame or the centre of an RGB picture."""
-    if row.shape[2] == 1:
+def _square(
+    picture: Image.Image, side: int, channels: int, crop_bottom: int, centre_crop: bool
+) -> np.ndarray:
+    """The whole frame or the centre of an RGB picture, uint8 ``[side, side, channels]``."""
+    if channels == 1:
         picture = picture.convert("L")
     if crop_bottom:
         if picture.height <= crop_bottom:
             raise ValueError(f"{picture.height} rows, of which {crop_bottom} are to be cut off")
         picture = picture.crop((0, 0, picture.width, picture.height - crop_bottom))
     if centre_crop:
-        square = centre_cropped(picture, row.shape[0])
+        square = centre_cropped(picture, side)
     else:
-        square = picture.resize(row.shape[1::-1], Image.Resampling.BICUBIC, reducing_gap=None)
-    row[...] = np.asarray(square).reshape(row.shape)
+        square = picture.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=None)
+    return np.asarray(square).reshape(side, side, channels)
 
 
 def centre_cropped(picture: Image.Image, size: int) -> Image.Image:

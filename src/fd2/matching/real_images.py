@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
@@ -28,7 +29,7 @@ class ClassBatch:
 
 
 class RealImages:
-    """The training images of a dataset on a device, drawn from class by class.
+    """The training images of a dataset, drawn from class by class.
 
     Attributes:
         normaliser: of the images.
@@ -36,7 +37,7 @@ class RealImages:
 
     def __init__(self, dataset: PreparedDataset, device: torch.device) -> None:
         self.normaliser = normaliser_of(dataset)
-        self._images = dataset.train.all_images(device)
+        self._images, self._device = ImageBatches(dataset.train, device), device
         self._classes = dataset.manifest.classes
         self._members = [each.numpy() for each in dataset.class_indices(dataset.train)]
         for name, members in zip(self._classes, self._members, strict=True):
@@ -58,9 +59,9 @@ class RealImages:
             # Any image would do where none counts.
             positions[row, len(chosen) :] = chosen[0]
             shares[row, : len(chosen)] = 1 / len(chosen)
-        device = self._images.device
-        images = self._images[torch.from_numpy(positions).to(device, non_blocking=True)]
-        counted = torch.from_numpy(shares).to(device, non_blocking=True)
+        pixels = self._images.batch(torch.from_numpy(positions).flatten())
+        images = pixels.unflatten(0, positions.shape)
+        counted = torch.from_numpy(shares).to(self._device, non_blocking=True)
         return ClassBatch(self.normaliser.normalise(images), counted)
 
     def initial(self, rng: np.random.Generator, count: int) -> Tensor:

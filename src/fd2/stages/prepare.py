@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fd2.artifacts.changes import changes, pictures
 from fd2.artifacts.earlier import (
@@ -17,7 +18,7 @@ from fd2.artifacts.earlier import (
     put_aside,
 )
 from fd2.artifacts.manifests import SPLITS, Manifest
-from fd2.artifacts.prepared import open_split, write_prepared
+from fd2.artifacts.prepared import image_file, open_split, seal
 from fd2.artifacts.provenance import record, shaped_by
 from fd2.artifacts.records import write_record
 from fd2.artifacts.remarks import REMARKS, Remark, sentences
@@ -38,6 +39,9 @@ from fd2.datasets._source import ImageSource, SourceImage, listing_digest
 from fd2.errors import FD2Error
 from fd2.image_counts import require_training_images
 from fd2.runtime.job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RESIZE = "whole frame warped to the square, {}, Pillow bicubic"
 CENTRE_CROP = "; test images: shorter side to 8/7 of the square, Pillow bilinear, centre cut out"
@@ -98,8 +102,17 @@ class Looked:
     remarks: tuple[Remark, ...]
 
 
-def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = None) -> Looked:
-    """List a dataset and decode or render every image of it; nothing is written.
+def look(
+    settings: PrepareSettings,
+    workers: int = 1,
+    downloaded: Path | None = None,
+    keep: Callable[[str, tuple[int, int, int, int]], Callable[[int, np.ndarray], None]]
+    | None = None,
+) -> Looked:
+    """List a dataset and decode or render every image of it.
+
+    Nothing is written: ``keep`` takes a split and the shape of its images, and gives what takes
+    them, see `read_images`; None drops them.
 
     Raises:
         FD2Error: as `prepare`, but for a constant channel.
@@ -115,15 +128,17 @@ def look(settings: PrepareSettings, workers: int = 1, downloaded: Path | None = 
     source = hold_out(complete, settings.held_out, where)
     require_training_images(source.training_counts(), where)
     files = {split: [i for i in source.images if i.split == split] for split in SPLITS}
+    side, channels = settings.resolution, settings.channels
     decoded = {
         split: read_images(
             source,
             files[split],
-            settings.resolution,
+            side,
             workers,
             f"{settings.dataset} {split}",
-            settings.channels,
+            channels,
             centre_crop=split == "test" and settings.test_resize == "centre_crop",
+            keep=keep(split, (len(files[split]), side, side, channels)) if keep else None,
         )
         for split in SPLITS
     }
@@ -150,7 +165,8 @@ def prepare(
 
     The images of a source that renders are drawn at the working resolution instead. ``downloaded``,
     the folder of unpacked archives, takes the place of the option ``local_path``. Neither the job
-    nor the number of workers, the threads that decode or render, shapes the result.
+    nor the number of workers, the threads that decode or render, shapes the result. Images are
+    written as they come: no more of them than there are workers are in memory.
 
     In ``results``, if they are given, finished results of the dataset are put aside, see
     `fd2.artifacts.earlier`, and it is told which pictures are others than the last time.
@@ -162,16 +178,22 @@ def prepare(
             where the source refuses this, or a channel that is constant over all training images.
     """
     where = f"setting 'datasets.{settings.dataset}'"
-    looked = look(settings, workers, downloaded)
-    manifest = _manifest(settings, looked)
-    if min(manifest.std) == 0:
-        raise FD2Error(
-            f"a channel is constant over all training images: std {manifest.std}",
-            where,
-            "use images with content in each channel; with 'channels: 3' grey ones are repeated",
+    with ExitStack() as written:
+        looked = look(
+            settings,
+            workers,
+            downloaded,
+            lambda split, shape: written.enter_context(image_file(folder, split, shape)),
         )
-    images = {split: looked.decoded[split].images for split in SPLITS}
-    manifest = write_prepared(folder, manifest, images)
+        manifest = _manifest(settings, looked)
+        if min(manifest.std) == 0:
+            raise FD2Error(
+                f"a channel is constant over all training images: std {manifest.std}",
+                where,
+                "use images with content in each channel; with 'channels: 3' grey ones are "
+                "repeated",
+            )
+    manifest = seal(folder, manifest)
     if settings.zca is not None:
         write_whitening(folder, manifest, open_split(folder, manifest, "train"))
     shaped = shaped_by("prepare", _told(settings), manifest.digest(), {})
@@ -239,7 +261,7 @@ def _unusual_statistics(settings: PrepareSettings, looked: Looked, manifest: Man
 
 def _manifest(settings: PrepareSettings, looked: Looked) -> Manifest:
     source, train = looked.source, looked.decoded["train"]
-    mean, std = channel_statistics(train.sums, len(train.images) * settings.resolution**2)
+    mean, std = channel_statistics(train.sums, len(train.digests) * settings.resolution**2)
     if settings.statistics is not None:
         mean, std = (tuple(map(float, settings.statistics[name])) for name in ("mean", "std"))
     resize = RESIZE if source.render is None else RENDERED

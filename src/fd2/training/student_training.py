@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.images import DistilledSet
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.artifacts.soft_labels import SoftLabels, StoredAugmentation, epoch_logits
@@ -73,7 +74,7 @@ class StudentData:
         self.learned_labels = None if learned is None else learned.to(device)
         self.learned_rate = images.learned_rate
         self.replay = None if soft is None else Replay(self.images, soft.augmentation)
-        self.test_images = dataset.test.all_images(device)
+        self.test_images = ImageBatches(dataset.test, device)
         self.test_labels = dataset.test.labels
 
 
@@ -277,7 +278,7 @@ class StudentTraining:
             FD2Error: if the student diverged in the epoch's last step.
         """
         self.student.eval()
-        chunks = self.data.test_images.split(_TEST_BATCH)
+        chunks = self.data.test_images.in_order(_TEST_BATCH)
         logits = (self.student(self.data.normaliser.normalise(chunk)) for chunk in chunks)
         return predicted_classes(logits, self._where(epoch))
 

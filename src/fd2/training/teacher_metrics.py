@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from fd2.augment.views import crops_only
 from fd2.networks.teacher import Teacher
 from fd2.training.accuracy import accuracies, predicted_classes, running_average_top1
 
+#: Test images of a batch; accuracies do not depend on it.
 TEST_BATCH = 128
 _TEST_THRESHOLD = 0.1
 _TEST_PADDING = 0.05
@@ -23,17 +25,17 @@ _RELEASE_BATCH = 32
 @torch.no_grad()
 def predict(
     teacher: Teacher,
-    images: Tensor,
+    batches: Iterable[Tensor],
     normaliser: Normaliser,
     attention_box: str,
     where: str = "the teacher",
 ) -> tuple[Tensor, Tensor | None]:
     """Class ids ``[N]`` on the CPU that each head predicts; None without attention head.
 
-    Images are uint8 ``[N, K, H, W]`` on the teacher's device. The attention head's logits are the
-    mean over the image and its attention crop (mean map, threshold 0.1 of its maximum, padding
-    0.05; see `attention_boxes` for the rule of its box), as CAL is tested. The teacher's mode is
-    restored. ``where`` is for the error.
+    Batches are uint8 ``[B, K, H, W]`` on the teacher's device, N images in all. The attention
+    head's logits are the mean over the image and its attention crop (mean map, threshold 0.1 of its
+    maximum, padding 0.05; see `attention_boxes` for the rule of its box), as CAL is tested. The
+    teacher's mode is restored. ``where`` is for the error.
 
     Raises:
         FD2Error: if a logit is not finite.
@@ -41,7 +43,7 @@ def predict(
     training = teacher.training
     teacher.eval()
     backbone, cal = [], []
-    for chunk in images.split(TEST_BATCH):
+    for chunk in batches:
         normalised = normaliser.normalise(chunk)
         output = teacher(normalised)
         backbone.append(output.backbone_logits)
@@ -60,7 +62,7 @@ def predict(
 
 def teacher_metrics(
     teacher: Teacher,
-    images: Tensor,
+    batches: Iterable[Tensor],
     labels: Tensor,
     normaliser: Normaliser,
     accuracy: str,
@@ -69,10 +71,10 @@ def teacher_metrics(
 ) -> dict[str, Any]:
     """Metrics of both heads in percent: ``{"backbone": {...}, "cal": {...} or None}``.
 
-    Images and ``attention_box`` as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is
+    Batches and ``attention_box`` as for `predict`, labels ``[N]`` on the CPU; ``accuracy`` is
     ``exact``, or ``running_average`` for the release's top-1. Raises as `predict`.
     """
-    answers = predict(teacher, images, normaliser, attention_box, where)
+    answers = predict(teacher, batches, normaliser, attention_box, where)
     heads = dict(zip(("backbone", "cal"), answers, strict=True))
     metrics: dict[str, Any] = {}
     for head, predictions in heads.items():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.whitening import normaliser_of
 from fd2.config.networks import IMAGENET_WHOLE, NetworkInput
@@ -40,7 +41,7 @@ from fd2.training.snapshots import (
     training_snapshot,
     without_prefix,
 )
-from fd2.training.teacher_metrics import teacher_metrics
+from fd2.training.teacher_metrics import TEST_BATCH, teacher_metrics
 from fd2.training.teacher_views import attention_views, augment_training, epoch_batches
 
 _RECALIBRATION_BATCH = 64
@@ -68,10 +69,10 @@ class TeacherTraining:
         self.settings = settings
         self.device = job.device
         self.normaliser = normaliser_of(dataset)
-        self.images = dataset.train.all_images(job.device)
+        self.images = ImageBatches(dataset.train, job.device)
         self._classes = dataset.manifest.classes
         self.labels = dataset.train.labels.to(job.device)
-        self.test_images = dataset.test.all_images(job.device)
+        self.test_images = ImageBatches(dataset.test, job.device)
         self.test_labels = dataset.test.labels
         # Not keyed by the training: plain and CAL teachers start from the same backbone and see
         # the same images in the same order.
@@ -170,12 +171,12 @@ class TeacherTraining:
             return self._snapshot(run, total, facts)
 
         remaining = resumable(batches[begin:], watch, _NOT_FINITE, state, snapshot, start=begin)
+        pixels = self.images.batches(batches[begin:])
         for number, indices in remaining:
-            chosen = indices.to(self.device)
             images = augment_training(
-                self.images[chosen], self.normaliser, self.settings.augmentation, rng
+                next(pixels), self.normaliser, self.settings.augmentation, rng
             )
-            labels = self.labels[chosen]
+            labels = self.labels[indices.to(self.device, non_blocking=True)]
             loss, terms, logits = self._loss(images, labels)
             clear_gradients(run.optimiser, self.settings.compile)
             self.precision.backward(loss)
@@ -261,8 +262,8 @@ class TeacherTraining:
         what is between classes. Augmented: the weights fit the statistics of such images.
         """
         rng = numpy_generator(*self._names, "recalibration")
-        for indices in epoch_batches(rng, len(self.images), _RECALIBRATION_BATCH):
-            images = self.images[indices.to(self.device)]
+        batches = epoch_batches(rng, len(self.images), _RECALIBRATION_BATCH)
+        for images in self.images.batches(batches):
             yield augment_training(images, self.normaliser, self.settings.augmentation, rng)
 
     def _where(self, when: str) -> str:
@@ -271,7 +272,7 @@ class TeacherTraining:
     def _test(self, when: str) -> dict[str, Any]:
         return teacher_metrics(
             self.teacher,
-            self.test_images,
+            self.test_images.in_order(TEST_BATCH),
             self.test_labels,
             self.normaliser,
             self.settings.accuracy,

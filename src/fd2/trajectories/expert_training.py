@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.differentiable import Augmentations, draw_augmentations
 from fd2.augment.whitening import normaliser_of
@@ -87,7 +88,7 @@ class ExpertTraining:
         self.network = FlatNetwork(self._module)
         self._normaliser = normaliser_of(dataset)
         self._dataset = dataset
-        self._images = dataset.train.all_images(job.device)
+        self._images = ImageBatches(dataset.train, job.device)
         self._labels = dataset.train.labels.to(job.device)
         self._sizes = even_sizes(len(self._labels), settings.batch_size)
         self._vector = self.network.vector().requires_grad_()
@@ -132,9 +133,9 @@ class ExpertTraining:
             epoch, position = divmod(number, batches)
             if position == 0 or not drawn:
                 drawn = self._draw(epoch)
-            rows = drawn[position].rows.to(self.device, non_blocking=True)
-            labels = self._labels[rows]
-            loss, logits = self._step(rows, labels, drawn[position].record)
+            rows = drawn[position].rows
+            labels = self._labels[rows.to(self.device, non_blocking=True)]
+            loss, logits = self._step(self._images.batch(rows), labels, drawn[position].record)
             self._losses[epoch] += loss / batches
             if position == batches - 1:
                 self.weights[epoch + 1] = self._vector.detach()
@@ -144,7 +145,7 @@ class ExpertTraining:
             "loss": self._losses.tolist(),
             "train": self._accuracies(self._images, self._dataset.train.labels),
             "test": self._accuracies(
-                self._dataset.test.all_images(self.device), self._dataset.test.labels
+                ImageBatches(self._dataset.test, self.device), self._dataset.test.labels
             ),
         }
 
@@ -164,10 +165,10 @@ class ExpertTraining:
         ]
 
     def _step(
-        self, rows: Tensor, labels: Tensor, record: Augmentations | None
+        self, pixels: Tensor, labels: Tensor, record: Augmentations | None
     ) -> tuple[Tensor, Tensor]:
         """One step on a batch; its loss and logits before the step."""
-        images = self._normaliser.normalise(self._images[rows])
+        images = self._normaliser.normalise(pixels)
         seen = images if record is None else record.apply(images)
         loss, logits, gradient = self._gradient(self._vector, seen, labels)
         if self.settings.gsam is not None:
@@ -191,12 +192,12 @@ class ExpertTraining:
         return loss.detach(), logits.detach(), gradient
 
     @torch.no_grad()
-    def _accuracies(self, images: Tensor, labels: Tensor) -> dict[str, float]:
-        """Of the parameters as they are now, on uint8 images ``[N, K, H, W]``."""
+    def _accuracies(self, images: ImageBatches, labels: Tensor) -> dict[str, float]:
+        """Of the parameters as they are now, on N images with labels ``[N]``."""
         self._module.eval()
         logits = (
             self.network.logits(self._vector, self._normaliser.normalise(chunk))
-            for chunk in images.split(_TEST_BATCH)
+            for chunk in images.in_order(_TEST_BATCH)
         )
         return accuracies(predicted_classes(logits, self._where()), labels)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fd2.artifacts.image_batches import ImageBatches
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.augment.whitening import normaliser_of
 from fd2.errors import FD2Error
@@ -50,15 +51,15 @@ def correct_images(
         FD2Error: if all experts together are right about too few images of a class; names it.
     """
     normaliser = normaliser_of(dataset)
-    pixels = dataset.train.all_images(device)
+    pixels = ImageBatches(dataset.train, device)
     chosen = []
     for label, members in enumerate(dataset.class_indices(dataset.train)):
-        order = torch.from_numpy(rng.permutation(members.numpy())).to(device)
+        order = torch.from_numpy(rng.permutation(members.numpy()))
         taken = order[:0]
         for weights in experts:
-            images = normaliser.normalise(pixels[order])
+            images = normaliser.normalise(pixels.batch(order))
             logits = _logits(network, weights.to(device), images, images_at_once)
-            right = logits.argmax(1) == label
+            right = (logits.argmax(1) == label).cpu()
             taken = torch.cat([taken, order[right]])[:count]
             order = order[~right]
             if len(taken) == count:
@@ -71,7 +72,7 @@ def correct_images(
                 "train experts for longer, ask for fewer images per class, or set it to 'real'",
             )
         chosen.append(taken)
-    return normaliser.normalise(pixels[torch.cat(chosen)])
+    return normaliser.normalise(pixels.batch(torch.cat(chosen)))
 
 
 def expert_labels(

@@ -11,6 +11,7 @@ import pytest
 from fd2.artifacts.prepared import PreparedDataset
 from fd2.datasets import imagenet
 from fd2.errors import FD2Error
+from fd2.networks.classifier_rows import imagenet_numbers
 
 Prepared = Callable[..., PreparedDataset]
 WNIDS = ("n02123045", "n01440764", "n07753592")
@@ -28,6 +29,8 @@ def test_all_classes_in_the_order_of_their_ids(copy: Path, prepared: Prepared) -
     found = prepared("imagenet", imagenet_path=str(copy))
     assert found.manifest.classes == tuple(sorted(WNIDS))
     assert found.train.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    # By them a classifier of all ImageNet is cut to these classes; its numbers, with cat the third.
+    assert imagenet_numbers(found.manifest) == [0, 281, 954]
     for entry in found.manifest.files["test"]:
         assert entry["path"].split("/")[1] == found.manifest.classes[entry["class"]]
 

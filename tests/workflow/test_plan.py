@@ -47,6 +47,7 @@ GRIDS = {
     "label_cost": ("quickstart.yaml", "label_cost.yaml"),
     "one_gpu": ("one_gpu.yaml",),
     **{name: ("edf.yaml",) for name in SHEETS if name.startswith("edf_")},
+    "focusdd_imagenet": ("focusdd.yaml", "focusdd_imagenet.yaml"),
     **{
         name: ("grid.yaml", "focusdd_small.yaml")
         for name in ("focusdd_small", "focusdd_small_costs")

@@ -14,6 +14,8 @@ from fd2.datasets._source import ImageSource
 from fd2.errors import FD2Error, listing
 
 _KIND = "imagenet"
+#: Classes are ImageNet's, and the facts have their ``wnids``.
+OF_IMAGENET = True
 CLASSES, TRAIN, VAL_PER_CLASS = 1000, 1_281_167, 50
 
 SETTINGS_SCHEMA: dict[str, Any] = {
@@ -68,6 +70,7 @@ def source(settings: Mapping[str, Any], where: str) -> ImageSource:
     published = Published(len(wnids), train, VAL_PER_CLASS * len(wnids))
     facts = {
         "version": "ImageNet-1K",
+        "wnids": wnids,
         "split_rule": "ImageNet's own: train and val",
         "licence": "ImageNet's terms of access: non-commercial research",
         "attribution": "Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge, "

@@ -61,7 +61,7 @@ def digest(chosen: PrepareSettings, folder: Path, job: Job) -> str:
 def refusal(chosen: PrepareSettings, folder: Path, job: Job) -> FD2Error:
     with pytest.raises(FD2Error) as caught:
         prepare(chosen, folder, job)
-    assert not list(folder.glob("*"))
+    assert not folder.exists()
     return caught.value
 
 
@@ -95,7 +95,7 @@ def test_arrays_labels_and_statistics(cells: Path, tmp_path: Path, job: Job) -> 
 
 
 def test_images_are_not_held_in_memory(cells: Path, tmp_path: Path, job: Job) -> None:
-    """A dataset may be larger than the memory: of 15 MB, less than a sixth is there at once."""
+    """A dataset may be larger than the memory: of 40 images less than half are there at once."""
     tracemalloc.start()
     try:
         prepare(settings(cells, 512), tmp_path / "out", job)
@@ -103,8 +103,8 @@ def test_images_are_not_held_in_memory(cells: Path, tmp_path: Path, job: Job) ->
     finally:
         tracemalloc.stop()
     data = open_prepared(tmp_path / "out")
-    # An image, its wide copy for the sums, and its square.
-    assert most < 8 * 24 * data.train.images[0].nbytes < 24 * 40 * data.train.images[0].nbytes
+    # An image, and its copy in eight times the bytes for the sums.
+    assert most < 20 * data.train.images[0].nbytes
     assert data.train.images.any(axis=(1, 2, 3)).all()
 
 

@@ -104,7 +104,12 @@ def image_file(
     Raises:
         FD2Error: if the folder cannot be written or the disk is full.
     """
-    with atomic_write(Path(folder) / f"{split}.npy") as temporary, temporary.open("wb") as stream:
+    path = Path(folder) / f"{split}.npy"
+    with (
+        _no_empty_folder(path.parent),
+        atomic_write(path) as temporary,
+        temporary.open("wb") as stream,
+    ):
         facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, facts)
         stream.flush()
@@ -119,6 +124,19 @@ def image_file(
                 rest, at = rest[written:], at + written
 
         yield put
+
+
+@contextlib.contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """Of what fails, no folder is left that was not there before."""
+    there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def seal(folder: str | Path, manifest: Manifest) -> Manifest:
